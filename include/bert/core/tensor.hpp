@@ -1,0 +1,118 @@
+/// @file
+/// The tensor type: xtensor's own container, of fixed rank and row-major, over storage that suits numerical work.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <new>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if __has_include(<xtensor/containers/xtensor.hpp>)  // xtensor 0.26 and later
+#include <xtensor/containers/xtensor.hpp>
+#else
+#include <xtensor/xtensor.hpp>
+#endif
+
+namespace bert {
+
+/// Allocates at addresses that are multiples of 64 bytes (a cache line, the widest vector) and leaves new numbers
+/// uninitialised: a buffer that is about to be written is not zeroed first.
+template <class Value>
+struct AlignedAllocator {
+    using value_type = Value;
+    static constexpr std::align_val_t alignment{64};
+
+    AlignedAllocator() = default;
+    template <class Other>
+    AlignedAllocator(const AlignedAllocator<Other>&) noexcept
+    {
+    }
+
+    /// @param count  how many values
+    /// @return  uninitialised memory for them
+    Value* allocate(std::size_t count)
+    {
+        return static_cast<Value*>(::operator new(count * sizeof(Value), alignment));
+    }
+    /// @param values  what allocate returned
+    void deallocate(Value* values, std::size_t) noexcept { ::operator delete(values, alignment); }
+
+    /// Default construction leaves the number as it is.
+    /// @param value  where to construct
+    template <class Other>
+    void construct(Other* value) noexcept
+    {
+        ::new (static_cast<void*>(value)) Other;
+    }
+    /// @param value  where to construct
+    /// @param arguments  from what
+    template <class Other, class... Arguments>
+    void construct(Other* value, Arguments&&... arguments)
+    {
+        ::new (static_cast<void*>(value)) Other(std::forward<Arguments>(arguments)...);
+    }
+
+    friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) noexcept { return true; }
+};
+
+/// A dense row-major array of `rank` dimensions. `x(t, h)` is an element, `x.shape(1)` a size; `resize` keeps the capacity,
+/// so a tensor that is used again for a smaller or equal shape allocates nothing, and what it then holds is garbage.
+template <class Value, std::size_t rank>
+using Tensor = xt::xtensor_container<std::vector<Value, AlignedAllocator<Value>>, rank, xt::layout_type::row_major>;
+
+/// Token ids, segments, positions and labels.
+template <std::size_t rank>
+using IndexTensor = Tensor<std::int64_t, rank>;
+
+/// A shape as it is written in messages: `[3, 768]`.
+/// @param shape  the sizes
+/// @return  the text
+template <class Shape>
+std::string shape_text(const Shape& shape)
+{
+    std::ostringstream text;
+    text << '[';
+    const char* separator = "";
+    for (const auto size : shape) {
+        text << separator << size;
+        separator = ", ";
+    }
+    text << ']';
+    return text.str();
+}
+
+/// Checks a shape, dimension by dimension: nothing broadcasts.
+/// @param what  who checks what, as in `layer_norm: gamma`
+/// @param tensor  the tensor
+/// @param expected  its sizes
+/// @throws std::invalid_argument `layer_norm: gamma: expected [768], got [767]`
+template <class Value, std::size_t rank>
+void require_shape(std::string_view what, const Tensor<Value, rank>& tensor, const std::array<std::size_t, rank>& expected)
+{
+    for (std::size_t axis = 0; axis < rank; ++axis)
+        if (static_cast<std::size_t>(tensor.shape(axis)) != expected[axis])
+            throw std::invalid_argument(std::string(what) + ": expected " + shape_text(expected) + ", got " +
+                                        shape_text(tensor.shape()));
+}
+
+/// A tensor of zeros.
+/// @param shape  its sizes
+/// @return  the tensor
+template <class Value, std::size_t rank>
+Tensor<Value, rank> zeros(const std::array<std::size_t, rank>& shape)
+{
+    Tensor<Value, rank> tensor;
+    tensor.resize(shape);
+    tensor.fill(Value(0));
+    return tensor;
+}
+
+}  // namespace bert
