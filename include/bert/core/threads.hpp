@@ -1,0 +1,54 @@
+/// @file
+/// Threads: how many, and how work is cut among them.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace bert {
+
+/// How many threads an operation may use: OpenMP's own number (the environment's OMP_NUM_THREADS, or set_threads);
+/// 1 in a build without OpenMP.
+/// @return  at least 1
+inline std::size_t threads()
+{
+#ifdef _OPENMP
+    return static_cast<std::size_t>(omp_get_max_threads());
+#else
+    return 1;
+#endif
+}
+
+/// Sets how many threads the calling thread's operations may use. Without OpenMP it stays 1.
+/// @param count  at least 1
+/// @throws std::invalid_argument if count is 0
+inline void set_threads(std::size_t count)
+{
+    if (count == 0) throw std::invalid_argument("set_threads: expected at least 1, got 0");
+#ifdef _OPENMP
+    omp_set_num_threads(static_cast<int>(count));
+#endif
+}
+
+/// Calls `work(piece, thread)` once for each piece, on several threads. Pieces are handed out as threads become free; as the
+/// pieces depend on shapes alone and each is computed by one thread, which thread takes which changes no bit of the result.
+/// @param pieces  how many
+/// @param work  called with the piece, from 0, and the number of the calling thread, from 0 and below threads(); must not throw
+template <class Work>
+void parallel_for(std::size_t pieces, const Work& work)
+{
+#ifdef _OPENMP
+    if (pieces > 1 && threads() > 1) {
+#pragma omp parallel for schedule(dynamic, 1)
+        for (std::size_t piece = 0; piece < pieces; ++piece) work(piece, static_cast<std::size_t>(omp_get_thread_num()));
+        return;
+    }
+#endif
+    for (std::size_t piece = 0; piece < pieces; ++piece) work(piece, std::size_t{0});
+}
+
+}  // namespace bert

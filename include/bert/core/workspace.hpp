@@ -1,0 +1,61 @@
+/// @file
+/// Scratch memory that a caller owns and passes on: nothing is hidden in statics or threads, nothing is allocated twice.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "bert/core/tensor.hpp"
+#include "bert/core/threads.hpp"
+
+namespace bert {
+
+/// Buffers that keep their memory from call to call. What a buffer holds is garbage until it is written; two operations
+/// that run one after the other may be given the same one. A workspace is used by one caller at a time.
+class Workspace {
+public:
+    /// Scratch that the threads of an operation share.
+    /// @param slot  which one, from 0: an operation that needs several at once numbers them
+    /// @param count  how many values
+    /// @return  aligned to 64 bytes, valid until the slot is asked for again
+    template <class Value>
+    Value* shared(std::size_t slot, std::size_t count)
+    {
+        if (shared_.size() <= slot) shared_.resize(slot + 1);
+        return grown<Value>(shared_[slot], count);
+    }
+
+    /// Makes room for the threads of the next parallel loop; called before it, by the thread that opens it.
+    void prepare_threads()
+    {
+        if (of_thread_.size() < threads()) of_thread_.resize(threads());
+    }
+
+    /// Scratch of one thread's own.
+    /// @param thread  its number in parallel_for
+    /// @param count  how many values
+    /// @return  aligned to 64 bytes, valid until the thread asks again
+    template <class Value>
+    Value* of_thread(std::size_t thread, std::size_t count)
+    {
+        return grown<Value>(of_thread_[thread], count);
+    }
+
+private:
+    using Buffer = std::vector<std::byte, AlignedAllocator<std::byte>>;
+
+    template <class Value>
+    static Value* grown(Buffer& buffer, std::size_t count)
+    {
+        const std::size_t bytes = count * sizeof(Value);
+        if (buffer.size() < bytes) {
+            buffer.clear();  // nothing to move to the new place
+            buffer.resize(bytes);
+        }
+        return reinterpret_cast<Value*>(buffer.data());
+    }
+
+    std::vector<Buffer> shared_, of_thread_;
+};
+
+}  // namespace bert
