@@ -1,0 +1,14 @@
+# How the project's own programs and tests are built. None of this reaches those who use the library.
+
+add_library(bert_build INTERFACE)
+target_link_libraries(bert_build INTERFACE bert::bert)
+target_compile_options(bert_build INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  -ffp-contract=off  # g++ and clang fuse a*b+c in different places; the same for all files means the same bits
+  $<$<BOOL:${BERT_NATIVE}>:-march=native>)
+
+# bert_executable(TARGET SOURCE...)
+function(bert_executable target)
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE bert_build $<TARGET_NAME_IF_EXISTS:bert_instances>)
+endfunction()

@@ -1,0 +1,12 @@
+# oneDNN, as the target oneDNN::oneDNN. (Its own package file, as Debian 12 has it, asks for OpenCL too, and ends without.)
+find_path(ONEDNN_INCLUDE_DIR dnnl.hpp)
+find_library(ONEDNN_LIBRARY dnnl)
+mark_as_advanced(ONEDNN_INCLUDE_DIR ONEDNN_LIBRARY)
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(oneDNN REQUIRED_VARS ONEDNN_LIBRARY ONEDNN_INCLUDE_DIR)
+if(oneDNN_FOUND AND NOT TARGET oneDNN::oneDNN)
+  add_library(oneDNN::oneDNN INTERFACE IMPORTED)
+  target_link_libraries(oneDNN::oneDNN INTERFACE ${ONEDNN_LIBRARY})
+  target_include_directories(oneDNN::oneDNN INTERFACE ${ONEDNN_INCLUDE_DIR})
+endif()
