@@ -103,6 +103,20 @@ void require_shape(std::string_view what, const Tensor<Value, rank>& tensor, con
                                         shape_text(tensor.shape()));
 }
 
+/// Checks that every index names one of `count` things.
+/// @param what  who checks what, as in `embeddings: ids`
+/// @param indices  [T]
+/// @param count  how many there are
+/// @throws std::invalid_argument `embeddings: ids[3]: expected 0 to 30521, got 30522`
+inline void require_below(std::string_view what, const IndexTensor<1>& indices, std::size_t count)
+{
+    for (std::size_t t = 0; t < indices.size(); ++t)
+        if (indices(t) < 0 || static_cast<std::size_t>(indices(t)) >= count)
+            throw std::invalid_argument(std::string(what) + "[" + std::to_string(t) + "]: expected 0 to " +
+                                        std::to_string(static_cast<std::int64_t>(count) - 1) + ", got " +
+                                        std::to_string(indices(t)));
+}
+
 /// A tensor of zeros.
 /// @param shape  its sizes
 /// @return  the tensor

@@ -19,6 +19,7 @@
 #include "bert/ops/reference/fused.hpp"
 #include "bert/ops/reference/layer_norm.hpp"
 #include "bert/ops/reference/linear.hpp"
+#include "bert/ops/reference/losses.hpp"
 #include "bert/ops/reference/softmax.hpp"
 
 namespace bert {
@@ -30,6 +31,7 @@ struct Reference : reference::LinearOperations,
                    reference::LayerNormOperation,
                    reference::EmbeddingLookupOperation,
                    reference::AttentionOperations,
-                   reference::FusedOperations {};
+                   reference::FusedOperations,
+                   reference::LossOperations {};
 
 }  // namespace bert

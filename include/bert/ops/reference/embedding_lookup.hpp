@@ -3,9 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <stdexcept>
-#include <string>
 
 #include "bert/core/tensor.hpp"
 
@@ -23,11 +20,9 @@ struct EmbeddingLookupOperation {
     static void embedding_lookup(const IndexTensor<1>& ids, const Tensor<Real, 2>& table, Tensor<Real, 2>& y)
     {
         const std::size_t T = ids.shape(0), V = table.shape(0), H = table.shape(1);
+        require_below("embedding_lookup: ids", ids, V);
         y.resize({T, H});
         for (std::size_t t = 0; t < T; ++t) {
-            if (ids(t) < 0 || static_cast<std::size_t>(ids(t)) >= V)
-                throw std::invalid_argument("embedding_lookup: ids[" + std::to_string(t) + "]: expected 0 to " +
-                                            std::to_string(V - 1) + ", got " + std::to_string(ids(t)));
             const auto row = static_cast<std::size_t>(ids(t));
             for (std::size_t h = 0; h < H; ++h)
                 y(t, h) = table(row, h);

@@ -1,0 +1,82 @@
+/// @file
+/// Embeddings: the sum of what a token is, where it stands and which text it belongs to, normalized.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "bert/config.hpp"
+#include "bert/core/parameters.hpp"
+#include "bert/core/sequences.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/ops/activations.hpp"
+#include "bert/ops/reference.hpp"
+
+namespace bert {
+
+/// What Embeddings::forward computes.
+template <class Real>
+struct EmbeddingsActivations {
+    Tensor<Real, 2> word;             ///< rows of the word table, [T, H]
+    Tensor<Real, 2> segment;          ///< rows of the segment table, [T, H]
+    Tensor<Real, 2> position;         ///< rows of the position table, [T, H]
+    Tensor<Real, 2> sum;              ///< all three, [T, H]
+    LayerNormActivations<Real> norm;  ///< norm.y goes into the encoder
+};
+
+/// Three tables and a layer norm. (Devlin et al. 2019, section 3 and figure 2.)
+template <class Real, class Ops = Reference>
+struct Embeddings {
+    Tensor<Real, 2> word;      ///< what a token is, [V, H]; published as word_embeddings.weight
+    Tensor<Real, 2> position;  ///< where it stands, [max_position_embeddings, H]; published as position_embeddings.weight
+    Tensor<Real, 2> segment;   ///< which text it belongs to, [type_vocab_size, H]; published as token_type_embeddings.weight
+    LayerNorm<Real> norm;      ///< [H] each; published as LayerNorm
+
+    /// The parameters with their published names.
+    /// @param visit  called with each name and its tensors
+    /// @param name  prefix
+    /// @param selves  instances side by side
+    template <class Visit, class... Selves>
+    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    {
+        visit(name + ".word_embeddings.weight", selves.word...);
+        visit(name + ".position_embeddings.weight", selves.position...);
+        visit(name + ".token_type_embeddings.weight", selves.segment...);
+        LayerNorm<Real>::parameters(visit, name + ".LayerNorm", selves.norm...);
+    }
+
+    /// Zeros of a configuration's sizes.
+    /// @param config  sizes
+    /// @return  the component
+    static Embeddings make(const Config& config)
+    {
+        const std::size_t H = config.hidden_size;
+        return {zeros<Real, 2>({config.vocab_size, H}), zeros<Real, 2>({config.max_position_embeddings, H}),
+                zeros<Real, 2>({config.type_vocab_size, H}), make_layer_norm<Real>(H)};
+    }
+
+    /// Looks up each token's three rows, adds them and normalizes the sum.
+    /// \f[ e_t = \mathrm{LayerNorm}\big((\mathrm{word}_{\mathrm{ids}_t} + \mathrm{segment}_{\mathrm{segments}_t})
+    ///     + \mathrm{position}_{\mathrm{positions}_t}\big) \f]
+    /// @param batch  T tokens: ids, segments, positions
+    /// @param config  layer_norm_eps
+    /// @param[out] act  the rows, their sum, and its layer norm
+    /// @throws std::invalid_argument for an id, segment or position that its table doesn't have
+    void forward(const Batch& batch, const Config& config, EmbeddingsActivations<Real>& act) const
+    {
+        require_below("embeddings: ids", batch.ids, word.shape(0));
+        require_below("embeddings: segments", batch.segments, segment.shape(0));
+        require_below("embeddings: positions", batch.positions, position.shape(0));
+        Ops::embedding_lookup(batch.ids, word, act.word);
+        Ops::embedding_lookup(batch.segments, segment, act.segment);
+        Ops::embedding_lookup(batch.positions, position, act.position);
+        const std::size_t T = act.word.shape(0), H = act.word.shape(1);
+        act.sum.resize({T, H});
+        for (std::size_t t = 0; t < T; ++t)
+            for (std::size_t h = 0; h < H; ++h)
+                act.sum(t, h) = act.word(t, h) + act.segment(t, h) + act.position(t, h);
+        Ops::layer_norm(act.sum, norm, Real(config.layer_norm_eps), act.norm);
+    }
+};
+
+}  // namespace bert

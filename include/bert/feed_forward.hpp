@@ -1,0 +1,68 @@
+/// @file
+/// The feed-forward sub-layer: the same small network for every token, by itself.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "bert/config.hpp"
+#include "bert/core/parameters.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/core/workspace.hpp"
+#include "bert/ops/activations.hpp"
+#include "bert/ops/reference.hpp"
+
+namespace bert {
+
+/// What FeedForward::forward computes.
+template <class Real>
+struct FeedForwardActivations {
+    Tensor<Real, 2> pre_activation;    ///< before the activation, [T, I]
+    Tensor<Real, 2> intermediate;      ///< after it, [T, I]
+    ResidualActivations<Real> output;  ///< output.norm.y, [T, H], is the block's output
+};
+
+/// Two affine maps with an activation between them, and a layer norm. (Vaswani et al. 2017, section 3.3.)
+template <class Real, class Ops = Reference>
+struct FeedForward {
+    Linear<Real> intermediate;  ///< widens, [I, H], [I]; published as intermediate.dense
+    Linear<Real> output;        ///< narrows again, [H, I], [H]; published as output.dense
+    LayerNorm<Real> norm;       ///< [H] each; published as output.LayerNorm
+
+    /// The parameters with their published names.
+    /// @param visit  called with each name and its tensors
+    /// @param name  prefix
+    /// @param selves  instances side by side
+    template <class Visit, class... Selves>
+    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    {
+        Linear<Real>::parameters(visit, name + ".intermediate.dense", selves.intermediate...);
+        Linear<Real>::parameters(visit, name + ".output.dense", selves.output...);
+        LayerNorm<Real>::parameters(visit, name + ".output.LayerNorm", selves.norm...);
+    }
+
+    /// Zeros of a configuration's sizes.
+    /// @param config  sizes
+    /// @return  the component
+    static FeedForward make(const Config& config)
+    {
+        const std::size_t H = config.hidden_size, I = config.intermediate_size;
+        return {make_linear<Real>(I, H), make_linear<Real>(H, I), make_layer_norm<Real>(H)};
+    }
+
+    /// Widens, bends, narrows, adds the input and normalizes.
+    /// \f[ y = \mathrm{LayerNorm}\big(x + f(x W_1^T + b_1)\,W_2^T + b_2\big) \f]
+    /// Symbols: \f$W_1, b_1\f$ `intermediate`, \f$W_2, b_2\f$ `output`, \f$f\f$ config.hidden_act, \f$y\f$ `act.output.norm.y`.
+    /// @param x  hidden states, [T, H]
+    /// @param config  hidden_act and layer_norm_eps
+    /// @param[out] act  every tensor of the formula
+    /// @param workspace  scratch
+    void forward(const Tensor<Real, 2>& x, const Config& config, FeedForwardActivations<Real>& act, Workspace& workspace) const
+    {
+        Ops::linear_activation(Ops{}, x, intermediate, config.hidden_act, act.pre_activation, act.intermediate, workspace);
+        Ops::linear_residual_layer_norm(Ops{}, act.intermediate, output, x, norm, Real(config.layer_norm_eps), act.output,
+                                        workspace);
+    }
+};
+
+}  // namespace bert

@@ -1,0 +1,64 @@
+#include "bert/ops/reference/activations.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "bert/ops/reference.hpp"
+#include "catch.hpp"
+
+using bert::Reference;
+using bert::Tensor;
+
+TEST_CASE("gelu: x times the normal distribution function, exact far out too")
+{
+    const Tensor<double, 2> x = {{0, 1, -1, 2, -10}};
+    Tensor<double, 2> y;
+    Reference::gelu(x, y);
+    CHECK(y(0, 0) == 0);
+    CHECK(std::abs(y(0, 1) - 0.84134474606854295) < 1e-16);  // Phi(1), from a table
+    CHECK(std::abs(y(0, 2) + 0.15865525393145705) < 1e-16);  // -Phi(-1)
+    CHECK(std::abs(y(0, 3) - 2 * 0.97724986805182079) < 1e-15);
+    CHECK(std::abs(y(0, 4) / -7.6198530241605260e-23 - 1) < 1e-14);  // -10 Phi(-10): 1 + erf would have no digit left
+}
+
+TEST_CASE("gelu_tanh: the published approximation")
+{
+    // u = sqrt(2/pi) (1 + 0.044715) = 0.8335624...; (1 + tanh u)/2 = 0.841192
+    const Tensor<double, 2> x = {{1, -1, 0}};
+    Tensor<double, 2> y;
+    Reference::gelu_tanh(x, y);
+    CHECK(std::abs(y(0, 0) - 0.84119199) < 1e-8);
+    CHECK(std::abs(y(0, 1) + 0.15880801) < 1e-8);
+    CHECK(y(0, 2) == 0);
+    Tensor<double, 2> exact;
+    Reference::gelu(x, exact);
+    CHECK(std::abs(y(0, 0) - exact(0, 0)) < 1e-3);  // how good the approximation is
+}
+
+TEST_CASE("relu, tanh: on both sides of zero; a NaN stays one")
+{
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const Tensor<double, 2> x = {{-2, 0, 3, nan}};
+    Tensor<double, 2> y;
+    Reference::relu(x, y);
+    CHECK(y(0, 0) == 0);
+    CHECK(y(0, 1) == 0);
+    CHECK(y(0, 2) == 3);
+    CHECK(std::isnan(y(0, 3)));
+    Reference::tanh(x, y);
+    CHECK(std::abs(y(0, 0) + 0.96402758007581688) < 1e-15);  // (e^-4 - 1) / (e^-4 + 1)
+    CHECK(std::isnan(y(0, 3)));
+}
+
+TEST_CASE("activate: the function of a published name")
+{
+    CHECK(bert::activation_named("gelu") == bert::Activation::gelu);
+    CHECK(bert::activation_named("gelu_new") == bert::Activation::gelu_tanh);
+    CHECK(bert::activation_named("gelu_pytorch_tanh") == bert::Activation::gelu_tanh);
+    CHECK(bert::activation_named("relu") == bert::Activation::relu);
+    CHECK(!bert::activation_named("mish"));
+    const Tensor<double, 2> x = {{-1, 1}};
+    Tensor<double, 2> y;
+    Reference::activate(Reference{}, bert::Activation::relu, x, y);
+    CHECK((y == Tensor<double, 2>{{0, 1}}));
+}

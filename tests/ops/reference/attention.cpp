@@ -1,0 +1,82 @@
+#include "bert/ops/reference/attention.hpp"
+
+#include <cmath>
+
+#include "bert/ops/reference.hpp"
+#include "catch.hpp"
+
+using bert::Reference;
+using bert::Sequences;
+using bert::Tensor;
+
+namespace {
+
+double difference(const Tensor<double, 2>& a, const Tensor<double, 2>& b)
+{
+    REQUIRE(a.shape() == b.shape());
+    double largest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const double d = std::abs(a.data()[i] - b.data()[i]);
+        if (!(d <= largest)) largest = d;
+    }
+    return largest;
+}
+
+}  // namespace
+
+TEST_CASE("attention: two tokens, one head, by hand")
+{
+    // Scores q_i k_j: {0, 0} and {0, ln 3}. Probabilities 1/2, 1/2 and 1/4, 3/4. Context (4 + 8) / 2 and (4 + 3 * 8) / 4.
+    const Tensor<double, 2> query = {{0}, {1}}, key = {{0}, {std::log(3.0)}}, value = {{4}, {8}};
+    bert::AttentionActivations<double> act;
+    bert::Workspace workspace;
+    Reference::attention(Reference{}, query, key, value, Sequences{{0, 2}}, {.heads = 1}, act, workspace);
+    CHECK(difference(act.scores[0], {{0, 0}, {0, std::log(3.0)}}) < 1e-15);
+    CHECK(difference(act.probabilities[0], {{0.5, 0.5}, {0.25, 0.75}}) < 1e-15);
+    CHECK(difference(act.context, {{6}, {7}}) < 1e-14);
+
+    Reference::attention(Reference{}, query, key, value, Sequences{{0, 2}}, {.heads = 1, .causal = true}, act, workspace);
+    CHECK(difference(act.scores[0], {{0, 0}, {0, std::log(3.0)}}) < 1e-15);  // before the mask
+    CHECK(difference(act.probabilities[0], {{1, 0}, {0.25, 0.75}}) < 1e-15);
+    CHECK(difference(act.context, {{4}, {7}}) < 1e-14);
+}
+
+TEST_CASE("attention: scores are divided by the root of a head's width, heads don't mix, sequences neither")
+{
+    // D = 4: 4 equal products of 1 make 4, scaled 2. Two heads, the second with other numbers; two sequences, 2 + 1 tokens.
+    const Tensor<double, 2> x = {{1, 1, 1, 1, 0, 0, 0, 0}, {0, 0, 0, 0, 2, 2, 2, 2}, {3, 3, 3, 3, 5, 5, 5, 5}};
+    bert::AttentionActivations<double> act;
+    bert::Workspace workspace;
+    Reference::attention(Reference{}, x, x, x, Sequences{{0, 2, 3}}, {.heads = 2}, act, workspace);
+    REQUIRE(act.scores.size() == 4);
+    CHECK(difference(act.scores[0], {{2, 0}, {0, 0}}) < 1e-15);    // sequence 0, head 0
+    CHECK(difference(act.scores[1], {{0, 0}, {0, 8}}) < 1e-15);    // sequence 0, head 1: 4 * 4 / 2
+    CHECK(difference(act.probabilities[2], {{1}}) < 1e-15);        // alone with itself
+    for (std::size_t h = 0; h < 8; ++h) CHECK(act.context(2, h) == x(2, h));
+    const double p = std::exp(2.0) / (std::exp(2.0) + 1);
+    CHECK(std::abs(act.context(0, 0) - p) < 1e-15);  // p * 1 + (1 - p) * 0
+    CHECK(std::abs(act.context(0, 4) - 1) < 1e-15);  // head 1 of token 0: 1/2 * 0 + 1/2 * 2
+}
+
+TEST_CASE("attention: an empty sequence takes nothing and gives nothing")
+{
+    const Tensor<double, 2> x = {{1}, {2}};
+    bert::AttentionActivations<double> act;
+    bert::Workspace workspace;
+    Reference::attention(Reference{}, x, x, x, Sequences{{0, 0, 2, 2}}, {.heads = 1}, act, workspace);
+    CHECK(act.scores[0].size() == 0);
+    CHECK(act.scores[1].size() == 4);
+}
+
+TEST_CASE("attention: what doesn't fit is named")
+{
+    const Tensor<double, 2> x = {{1, 2}, {3, 4}}, narrow = {{1}, {2}};
+    bert::AttentionActivations<double> act;
+    bert::Workspace workspace;
+    CHECK_THROWS_WITH(Reference::attention(Reference{}, x, narrow, x, Sequences{{0, 2}}, {.heads = 1}, act, workspace),
+                      "attention: key: expected [2, 2], got [2, 1]");
+    CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, Sequences{{0, 1}}, {.heads = 1}, act, workspace),
+                      "attention: sequences: expected 2 tokens, got 1");
+    CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, Sequences{{0, 2}}, {.heads = 3}, act, workspace),
+                      "attention: heads: expected a divisor of 2, got 3");
+}

@@ -1,0 +1,63 @@
+#include "bert/ops/reference/layer_norm.hpp"
+
+#include <cmath>
+
+#include "bert/ops/reference.hpp"
+#include "catch.hpp"
+
+using bert::LayerNorm;
+using bert::Reference;
+using bert::Tensor;
+
+TEST_CASE("layer_norm: mean 0 and variance 1, then scale and shift")
+{
+    // Mean 3, variance (4 + 1 + 0 + 9) / 4 = 3.5. The second row is ten times the first.
+    const Tensor<double, 2> x = {{1, 2, 3, 6}, {10, 20, 30, 60}};
+    const LayerNorm<double> norm{{1, 1, 2, 1}, {0, 0, 5, 0.5}};
+    bert::LayerNormActivations<double> act;
+    Reference::layer_norm(x, norm, 1e-12, act);
+    const double r = 1 / std::sqrt(3.5);
+    CHECK(std::abs(act.rstd(0) - r) < 1e-12);
+    CHECK(std::abs(act.rstd(1) - r / 10) < 1e-12);
+    const double expected_hat[] = {-2 * r, -r, 0, 3 * r}, expected_y[] = {-2 * r, -r, 5, 3 * r + 0.5};
+    for (std::size_t t = 0; t < 2; ++t)
+        for (std::size_t h = 0; h < 4; ++h) {
+            CHECK(std::abs(act.x_hat(t, h) - expected_hat[h]) < 1e-12);
+            CHECK(std::abs(act.y(t, h) - expected_y[h]) < 1e-12);
+        }
+}
+
+TEST_CASE("layer_norm: a constant row becomes the shift")
+{
+    const LayerNorm<double> norm{{1, 1}, {7, 8}};
+    bert::LayerNormActivations<double> act;
+    Reference::layer_norm(Tensor<double, 2>{{5, 5}}, norm, 1e-12, act);
+    CHECK((act.y == Tensor<double, 2>{{7, 8}}));
+}
+
+TEST_CASE("layer_norm: epsilon stands inside the root")
+{
+    const LayerNorm<double> norm{{1, 1}, {0, 0}};
+    bert::LayerNormActivations<double> act;
+    Reference::layer_norm(Tensor<double, 2>{{-1, 1}}, norm, 3.0, act);  // variance 1, 1 / sqrt(1 + 3)
+    CHECK(act.rstd(0) == 0.5);
+}
+
+TEST_CASE("layer_norm: in float, a mean far above the spread keeps the digits that float has")
+{
+    // 4096 +- 1 is exact in float, but 4096^2 + 1 is not: E[x^2] - mean^2 would be 0.
+    const LayerNorm<float> norm{{1, 1}, {0, 0}};
+    bert::LayerNormActivations<float> act;
+    Reference::layer_norm(Tensor<float, 2>{{4095, 4097}}, norm, 1e-12f, act);
+    CHECK((act.y == Tensor<float, 2>{{-1, 1}}));
+}
+
+TEST_CASE("layer_norm: a scale of another width is refused, not broadcast")
+{
+    bert::LayerNormActivations<double> act;
+    const LayerNorm<double> short_gamma{{1}, {0, 0}}, long_beta{{1, 1}, {0, 0, 0}};
+    CHECK_THROWS_WITH(Reference::layer_norm(Tensor<double, 2>{{1, 2}}, short_gamma, 1e-12, act),
+                      "layer_norm: gamma: expected [2], got [1]");
+    CHECK_THROWS_WITH(Reference::layer_norm(Tensor<double, 2>{{1, 2}}, long_beta, 1e-12, act),
+                      "layer_norm: beta: expected [2], got [3]");
+}
