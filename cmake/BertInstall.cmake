@@ -1,29 +1,30 @@
-# Installs the headers, the program where it is built, and what finds them: find_package(bert) and pkg-config.
+# Installs the headers with what finds them (find_package and pkg-config), and the program where it is built.
 include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/bert)
 
-install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-if(TARGET bert)
-  install(TARGETS bert)
-endif()
-
-set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/bert)
-install(TARGETS bert_headers EXPORT bert)
-install(EXPORT bert NAMESPACE bert:: FILE bert-targets.cmake DESTINATION ${package_folder})
+install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers)
+install(TARGETS bert_headers EXPORT bert COMPONENT headers)
+install(EXPORT bert NAMESPACE bert:: FILE bert-targets.cmake DESTINATION ${package_folder} COMPONENT headers)
 configure_package_config_file(cmake/bert-config.cmake.in ${PROJECT_BINARY_DIR}/package/bert-config.cmake
                               INSTALL_DESTINATION ${package_folder} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/bert-config-version.cmake COMPATIBILITY SameMinorVersion
                                  ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/package/bert-config.cmake ${PROJECT_BINARY_DIR}/package/bert-config-version.cmake
-              cmake/FindCBLAS.cmake cmake/FindoneDNN.cmake DESTINATION ${package_folder})
+              cmake/FindCBLAS.cmake cmake/FindoneDNN.cmake
+        DESTINATION ${package_folder} COMPONENT headers)
 
 # pkg-config names compilers' options instead of targets.
 set(pc_cflags -pthread ${OpenMP_CXX_FLAGS})
 set(pc_libs ${CBLAS_LIBRARIES} -pthread ${OpenMP_CXX_FLAGS})
 if(BERT_WITH_ONEDNN)
   list(APPEND pc_cflags -DBERT_WITH_ONEDNN=1)
-  list(PREPEND pc_libs -ldnnl)
+  list(PREPEND pc_libs ${ONEDNN_LIBRARY})
 endif()
 list(JOIN pc_cflags " " pc_cflags)
 list(JOIN pc_libs " " pc_libs)
 configure_file(cmake/bert.pc.in package/bert.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/package/bert.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/package/bert.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig COMPONENT headers)
+
+if(TARGET bert)
+  install(TARGETS bert COMPONENT program)
+endif()
