@@ -1,0 +1,49 @@
+# What the scripts share. Each begins with `source "$(dirname "$0")/common.sh"` and then stands in the project's folder.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+
+# Debian's packages: for the program and the tests, and what .ci/run needs beside them.
+packages=(g++ cmake ninja-build pkg-config
+          libxtensor-dev libxtensor-blas-dev libxsimd-dev libopenblas-dev libdnnl-dev nlohmann-json3-dev libcli11-dev catch2)
+ci_packages=(clang clang-format libclang-rt-dev libomp-dev doxygen libjs-mathjax)
+
+# install_packages PACKAGE...: installs what is missing, or says what to install and ends.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+
+    local as_root=()
+    if ((EUID != 0)); then
+        as_root=(sudo -n)
+        if ! sudo -n true 2>/dev/null; then
+            echo "$0: packages are missing, and installing them needs root: apt-get install ${missing[*]}" >&2
+            exit 2
+        fi
+    fi
+    echo "Installing ${missing[*]}"
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } >/dev/null </dev/null
+}
+
+# build PRESET [TARGET...]: configures and builds; silent but for one line and what goes wrong.
+build() {
+    local preset=$1 log
+    shift
+    echo "Building build/$preset"
+    mkdir -p build
+    log=build/$preset.configure.log
+    cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+    cmake --build --preset "$preset" ${1:+--target "$@"} -- --quiet
+}
+
+# skips PRESET...: the lines in which the tests of these builds say what they left out, each once.
+skips() {
+    local preset
+    for preset in "$@"; do
+        sed -n '/^SKIPPED: /p' "build/$preset/Testing/Temporary/LastTest.log" 2>/dev/null || true
+    done | sort -u
+}
