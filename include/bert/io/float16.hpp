@@ -1,0 +1,34 @@
+/// @file
+/// The two floating-point formats of 16 bits in which checkpoints are stored. Every value of theirs is a float.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace bert {
+
+/// The value of a bfloat16: the upper half of a float (8 bits of exponent, 7 of fraction).
+/// @param bits  the stored bits
+/// @return  the same value; a NaN keeps its sign and payload
+constexpr float float_from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+/// The value of an IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 of fraction.
+/// \f[ (-1)^s\,2^{e-15}\,(1 + f/2^{10}) \text{ for } 0 < e < 31,\quad (-1)^s\,2^{-14}\,f/2^{10} \text{ for } e = 0 \f]
+/// and for e = 31 infinity (f = 0) or NaN.
+/// @param bits  the stored bits
+/// @return  the same value; a NaN keeps its sign and payload
+constexpr float float_from_float16(std::uint16_t bits)
+{
+    const std::uint32_t sign = (bits & 0x8000U) << 16;
+    const std::uint32_t exponent = (bits >> 10) & 0x1FU;
+    const std::uint32_t fraction = bits & 0x3FFU;
+    if (exponent == 0) {
+        const float magnitude = static_cast<float>(fraction) * 0x1p-24F;  // 2^-14 / 2^10, exact
+        return sign != 0 ? -magnitude : magnitude;
+    }
+    // A float has bias 127 and 23 bits of fraction; its exponent of all ones is 255.
+    const std::uint32_t float_exponent = exponent == 31 ? 255 : exponent - 15 + 127;
+    return std::bit_cast<float>(sign | (float_exponent << 23) | (fraction << 13));
+}
+
+}  // namespace bert

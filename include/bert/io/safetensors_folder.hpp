@@ -1,0 +1,96 @@
+/// @file
+/// The weights of a model folder: one safetensors file, or several with an index that says which tensor is where.
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <bert/core/error.hpp>
+#include <bert/io/json.hpp>
+#include <bert/io/mapped_file.hpp>
+#include <bert/io/one_line.hpp>
+#include <bert/io/safetensors.hpp>
+#include <bert/io/tensor_view.hpp>
+
+namespace bert {
+
+/// The tensors of `model.safetensors`, or else of the shards that `model.safetensors.index.json` names, as one set.
+class SafetensorsFolder {
+public:
+    /// Opens and checks all files.
+    /// @param folder  the model folder
+    /// @throws InputError if neither file is there, one isn't of its format, a shard lies outside the folder, or a tensor of the
+    ///     index isn't in its shard
+    explicit SafetensorsFolder(const std::filesystem::path& folder)
+    {
+        const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
+        std::error_code ignored;  // what can't be looked at isn't there
+        if (!std::filesystem::is_directory(folder, ignored)) fail_input(folder.string(), "expected a model folder");
+        if (std::filesystem::exists(single, ignored)) {
+            for (const TensorView& tensor : file("model.safetensors", single).tensors()) tensors_.push_back(&tensor);
+        } else if (std::filesystem::exists(index, ignored)) {
+            open_shards(folder, index);
+        } else {
+            fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither");
+        }
+        for (const TensorView* tensor : tensors_) by_name_.emplace(tensor->name, tensor);
+    }
+
+    /// All tensors.
+    /// @return  file by file, each in the order of its bytes
+    const std::vector<const TensorView*>& tensors() const { return tensors_; }
+
+    /// Looks a tensor up.
+    /// @param name  its name
+    /// @return  nullptr if there is none
+    const TensorView* find(std::string_view name) const
+    {
+        const auto found = by_name_.find(name);
+        return found == by_name_.end() ? nullptr : found->second;
+    }
+
+private:
+    const SafetensorsFile& file(const std::string& name, const std::filesystem::path& path)
+    {
+        return files_.try_emplace(name, path).first->second;
+    }
+
+    void open_shards(const std::filesystem::path& folder, const std::filesystem::path& index)
+    {
+        const std::string place = index.string();
+        const nlohmann::json document = parse_json(place, MappedFile(index).text());
+        if (!document.is_object() || !document.contains("weight_map") || !document["weight_map"].is_object())
+            fail_input(place, "weight_map: expected an object that gives each tensor its file");
+        for (const auto& [name, shard] : document["weight_map"].items()) {
+            const std::string entry = "weight_map: " + in_quotes(name) + ": ";
+            if (!shard.is_string()) fail_input(place, entry + "expected the name of a file, got " + one_line(shard.dump()));
+            const std::string file_name = shard.get<std::string>();
+            if (!is_inside(file_name)) fail_input(place, entry + "expected a file of this folder, got " + in_quotes(file_name));
+            const TensorView* const tensor = file(file_name, folder / file_name).find(name);
+            if (tensor == nullptr) fail_input(place, entry + "expected in " + file_name + ", which doesn't have it");
+            tensors_.push_back(tensor);
+        }
+        std::sort(tensors_.begin(), tensors_.end(), [](const TensorView* a, const TensorView* b) {
+            return std::tie(a->file, a->data) < std::tie(b->file, b->data);
+        });
+    }
+
+    static bool is_inside(const std::filesystem::path& file)
+    {
+        return !file.empty() && file.is_relative() && std::find(file.begin(), file.end(), "..") == file.end();
+    }
+
+    std::map<std::string, SafetensorsFile> files_;  // by name; a map never moves what it holds
+    std::vector<const TensorView*> tensors_;
+    std::map<std::string_view, const TensorView*> by_name_;
+};
+
+}  // namespace bert
