@@ -1,0 +1,27 @@
+"""Makes the stored cases again: generate.py [NAME...]; without a name all of them."""
+
+import os
+import sys
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import torch  # noqa: E402
+import transformers  # noqa: E402
+
+from generator import cases  # noqa: E402
+
+
+def main():
+    """Makes the cases named on the command line, or all."""
+    unknown = set(sys.argv[1:]) - set(cases.CASES)
+    if unknown:
+        sys.exit(f"generate.py: no case {', '.join(sorted(unknown))}; there are {', '.join(cases.CASES)}")
+    torch.set_num_threads(1)  # the order of sums, and with it the last bits, would depend on the number of threads
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    for name in sys.argv[1:] or cases.CASES:
+        cases.CASES[name]()
+
+
+if __name__ == "__main__":
+    main()

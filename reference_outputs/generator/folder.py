@@ -1,0 +1,143 @@
+"""Writes a case: the folder, its files, and the proof that it notices what it is there to notice."""
+
+import copy
+import json
+import pathlib
+from importlib.metadata import version
+
+import safetensors.torch
+import torch
+
+from .compare import worst
+from .record import Forward, forward_and_gradients
+from .training import train, train_by_torch
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+CASES = PROJECT / "reference_outputs" / "cases"
+LIBRARIES = ("transformers", "torch", "tokenizers", "safetensors", "numpy")
+FLOATING = ("label.value", "label.multi")
+
+
+def generator_note(command):
+    """What case.json says of its origin: the command, and the versions that ran."""
+    return {"script": command, **{name: version(name).split("+")[0] for name in LIBRARIES}}
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def in_double(model):
+    return copy.deepcopy(model).double()
+
+
+def loss_of(model, batch):
+    return lambda: Forward(model, batch).losses["loss.total"]
+
+
+def compute(model, batch, recipe):
+    """Everything a case expects, in the precision of the model, which stays as it is."""
+    scalar = next(model.parameters()).dtype
+    batch = {name: tensor.to(scalar) if name in FLOATING else tensor for name, tensor in batch.items()}
+    expected = forward_and_gradients(model, batch)
+    if recipe is not None:
+        student = copy.deepcopy(model)
+        expected |= train(student, loss_of(student, batch), recipe)
+    return expected
+
+
+def check_adamw(model, batch, expected, recipe):
+    """Our adamw against PyTorch's."""
+    student = in_double(model)
+    theirs = train_by_torch(student, loss_of(student, batch), recipe)
+    for name, tensor in theirs.items():
+        assert torch.allclose(tensor, expected[name], rtol=1e-12, atol=1e-13), name
+
+
+def check_parameters_matter(model, batch, expected, unused):
+    """Moving any parameter tensor by 1 % moves some expected tensor by more than 1000 times its limit."""
+    without_training = {name: tensor for name, tensor in expected.items() if not name.startswith("train.")}
+    least = float("inf")
+    for name, _ in model.named_parameters():
+        if name in unused:
+            continue
+        moved = in_double(model)
+        with torch.no_grad():
+            moved.get_parameter(name).mul_(1.01)
+        by, _ = worst(forward_and_gradients(moved, batch), without_training, batch["input.mask"])
+        assert by > 1000, f"moving {name} by 1 % moves nothing by more than {by} limits"
+        least = min(least, by)
+    return least
+
+
+def changed_recipes(recipe):
+    """The same training with one thing done differently: a mistake that the case has to notice."""
+    rate, warmup = recipe["learning_rate"], recipe["schedule"]["warmup_steps"]
+    yield "learning rate 1 % larger", {"learning_rate": 1.01 * rate}
+    yield "beta1 0.8", {"beta1": 0.8}
+    yield "beta2 0.99", {"beta2": 0.99}
+    yield "ten times epsilon", {"epsilon": 10 * recipe["epsilon"]}
+    yield "no weight decay", {"weight_decay": 0.0}
+    yield "weight decay on everything", {"no_decay": []}
+    yield "no warm-up", {"schedule": {**recipe["schedule"], "warmup_steps": 0}}
+    yield "a longer warm-up", {"schedule": {**recipe["schedule"], "warmup_steps": warmup + 1}}
+    yield "a longer schedule", {"schedule": {**recipe["schedule"], "total_steps": recipe["schedule"]["total_steps"] + 1}}
+    if recipe["max_grad_norm"] < 1e6:
+        yield "no clipping", {"max_grad_norm": 1e9}
+    for other in {"adamw", "bert_adam", "lamb"} - {recipe["optimizer"]}:
+        yield other, {"optimizer": other}
+
+
+def check_recipe_matters(model, batch, expected, recipe):
+    """Every mistake of changed_recipes moves some train.* by more than 1000 times its limit."""
+    trained = {name: tensor for name, tensor in expected.items() if name.startswith("train.parameter.")}
+    for what, change in changed_recipes(recipe):
+        student = in_double(model)
+        found = train(student, loss_of(student, batch), recipe | change)
+        by, _ = worst(found, trained, batch["input.mask"])
+        assert by > 1000, f"{what} moves no trained parameter by more than {by} limits"
+
+
+def check_float(model, batch, expected, recipe):
+    """The library itself in float stays within the limits for float; returns how much of them it uses."""
+    by, name = worst(compute(model, batch, recipe), expected, batch["input.mask"], column=1)
+    assert by < 0.5, f"float32 uses {by} of the limit for {name}"
+    return by
+
+
+def write_case(name, note, model, batch, seed, sizes, recipe=None, left_out=None, unused=()):
+    """Computes and checks the case, then writes its folder."""
+    expected = compute(in_double(model), batch, recipe)
+    least = check_parameters_matter(model, batch, expected, unused)
+    used = check_float(model, batch, expected, recipe)
+    if recipe is not None:
+        check_recipe_matters(model, batch, expected, recipe)
+        if recipe["optimizer"] == "adamw":
+            check_adamw(model, batch, expected, recipe)
+
+    folder = CASES / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    stored = safetensors.torch.load_file(folder / "model.safetensors")
+    gradients = {n.removeprefix("grad.") for n in expected if n.startswith("grad.") and not n.startswith("grad.forward.")}
+    if gradients:
+        assert gradients == set(stored) - set(unused), gradients ^ (set(stored) - set(unused))
+    assert not set(batch) & set(expected)
+    expected |= batch
+    safetensors.torch.save_file({n: t.contiguous() for n, t in expected.items()}, folder / "expected.safetensors")
+    case = {
+        "format": 1,
+        "generator": generator_note(f"reference_outputs/make {name}"),
+        "class": type(model).__name__,
+        "seed": seed,
+        "note": note,
+        "sizes": sizes,
+    }
+    case |= {"train": recipe} if recipe else {}
+    case |= {"left_out": left_out} if left_out else {}
+    case |= {"unused": list(unused)} if unused else {}
+    write_json(folder / "case.json", case)
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    print(f"{name}: {size / 1000:.0f} kB, {len(expected)} tensors; 1 % of a parameter moves {least:.1e} limits; float uses {used:.2f}")
