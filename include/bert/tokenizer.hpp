@@ -1,0 +1,306 @@
+/// @file
+/// The tokenizer: from a text to the ids that a BERT reads, and back.
+///
+/// A text goes through five steps, each with a header of its own:
+///   1. added tokens such as `[MASK]` are taken out (text/added_tokens.hpp);
+///   2. what stands between them is normalized (text/normalizer.hpp);
+///   3. and cut into words (text/pre_tokenizer.hpp);
+///   4. each word is cut into pieces of the vocabulary (text/wordpiece.hpp);
+///   5. special tokens are put around: `[CLS] text [SEP]`, for a pair `[CLS] text [SEP] pair [SEP]`; what is too long is cut
+///      into windows, what is too short padded (text/encoding.hpp).
+/// With the vocabulary of the uncased models `Hello, wor[MASK]!` is `[CLS] hello , wo ##r [MASK] ! [SEP]`.
+///
+/// io/tokenizer_json.hpp makes a Tokenizer from files.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <bert/core/error.hpp>
+#include <bert/text/added_tokens.hpp>
+#include <bert/text/encoding.hpp>
+#include <bert/text/normalizer.hpp>
+#include <bert/text/pre_tokenizer.hpp>
+#include <bert/text/wordpiece.hpp>
+
+namespace bert {
+
+/// The tokens that have a part to play.
+struct SpecialTokens {
+    std::string cls = "[CLS]";    ///< the first of every text; its vector stands for the whole
+    std::string sep = "[SEP]";    ///< the end of a text
+    std::string pad = "[PAD]";    ///< fills a batch up
+    std::string mask = "[MASK]";  ///< a word to be guessed
+};
+
+/// All that makes a tokenizer.
+struct TokenizerOptions {
+    std::vector<std::string> vocabulary;   ///< the token of each id
+    NormalizerOptions normalizer;          ///< what is done to the text
+    WordPieceOptions wordpiece;            ///< the prefix `##`, the unknown token, the longest word
+    SpecialTokens special;                 ///< the names of the special tokens
+    std::vector<AddedToken> added_tokens;  ///< those that are not in the vocabulary get the next ids
+    std::vector<TemplatePiece> single;     ///< what is made of a text; empty: `[CLS] $A [SEP]`
+    std::vector<TemplatePiece> pair;       ///< what is made of a pair; empty: `[CLS] $A [SEP] $B [SEP]`, types 0 0 0 1 1
+    bool decode_cleanup = true;            ///< see Tokenizer::decode
+    EncodeOptions encode;                  ///< the sides of truncation and padding that the files name
+    std::size_t model_max_length = 0;      ///< the longest input of the model that it belongs to; 0: not known
+};
+
+/// The special tokens as added tokens, to be found in texts.
+/// @param special  their names
+/// @param unknown  the unknown token
+/// @return  them, each special and not normalized
+inline std::vector<AddedToken> special_added_tokens(const SpecialTokens& special = {}, const std::string& unknown = "[UNK]")
+{
+    std::vector<AddedToken> tokens;
+    for (const std::string& content : {unknown, special.sep, special.pad, special.cls, special.mask})
+        tokens.push_back({content, false, false, false, false, true});
+    return tokens;
+}
+
+/// Texts to ids and back. It never changes, so that several threads can use one.
+class Tokenizer {
+public:
+    /// @param options  all that makes it
+    /// @throws std::invalid_argument if the vocabulary has a token twice, or lacks one that is needed
+    explicit Tokenizer(TokenizerOptions options)
+        : options_(std::move(options)), vocabulary_(std::move(options_.vocabulary)), wordpiece_(vocabulary_, options_.wordpiece)
+    {
+        for (std::size_t i = 0; i < options_.added_tokens.size(); ++i) {
+            const AddedToken& token = options_.added_tokens[i];
+            if (token.content.empty()) throw std::invalid_argument("tokenizer: an added token is empty");
+            added_ids_.push_back(vocabulary_.add(token.content));
+            std::u32string content;
+            decode_utf8(token.content, content);
+            if (token.normalized) content = normalize(content, options_.normalizer).codes;
+            (token.normalized ? normalized_finder_ : original_finder_).add(content, i, token);
+        }
+        is_special_.resize(vocabulary_.size());
+        for (std::size_t i = 0; i < added_ids_.size(); ++i)
+            if (options_.added_tokens[i].special) is_special_[static_cast<std::size_t>(added_ids_[i])] = true;
+        if (options_.single.empty()) options_.single = {{true, cls_id(), 0}, {false, 0, 0}, {true, sep_id(), 0}};
+        if (options_.pair.empty()) {
+            options_.pair = options_.single;
+            options_.pair.insert(options_.pair.end(), {{false, 1, 1}, {true, sep_id(), 1}});
+        }
+    }
+
+    /// Steps 1 to 4 as the headers describe them: the definition of what `encode` does.
+    /// @param text  UTF-8
+    /// @param[in,out] encoding  gets the ids, offsets and word_ids of the tokens, and how much was not UTF-8
+    void tokenize(std::string_view text, Encoding& encoding) const
+    {
+        std::u32string codes;
+        encoding.replaced += decode_utf8(text, codes);
+        if (codes.size() > std::numeric_limits<std::int32_t>::max())
+            fail_input("text", "expected at most 2147483647 characters, got " + std::to_string(codes.size()));
+        std::int32_t word = 0;
+        original_finder_.split(std::u32string_view(codes), [&](const TextPart& part) {
+            if (part.token) {
+                encoding.push(added_ids_[*part.token], offsets_of(part.span), word++);
+                return;
+            }
+            const auto [start, end] = part.span;
+            const TracedText normalized =
+                normalize(std::u32string_view(codes).substr(start, end - start), options_.normalizer, start);
+            tokenize_normalized(normalized, word, encoding);
+        });
+    }
+
+    /// Encodes a text.
+    /// @param text  UTF-8; an empty one is a text
+    /// @param options  special tokens, truncation, padding
+    /// @return  the encoding
+    /// @throws InputError if the options can't be met, or the text is not UTF-8 and options.strict is set
+    Encoding encode(std::string_view text, const EncodeOptions& options = {}) const
+    {
+        return encode_pair(text, std::nullopt, options);
+    }
+
+    /// Encodes a pair of texts.
+    /// @param text  the first text
+    /// @param pair  the second; an empty one is a text, no one makes this the same as encode
+    /// @param options  special tokens, truncation, padding
+    /// @return  the encoding
+    /// @throws InputError if the options can't be met, or a text is not UTF-8 and options.strict is set
+    Encoding encode_pair(std::string_view text, std::optional<std::string_view> pair, const EncodeOptions& options = {}) const
+    {
+        std::vector<TemplatePiece> pieces = pair ? options_.pair : options_.single;
+        if (!options.special_tokens) std::erase_if(pieces, [](const TemplatePiece& piece) { return piece.special; });
+        check(options, pieces, pair.has_value());
+        if (options.strict) require_utf8("text", text);
+        if (options.strict && pair) require_utf8("pair", *pair);
+
+        std::array<Span, 2> texts{};  // where the tokens of both stand
+        Encoding encoding = assemble(pieces, [&](std::size_t i, Encoding& whole) {
+            texts[i].start = whole.size();
+            tokenize(i == 0 ? text : *pair, whole);
+            texts[i].end = whole.size();
+        });
+        if (options.max_length > 0 && encoding.size() > options.max_length) encoding = cut(encoding, texts, pieces, options);
+        if (options.pad_to > 0) pad(encoding, options.pad_to, pad_id(), options.padding_side);
+        return encoding;
+    }
+
+    /// Puts tokens together again. A token with `##` is glued to the one before, any other stands after a space.
+    /// White space, case and accents that the normalizer removed stay lost: `don't` comes back as `don ' t`.
+    /// If the tokenizer has decode_cleanup, tokens such as `.`, `?` or `n't` lose the space before them.
+    /// @param ids  the tokens
+    /// @param skip_special_tokens  leave out `[CLS]`, `[SEP]` and the like
+    /// @return  the text, in UTF-8
+    /// @throws InputError if an id is not in the vocabulary
+    std::string decode(const std::vector<std::int64_t>& ids, bool skip_special_tokens = false) const
+    {
+        std::string text;
+        bool first = true;
+        for (const std::int64_t id : ids) {
+            const std::string_view piece = token(id);
+            if (skip_special_tokens && is_special_[static_cast<std::size_t>(id)]) continue;
+            const std::string& prefix = options_.wordpiece.continuing_prefix;
+            std::string glued = first                       ? std::string(piece)
+                                : piece.starts_with(prefix) ? std::string(piece.substr(prefix.size()))
+                                                            : " " + std::string(piece);
+            if (options_.decode_cleanup) clean_up(glued);
+            text += glued;
+            first = false;
+        }
+        return text;
+    }
+
+    /// @param id  a token's id
+    /// @return  the token
+    /// @throws InputError if the vocabulary has no such id
+    std::string_view token(std::int64_t id) const
+    {
+        const std::string_view found = vocabulary_.token(id);
+        if (found.empty())
+            fail_input("id " + std::to_string(id), "expected an id of the vocabulary, which has " + std::to_string(vocab_size()));
+        return found;
+    }
+    /// @param encoding  an encoding of this tokenizer
+    /// @return  its tokens
+    /// @throws InputError if the vocabulary lacks one of its ids
+    std::vector<std::string_view> tokens(const Encoding& encoding) const
+    {
+        std::vector<std::string_view> result;
+        for (const std::int64_t id : encoding.ids)
+            result.push_back(token(id));
+        return result;
+    }
+    /// @param token  a token
+    /// @return  its id, or nothing
+    std::optional<std::int64_t> id(std::string_view token) const { return vocabulary_.id(token); }
+    /// @return  one more than the largest id, added tokens included
+    std::size_t vocab_size() const { return vocabulary_.size(); }
+    /// @param id  a token's id
+    /// @return  whether it is a special token
+    bool is_special(std::int64_t id) const
+    {
+        return id >= 0 && static_cast<std::size_t>(id) < is_special_.size() && is_special_[static_cast<std::size_t>(id)];
+    }
+
+    /// @return  the id of `[CLS]`
+    std::int64_t cls_id() const { return required(options_.special.cls); }
+    /// @return  the id of `[SEP]`
+    std::int64_t sep_id() const { return required(options_.special.sep); }
+    /// @return  the id of `[PAD]`
+    std::int64_t pad_id() const { return required(options_.special.pad); }
+    /// @return  the id of `[MASK]`
+    std::int64_t mask_id() const { return required(options_.special.mask); }
+    /// @return  the id of `[UNK]`
+    std::int64_t unk_id() const { return wordpiece_.unknown(); }
+
+    /// @return  the tokens and their ids, added ones included
+    const Vocabulary& vocabulary() const { return vocabulary_; }
+    /// @return  all that made it, but for the vocabulary
+    const TokenizerOptions& options() const { return options_; }
+
+private:
+    static Offsets offsets_of(Span span)
+    {
+        return {static_cast<std::uint32_t>(span.start), static_cast<std::uint32_t>(span.end)};
+    }
+
+    void tokenize_normalized(const TracedText& text, std::int32_t& word, Encoding& encoding) const
+    {
+        const auto push = [&](std::int64_t id, Span span) {
+            encoding.push(id, {text.sources[span.start], text.sources[span.end - 1] + 1}, word);
+        };
+        normalized_finder_.split(std::u32string_view(text.codes), [&](const TextPart& part) {
+            if (part.token) {
+                push(added_ids_[*part.token], part.span);
+                ++word;
+                return;
+            }
+            const std::u32string_view between =
+                std::u32string_view(text.codes).substr(part.span.start, part.span.end - part.span.start);
+            for_each_word(between, [&](Span span) {
+                const std::size_t start = part.span.start + span.start;
+                for (const Piece& piece : wordpiece_.cut(vocabulary_, between.substr(span.start, span.end - span.start)))
+                    push(piece.id, {start + piece.span.start, start + piece.span.end});
+                ++word;
+            });
+        });
+    }
+
+    void check(const EncodeOptions& options, const std::vector<TemplatePiece>& pieces, bool pair) const
+    {
+        if (options.max_length == 0) return;
+        std::size_t special = 0;
+        for (const TemplatePiece& piece : pieces)
+            special += piece.special ? 1 : 0;
+        if (options.max_length <= special)
+            fail_input("max_length", "expected at least " + std::to_string(special + 1) + ", room for one token beside " +
+                                         std::to_string(special) + " special ones, got " + std::to_string(options.max_length));
+        if (options.stride >= options.max_length - special)
+            fail_input("stride", "expected less than the " + std::to_string(options.max_length - special) +
+                                     " tokens that a window holds beside the special ones, got " +
+                                     std::to_string(options.stride));
+        if (options.truncation == Truncation::only_second && !pair)
+            fail_input("truncation", "only_second: expected a pair, got one text");
+    }
+
+    std::int64_t required(const std::string& token) const
+    {
+        const auto found = id(token);
+        if (!found) throw std::invalid_argument("tokenizer: the vocabulary lacks " + token);
+        return *found;
+    }
+
+    static void clean_up(std::string& text)
+    {
+        static constexpr std::array<std::array<std::string_view, 2>, 11> replacements{{{" .", "."},
+                                                                                       {" ?", "?"},
+                                                                                       {" !", "!"},
+                                                                                       {" ,", ","},
+                                                                                       {" ' ", "'"},
+                                                                                       {" n't", "n't"},
+                                                                                       {" 'm", "'m"},
+                                                                                       {" do not", " don't"},
+                                                                                       {" 's", "'s"},
+                                                                                       {" 've", "'ve"},
+                                                                                       {" 're", "'re"}}};
+        for (const auto& [from, to] : replacements)
+            for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+                text.replace(at, from.size(), to);
+    }
+
+    TokenizerOptions options_;
+    Vocabulary vocabulary_;
+    WordPiece wordpiece_;
+    std::vector<std::int64_t> added_ids_;  ///< of options_.added_tokens
+    std::vector<bool> is_special_;         ///< for each id
+    AddedTokenFinder<char32_t> original_finder_;
+    AddedTokenFinder<char32_t> normalized_finder_;
+};
+
+}  // namespace bert
