@@ -1,0 +1,168 @@
+/// @file
+/// Models in folders: config.json and model.safetensors, as they are published.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bert/config.hpp"
+#include "bert/core/error.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/io/config.hpp"
+#include "bert/io/safetensors_folder.hpp"
+#include "bert/io/safetensors_writer.hpp"
+#include "bert/io/tensor_view.hpp"
+#include "bert/model.hpp"
+
+namespace bert {
+
+/// What a folder held beside the model.
+struct LoadReport {
+    std::vector<std::string> ignored;  ///< tensors that the model's architecture doesn't have, sorted
+};
+
+namespace detail {
+
+/// Finds tensors under the names that published files use for them, and remembers which were asked for.
+class PublishedNames {
+public:
+    explicit PublishedNames(const SafetensorsFolder& files) : files_(files) {}
+
+    /// The tensor of a name: with the prefix `bert.` or without, a layer norm's also as gamma and beta.
+    /// @return  nullptr if there is none
+    const TensorView* find(const std::string& name)
+    {
+        const std::string plain = name.starts_with("bert.") ? name.substr(std::strlen("bert.")) : name;
+        for (const std::string& prefixed : {"bert." + plain, plain})
+            for (const std::string& spelled : {prefixed, with_old_ending(prefixed)})
+                if (const TensorView* view = files_.find(spelled)) {
+                    used_.insert(view->name);
+                    return view;
+                }
+        return nullptr;
+    }
+
+    /// @return  names of the tensors that were never asked for, sorted; positions that are no parameters are not among them
+    std::vector<std::string> unused() const
+    {
+        std::vector<std::string> names;
+        for (const TensorView* view : files_.tensors())
+            if (!used_.contains(view->name) && !view->name.ends_with("embeddings.position_ids")) names.push_back(view->name);
+        std::sort(names.begin(), names.end());
+        return names;
+    }
+
+private:
+    static std::string with_old_ending(const std::string& name)
+    {
+        for (const auto& [now, before] : {std::pair{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}})
+            if (name.ends_with(now)) return name.substr(0, name.size() - std::strlen(now)) + before;
+        return name;
+    }
+
+    const SafetensorsFolder& files_;
+    std::set<std::string> used_;
+};
+
+/// Whether two tensors of a file hold the same.
+inline bool same_contents(const TensorView& a, const TensorView& b)
+{
+    return a.dtype == b.dtype && a.shape == b.shape && a.bytes == b.bytes && std::memcmp(a.data, b.data, a.bytes) == 0;
+}
+
+}  // namespace detail
+
+/// How many numbers a model of this configuration has, without making it.
+/// @param config  sizes and architecture
+/// @return  the count, tied tables once
+inline std::size_t parameter_count(const Config& config)
+{
+    const std::size_t H = config.hidden_size, I = config.intermediate_size, V = config.vocab_size;
+    const Heads heads = heads_of(config.architecture);
+    std::size_t count = (V + config.max_position_embeddings + config.type_vocab_size + 2) * H;
+    count += config.num_hidden_layers * (4 * (H * H + H) + 2 * H + (I * H + I) + (H * I + H) + 2 * H);
+    if (heads.pooler) count += H * H + H;
+    if (heads.masked_word) count += H * H + H + 2 * H + V + (config.tie_word_embeddings ? 0 : V * H);
+    if (heads.next_sentence) count += 2 * H + 2;
+    switch (heads.classifier) {
+        case Classifier::none: break;
+        case Classifier::choice: count += H + 1; break;
+        case Classifier::span: count += 2 * H + 2; break;
+        case Classifier::sequence:
+        case Classifier::tokens: count += config.num_labels * (H + 1); break;
+    }
+    return count;
+}
+
+/// Loads a model. What its architecture needs and the files lack is an error; what they have beside it is ignored and reported.
+/// A masked-word decoder that differs from the word table is loaded as a matrix of its own.
+/// @param folder  holds config.json and model.safetensors, or shards with an index
+/// @param[out] report  what was ignored; nullptr: not wanted
+/// @return  the model
+/// @throws InputError for a file that is missing or broken, and for a tensor that is missing or has the wrong shape or dtype
+template <class Real, class Ops>
+Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* report = nullptr)
+{
+    const std::string config_name = (folder / "config.json").string();
+    Config config = read_config(config_name);
+    const SafetensorsFolder files(folder);
+    detail::PublishedNames names(files);
+
+    const TensorView* table = names.find("bert.embeddings.word_embeddings.weight");
+    const TensorView* decoder = names.find("cls.predictions.decoder.weight");
+    const TensorView* decoder_bias = names.find("cls.predictions.decoder.bias");
+    const TensorView* bias = names.find("cls.predictions.bias");
+    if (table == nullptr) table = decoder;  // one of two tied matrices is enough
+    if (config.tie_word_embeddings && decoder != nullptr) config.tie_word_embeddings = detail::same_contents(*table, *decoder);
+
+    // A model that needs far more numbers than the files hold is refused before memory is taken for it.
+    std::size_t bytes = 0;
+    for (const TensorView* view : files.tensors()) bytes += view->bytes;
+    const std::size_t needed = parameter_count(config);
+    if (needed / 2 > bytes)
+        fail_input(config_name, "expected sizes for the " + std::to_string(bytes) + " bytes of weights, got sizes that need " +
+                                    std::to_string(needed) + " numbers");
+
+    auto model = Model<Real, Ops>::make(config);
+    if (config.architecture == "BertModel" && names.find("pooler.dense.weight") == nullptr) model.pooler.reset();
+    Model<Real, Ops>::parameters(
+        [&](const std::string& name, auto& tensor) {
+            const TensorView* view = names.find(name);
+            if (name.ends_with("word_embeddings.weight")) view = table;
+            if (name == "cls.predictions.bias" || name == "cls.predictions.decoder.bias") view = decoder_bias ? decoder_bias : bias;
+            if (view == nullptr)
+                fail_input(folder.string(), "tensor \"" + name + "\": expected by " + config.architecture + ", got no such tensor");
+            read_into(*view, tensor);
+        },
+        "", model);
+    if (report != nullptr) report->ignored = names.unused();
+    return model;
+}
+
+/// Saves a model as a folder that load_model and the reference library open: config.json and model.safetensors (F32, or F64 for
+/// a model in double). Each file is written beside and renamed; the folder is made if it isn't there.
+/// @param model  of float or double
+/// @param folder  where to
+/// @throws InputError if a file can't be written
+template <class Real, class Ops>
+void save_model(const Model<Real, Ops>& model, const std::filesystem::path& folder)
+{
+    std::vector<TensorView> views;
+    Model<Real, Ops>::parameters([&](const std::string& name, const auto& tensor) { views.push_back(view_of(name, tensor)); }, "",
+                                 model);
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) fail_input(folder.string(), "expected a folder to write to: " + failed.message());
+    write_safetensors(folder / "model.safetensors", views, {{"format", "pt"}});
+    write_config(folder / "config.json", model.config);
+}
+
+}  // namespace bert
