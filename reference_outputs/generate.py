@@ -8,19 +8,23 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
-from generator import cases  # noqa: E402
+from generator.cases import CASES  # noqa: E402
+from generator.default_model import default_model  # noqa: E402
+
+
+MAKERS = {**CASES, "default_model": default_model}
 
 
 def main():
     """Makes the cases named on the command line, or all."""
-    unknown = set(sys.argv[1:]) - set(cases.CASES)
+    unknown = set(sys.argv[1:]) - set(MAKERS)
     if unknown:
-        sys.exit(f"generate.py: no case {', '.join(sorted(unknown))}; there are {', '.join(cases.CASES)}")
+        sys.exit(f"generate.py: no case {', '.join(sorted(unknown))}; there are {', '.join(MAKERS)}")
     torch.set_num_threads(1)  # the order of sums, and with it the last bits, would depend on the number of threads
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for name in sys.argv[1:] or cases.CASES:
-        cases.CASES[name]()
+    for name in sys.argv[1:] or MAKERS:
+        MAKERS[name]()
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def pretraining(name, seed, note, config, lengths, unlabelled, train, matrix_std
     if change is not None:
         change(batch)
     batch["label.mlm"] = make_labels(rng, batch, config["vocab_size"], unlabelled)
-    batch["label.next_sentence"] = torch.from_numpy(rng.integers(0, 2, size=len(lengths)))
+    batch["label.next_sentence"] = torch.from_numpy(rng.permutation(len(lengths)) % 2)
     write_case(name, note, model, batch, seed, sizes_of(config, batch), train)
 
 

@@ -27,6 +27,12 @@ def write_json(path, content):
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def write_list(path, entries):
+    """A JSON list with one entry a line."""
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
 def in_double(model):
     return copy.deepcopy(model).double()
 
