@@ -1,0 +1,197 @@
+/// @file
+/// Vectors of numbers for the fast operations: xsimd's batch, as wide as the compiler's flags allow (SSE2 to AVX-512, NEON),
+/// or a vector of one number where xsimd has none.
+///
+/// Two rules keep every bit in its place. Loads never ask for alignment, and the last numbers of a row go through the same
+/// vector instructions as all others, padded in a small buffer: std::exp and a vector's exp differ in the last bit, so a
+/// loop with a scalar end would compute the same number differently in another place.
+///
+/// Whatever contains vector instructions is a template on the instruction set: one file compiled for AVX-512 and another
+/// one for SSE2 then have two functions, where one name would let the linker keep either.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push  // g++ 12 warns of the deliberately undefined vectors in its own <immintrin.h>
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <xsimd/xsimd.hpp>
+#pragma GCC diagnostic pop
+#else
+#include <xsimd/xsimd.hpp>
+#endif
+
+namespace bert::fast {
+
+/// The instruction set of a vector of one number.
+struct NoVectors {};
+
+/// One number that can be used like a batch of xsimd.
+template <class Real>
+struct OneNumber {
+    using value_type = Real;
+    static constexpr std::size_t size = 1;
+    Real number{};
+
+    OneNumber() = default;
+    /// @param value  the number
+    explicit OneNumber(Real value) : number(value) {}
+    /// @param from  where it is @return  the vector
+    static OneNumber load_unaligned(const Real* from) { return OneNumber(*from); }
+    /// @param to  where it goes
+    void store_unaligned(Real* to) const { *to = number; }
+
+    friend OneNumber operator+(OneNumber a, OneNumber b) { return OneNumber(a.number + b.number); }
+    friend OneNumber operator-(OneNumber a, OneNumber b) { return OneNumber(a.number - b.number); }
+    friend OneNumber operator*(OneNumber a, OneNumber b) { return OneNumber(a.number * b.number); }
+    friend OneNumber operator/(OneNumber a, OneNumber b) { return OneNumber(a.number / b.number); }
+    friend bool operator<(OneNumber a, OneNumber b) { return a.number < b.number; }
+    friend OneNumber select(bool condition, OneNumber a, OneNumber b) { return condition ? a : b; }
+    friend OneNumber max(OneNumber a, OneNumber b) { return OneNumber(std::max(a.number, b.number)); }
+    friend OneNumber fma(OneNumber a, OneNumber b, OneNumber c) { return OneNumber(a.number * b.number + c.number); }
+    friend OneNumber exp(OneNumber a) { return OneNumber(std::exp(a.number)); }
+    friend OneNumber erf(OneNumber a) { return OneNumber(std::erf(a.number)); }
+    friend OneNumber tanh(OneNumber a) { return OneNumber(std::tanh(a.number)); }
+};
+
+#ifdef XSIMD_NO_SUPPORTED_ARCHITECTURE
+using DefaultArch = NoVectors;
+#else
+/// The widest instruction set that this file is compiled for.
+using DefaultArch = xsimd::default_arch;
+#endif
+
+namespace detail {
+
+template <class Real, class Arch>
+struct VectorOf {
+    using type = xsimd::batch<Real, Arch>;
+};
+template <class Real>
+struct VectorOf<Real, NoVectors> {
+    using type = OneNumber<Real>;
+};
+
+}  // namespace detail
+
+/// The vector of an instruction set.
+template <class Real, class Arch>
+using Vector = typename detail::VectorOf<Real, Arch>::type;
+
+/// Loads the first numbers of a vector.
+/// @param from  where they are
+/// @param count  how many, fewer than the vector holds
+/// @param padding  what the others become
+/// @return  the vector
+template <class V, class Real = typename V::value_type>
+V load_first(const Real* from, std::size_t count, Real padding = Real(0))
+{
+    Real buffer[V::size];
+    for (std::size_t i = 0; i < V::size; ++i)
+        buffer[i] = i < count ? from[i] : padding;
+    return V::load_unaligned(buffer);
+}
+
+/// Stores the first numbers of a vector.
+/// @param vector  the vector
+/// @param to  where they go
+/// @param count  how many, fewer than the vector holds
+template <class V, class Real = typename V::value_type>
+void store_first(const V& vector, Real* to, std::size_t count)
+{
+    Real buffer[V::size];
+    vector.store_unaligned(buffer);
+    for (std::size_t i = 0; i < count; ++i)
+        to[i] = buffer[i];
+}
+
+/// Computes y from x number by number.
+/// @param n  how many
+/// @param x  numbers, [n]
+/// @param y  results, [n]; may be x
+/// @param function  from a vector to a vector
+template <class V, class Real, class Function>
+void map(std::size_t n, const Real* x, Real* y, const Function& function)
+{
+    std::size_t i = 0;
+    for (; i + V::size <= n; i += V::size)
+        V(function(V::load_unaligned(x + i))).store_unaligned(y + i);
+    if (i < n) store_first(V(function(load_first<V>(x + i, n - i))), y + i, n - i);
+}
+
+/// The same with two inputs.
+/// @param n  how many
+/// @param x  numbers, [n]
+/// @param z  numbers, [n]
+/// @param y  results, [n]; may be x or z
+/// @param function  from two vectors to a vector
+template <class V, class Real, class Function>
+void map(std::size_t n, const Real* x, const Real* z, Real* y, const Function& function)
+{
+    std::size_t i = 0;
+    for (; i + V::size <= n; i += V::size)
+        V(function(V::load_unaligned(x + i), V::load_unaligned(z + i))).store_unaligned(y + i);
+    if (i < n) store_first(V(function(load_first<V>(x + i, n - i), load_first<V>(z + i, n - i))), y + i, n - i);
+}
+
+/// Adds two rows.
+/// @param n  how many numbers
+/// @param a  [n]
+/// @param b  [n]
+/// @param sum  [n]; may be a or b
+template <class V, class Real>
+void add(std::size_t n, const Real* a, const Real* b, Real* sum)
+{
+    map<V>(n, a, b, sum, [](const V& first, const V& second) { return first + second; });
+}
+
+/// Goes over a row with vectors, the last one padded.
+/// @param n  how many numbers
+/// @param x  the numbers, [n]
+/// @param padding  what a padded vector ends with
+/// @param visit  called with each vector
+template <class V, class Real, class Visit>
+void for_each_vector(std::size_t n, const Real* x, Real padding, const Visit& visit)
+{
+    std::size_t i = 0;
+    for (; i + V::size <= n; i += V::size)
+        visit(V::load_unaligned(x + i));
+    if (i < n) visit(load_first<V>(x + i, n - i, padding));
+}
+
+/// @param vector  numbers @return  their sum, always in the same order
+template <class V>
+typename V::value_type sum_of(const V& vector)
+{
+    typename V::value_type numbers[V::size];
+    vector.store_unaligned(numbers);
+    for (std::size_t half = V::size / 2; half > 0; half /= 2)
+        for (std::size_t i = 0; i < half; ++i)
+            numbers[i] += numbers[i + half];
+    return numbers[0];
+}
+
+/// @param vector  numbers @return  the largest
+template <class V>
+typename V::value_type largest_of(const V& vector)
+{
+    typename V::value_type numbers[V::size];
+    vector.store_unaligned(numbers);
+    for (std::size_t i = 1; i < V::size; ++i)
+        numbers[0] = numbers[0] < numbers[i] ? numbers[i] : numbers[0];
+    return numbers[0];
+}
+
+/// Rounds up, so that what follows in a buffer begins on a cache line.
+/// @param count  numbers @return  the next multiple of 64
+constexpr std::size_t whole_lines(std::size_t count)
+{
+    return (count + 63) / 64 * 64;
+}
+
+}  // namespace bert::fast

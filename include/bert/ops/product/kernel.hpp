@@ -1,0 +1,156 @@
+/// @file
+/// The project's own matrix product: y = x Wᵀ for W that is packed once, in panels as wide as two vectors.
+///
+/// A panel holds 2V columns of Wᵀ (V numbers in a vector), all K of them, one k after the other: [K][2V]. A tile of y is one
+/// panel wide and as high as the registers allow: 14 rows of two accumulators with 32 registers, 6 with 16. Each step of k
+/// loads two vectors of the panel and, for each row, one number of x, and adds their products to all accumulators:
+/// ```
+///             panel[k]:  [ 0 .. V-1 ][ V .. 2V-1 ]
+/// x[0][k] -> row 0:      accumulator  accumulator
+/// x[1][k] -> row 1:      accumulator  accumulator
+///    ...
+/// ```
+/// K is cut into blocks whose part of a panel stays in the second-level cache. A block's sum goes to a strip of sums, which
+/// stays in the cache too; after the last block the caller's `finish` takes each row of the strip (adds a bias, applies an
+/// activation) and writes y once.
+///
+/// Every number is summed over k in one order, which depends on K alone: the height of a tile, the number of rows and the
+/// number of threads change no bit.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "bert/ops/fast/vector.hpp"
+
+namespace bert::product {
+
+/// Rows of numbers: a matrix, or a range of columns of one.
+template <class Real>
+struct Rows {
+    const Real* data;    ///< the first number
+    std::size_t count;   ///< how many rows
+    std::size_t width;   ///< numbers in a row
+    std::size_t stride;  ///< from one row to the next
+};
+
+/// The kernel for one kind of vector.
+template <class V>
+struct Kernel {
+    using Real = typename V::value_type;
+
+    static constexpr std::size_t panel_width = 2 * V::size;                    ///< columns of a panel
+    static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;       ///< rows of a tile: 32 registers or 16
+    static constexpr std::size_t depth = 768;                                  ///< a block of k
+    static constexpr std::size_t block_height = 16 * tile_height;              ///< rows of x that stay in the second-level cache
+    static constexpr std::size_t strip_size = block_height * panel_width;      ///< numbers in a strip of sums
+
+    /// @param columns  of Wᵀ @return  how many panels hold them
+    static constexpr std::size_t panels(std::size_t columns) { return (columns + panel_width - 1) / panel_width; }
+
+    /// Packs one panel, filled up with zeros.
+    /// @param weight  W, a row for each column of Wᵀ
+    /// @param first  the panel's first column
+    /// @param[out] panel  [K][panel_width]
+    static void pack(const Rows<Real>& weight, std::size_t first, Real* panel)
+    {
+        constexpr std::size_t square = 16;  // k in steps of a cache line
+        const std::size_t columns = std::min(panel_width, weight.count - first), K = weight.width;
+        for (std::size_t k0 = 0; k0 < K; k0 += square) {
+            const std::size_t k1 = std::min(k0 + square, K);
+            for (std::size_t j = 0; j < panel_width; ++j) {
+                const Real* row = weight.data + (first + j) * weight.stride;
+                for (std::size_t k = k0; k < k1; ++k)
+                    panel[k * panel_width + j] = j < columns ? row[k] : Real(0);
+            }
+        }
+    }
+
+    /// Packs one panel of a matrix that isn't transposed: y = x V.
+    /// @param matrix  V, a row for each k
+    /// @param first  the panel's first column
+    /// @param[out] panel  [K][panel_width]
+    static void pack_columns(const Rows<Real>& matrix, std::size_t first, Real* panel)
+    {
+        const std::size_t columns = std::min(panel_width, matrix.width - first);
+        for (std::size_t k = 0; k < matrix.count; ++k, panel += panel_width) {
+            std::copy_n(matrix.data + k * matrix.stride + first, columns, panel);
+            std::fill(panel + columns, panel + panel_width, Real(0));
+        }
+    }
+
+    /// Multiplies rows by one panel.
+    /// @param x  the rows
+    /// @param panel  [x.width][panel_width]
+    /// @param strip  scratch of strip_size numbers
+    /// @param finish  called as finish(row, sums) for each row of x, with its panel_width sums
+    template <class Finish>
+    static void multiply(const Rows<Real>& x, const Real* panel, Real* strip, const Finish& finish)
+    {
+        for (std::size_t first = 0; first < x.count; first += block_height) {
+            const std::size_t rows = std::min(block_height, x.count - first);
+            const std::size_t tiles = (rows + tile_height - 1) / tile_height;
+            for (std::size_t k = 0; k == 0 || k < x.width; k += depth) {
+                for (std::size_t tile = 0; tile < tiles; ++tile) {
+                    const std::size_t begin = rows * tile / tiles, end = rows * (tile + 1) / tiles;  // heights that differ by 1
+                    const Step step{x.data + (first + begin) * x.stride + k, x.stride, panel + k * panel_width,
+                                    std::min(depth, x.width - k), k == 0};
+                    tile_of_height[end - begin](step, strip + begin * panel_width);
+                }
+            }
+            for (std::size_t row = 0; row < rows; ++row)
+                finish(first + row, strip + row * panel_width);
+        }
+    }
+
+private:
+    /// What a tile is computed from.
+    struct Step {
+        const Real* x;
+        std::size_t stride;
+        const Real* panel;
+        std::size_t depth;
+        bool is_first;  // of the blocks of k
+    };
+
+    template <std::size_t... row>
+    static void add_tile(std::index_sequence<row...>, const Step& step, Real* sums)
+    {
+        V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
+        V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
+        const Real* panel = step.panel;
+        for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width) {
+            const V panel_low = V::load_unaligned(panel), panel_high = V::load_unaligned(panel + V::size);
+            // For each row: one number of x times the panel's two vectors. An expression over `row...`, so that every
+            // accumulator has a register whatever the compiler thinks of unrolling.
+            ((low[row] = fma(V(step.x[row * step.stride + k]), panel_low, low[row]),
+              high[row] = fma(V(step.x[row * step.stride + k]), panel_high, high[row])),
+             ...);
+        }
+        (store(low[row], step.is_first, sums + row * panel_width), ...);
+        (store(high[row], step.is_first, sums + row * panel_width + V::size), ...);
+    }
+
+    static void store(const V& sum, bool is_first, Real* sums)
+    {
+        (is_first ? sum : V::load_unaligned(sums) + sum).store_unaligned(sums);
+    }
+
+    template <std::size_t height>
+    static void tile(const Step& step, Real* sums)
+    {
+        add_tile(std::make_index_sequence<height>{}, step, sums);
+    }
+
+    using Tile = void (*)(const Step&, Real*);
+    template <std::size_t... below>
+    static constexpr std::array<Tile, sizeof...(below) + 1> make_tiles(std::index_sequence<below...>)
+    {
+        return {nullptr, &tile<below + 1>...};
+    }
+    static constexpr std::array<Tile, tile_height + 1> tile_of_height = make_tiles(std::make_index_sequence<tile_height>{});
+};
+
+}  // namespace bert::product
