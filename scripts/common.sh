@@ -37,7 +37,7 @@ build() {
     mkdir -p build
     log=build/$preset.configure.log
     cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
-    cmake --build --preset "$preset" ${1:+--target "$@"} -- --quiet
+    cmake --build --preset "$preset" ${1:+--target "$@"} -- --quiet -k 0
 }
 
 # skips PRESET...: the lines in which the tests of these builds say what they left out, each once.

@@ -4,7 +4,4 @@
 using ThreadCount = std::size_t (*)();
 ThreadCount address_in_two();
 
-ThreadCount address_in_two()
-{
-    return &bert::threads;
-}
+ThreadCount address_in_two() { return &bert::threads; }
