@@ -116,7 +116,7 @@ struct Model {
             case Classifier::choice: model.classifier = ClassifierHead<Real, Ops>::make(config, 1); break;
             case Classifier::span: model.classifier = ClassifierHead<Real, Ops>::make(config, 2); break;
             case Classifier::sequence:
-            case Classifier::tokens: model.classifier = ClassifierHead<Real, Ops>::make(config, config.num_labels); break;
+            case Classifier::tokens: model.classifier = ClassifierHead<Real, Ops>::make(config, config.num_labels()); break;
         }
         return model;
     }

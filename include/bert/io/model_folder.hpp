@@ -18,7 +18,7 @@
 #include "bert/core/tensor.hpp"
 #include "bert/io/config.hpp"
 #include "bert/io/safetensors_folder.hpp"
-#include "bert/io/safetensors_writer.hpp"
+
 #include "bert/io/tensor_view.hpp"
 #include "bert/model.hpp"
 
@@ -97,7 +97,7 @@ inline std::size_t parameter_count(const Config& config)
         case Classifier::choice: count += H + 1; break;
         case Classifier::span: count += 2 * H + 2; break;
         case Classifier::sequence:
-        case Classifier::tokens: count += config.num_labels * (H + 1); break;
+        case Classifier::tokens: count += config.num_labels() * (H + 1); break;
     }
     return count;
 }
@@ -125,7 +125,8 @@ Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* rep
 
     // A model that needs far more numbers than the files hold is refused before memory is taken for it.
     std::size_t bytes = 0;
-    for (const TensorView* view : files.tensors()) bytes += view->bytes;
+    for (const TensorView* view : files.tensors())
+        bytes += view->bytes;
     const std::size_t needed = parameter_count(config);
     if (needed / 2 > bytes)
         fail_input(config_name, "expected sizes for the " + std::to_string(bytes) + " bytes of weights, got sizes that need " +
@@ -137,32 +138,16 @@ Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* rep
         [&](const std::string& name, auto& tensor) {
             const TensorView* view = names.find(name);
             if (name.ends_with("word_embeddings.weight")) view = table;
-            if (name == "cls.predictions.bias" || name == "cls.predictions.decoder.bias") view = decoder_bias ? decoder_bias : bias;
+            if (name == "cls.predictions.bias" || name == "cls.predictions.decoder.bias")
+                view = decoder_bias ? decoder_bias : bias;
             if (view == nullptr)
-                fail_input(folder.string(), "tensor \"" + name + "\": expected by " + config.architecture + ", got no such tensor");
+                fail_input(folder.string(),
+                           "tensor \"" + name + "\": expected by " + config.architecture + ", got no such tensor");
             read_into(*view, tensor);
         },
         "", model);
     if (report != nullptr) report->ignored = names.unused();
     return model;
-}
-
-/// Saves a model as a folder that load_model and the reference library open: config.json and model.safetensors (F32, or F64 for
-/// a model in double). Each file is written beside and renamed; the folder is made if it isn't there.
-/// @param model  of float or double
-/// @param folder  where to
-/// @throws InputError if a file can't be written
-template <class Real, class Ops>
-void save_model(const Model<Real, Ops>& model, const std::filesystem::path& folder)
-{
-    std::vector<TensorView> views;
-    Model<Real, Ops>::parameters([&](const std::string& name, const auto& tensor) { views.push_back(view_of(name, tensor)); }, "",
-                                 model);
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
-    if (failed) fail_input(folder.string(), "expected a folder to write to: " + failed.message());
-    write_safetensors(folder / "model.safetensors", views, {{"format", "pt"}});
-    write_config(folder / "config.json", model.config);
 }
 
 }  // namespace bert

@@ -1,0 +1,25 @@
+/// @file
+/// Everything that is BERT. Each part has a header of its own, to be read in this order.
+#pragma once
+
+#include "bert/tokenizer.hpp"
+//
+#include "bert/embeddings.hpp"
+//
+#include "bert/attention.hpp"
+//
+#include "bert/feed_forward.hpp"
+//
+#include "bert/encoder_block.hpp"
+//
+#include "bert/encoder.hpp"
+//
+#include "bert/heads.hpp"
+//
+#include "bert/losses.hpp"
+//
+#include "bert/model.hpp"
+//
+#include "bert/ops/fast.hpp"
+//
+#include "bert/pretrained.hpp"

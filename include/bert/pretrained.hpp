@@ -1,0 +1,204 @@
+/// @file
+/// A model with its tokenizer: from texts to vectors in two lines.
+/// ```cpp
+/// auto bert = bert::load<float, bert::Fast>("folder");
+/// auto vectors = bert.encode({"a sentence", "another one"});  // [2, H]
+/// ```
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bert/core/error.hpp"
+#include "bert/core/sequences.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/core/workspace.hpp"
+#include "bert/io/model_folder.hpp"
+#include "bert/io/tokenizer_json.hpp"
+#include "bert/model.hpp"
+#include "bert/tokenizer.hpp"
+
+namespace bert {
+
+/// How the vectors of a text's tokens become the text's.
+enum class Pooling {
+    mean,    ///< their mean, special tokens included, as sentence encoders are trained
+    cls,     ///< the first token's
+    max,     ///< the largest of each column
+    pooler,  ///< the model's own: trained on next sentences, no general sentence vector
+};
+
+/// Which of the encoder's layers are taken.
+enum class Layers {
+    one,      ///< a single one
+    sum4,     ///< the sum of the last four
+    concat4,  ///< the last four side by side, [T, 4 H]
+};
+
+/// What encode makes of a text.
+struct VectorOptions {
+    Pooling pooling = Pooling::mean;             ///< tokens to text
+    Layers layers = Layers::one;                 ///< which layers
+    std::optional<std::size_t> layer;            ///< for Layers::one: 0 the embeddings, l the l-th block's; none: the last block's
+    bool normalize = false;                      ///< to length 1
+    Truncation truncation = Truncation::none;    ///< of a text that is longer than the model's positions; none: it is refused
+};
+
+/// The vectors of a batch's tokens.
+/// @param model  the model
+/// @param batch  T tokens
+/// @param options  layers, layer
+/// @param act  scratch, and where the result may stand
+/// @param workspace  scratch
+/// @return  [T, H], or [T, 4 H]
+/// @throws std::invalid_argument for a layer that the model doesn't have
+/// @see Devlin et al. 2019, section 5.3
+template <class Real, class Ops>
+Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch, const VectorOptions& options,
+                              ModelActivations<Real>& act, Workspace& workspace)
+{
+    const std::size_t count = model.encoder.layer.size();
+    if (options.layers == Layers::one && options.layer.value_or(count) == count) return model.infer(batch, act, workspace);
+    if (options.layers != Layers::one && count < 4)
+        throw std::invalid_argument("layers: expected a model of at least 4, got " + std::to_string(count));
+    if (options.layer.value_or(0) > count)
+        throw std::invalid_argument("layer: expected 0 to " + std::to_string(count) + ", got " + std::to_string(*options.layer));
+    model.embeddings.forward(batch, model.config, act.embeddings);
+    model.encoder.forward(act.embeddings.norm.y, batch.sequences, model.config, act.encoder, workspace);
+    if (options.layers == Layers::one) return *options.layer == 0 ? act.embeddings.norm.y : act.encoder.layer[*options.layer - 1].y();
+
+    const std::size_t T = batch.sequences.tokens(), H = model.config.hidden_size;
+    const bool side_by_side = options.layers == Layers::concat4;
+    auto vectors = zeros<Real, 2>({T, side_by_side ? 4 * H : H});
+    for (std::size_t i = 0; i < 4; ++i) {
+        const Tensor<Real, 2>& y = act.encoder.layer[count - 4 + i].y();
+        const std::size_t first_column = side_by_side ? i * H : 0;
+        for (std::size_t t = 0; t < T; ++t)
+            for (std::size_t h = 0; h < H; ++h) vectors(t, first_column + h) += y(t, h);
+    }
+    return vectors;
+}
+
+/// One vector for each text.
+/// @param vectors  of its tokens, [T, W]
+/// @param sequences  where each text begins; none is empty
+/// @param pooling  mean, cls or max
+/// @return  [B, W]
+/// @throws std::invalid_argument for an empty sequence
+template <class Real>
+Tensor<Real, 2> pool(const Tensor<Real, 2>& vectors, const Sequences& sequences, Pooling pooling)
+{
+    const std::size_t B = sequences.count(), W = vectors.shape(1);
+    Tensor<Real, 2> pooled;
+    pooled.resize({B, W});
+    for (std::size_t b = 0; b < B; ++b) {
+        const std::size_t first = sequences.begin[b], n = sequences.length(b);
+        if (n == 0) throw std::invalid_argument("pool: sequence " + std::to_string(b) + ": expected a token, got none");
+        for (std::size_t w = 0; w < W; ++w) {
+            Real value = vectors(first, w);
+            for (std::size_t t = first + 1; t < first + n && pooling != Pooling::cls; ++t)
+                value = pooling == Pooling::max ? std::max(value, vectors(t, w)) : value + vectors(t, w);
+            pooled(b, w) = pooling == Pooling::mean ? value / Real(n) : value;
+        }
+    }
+    return pooled;
+}
+
+/// Scales each row to length 1; a row of zeros stays.
+/// @param[in,out] rows  [B, W]
+template <class Real>
+void normalize_rows(Tensor<Real, 2>& rows)
+{
+    for (std::size_t b = 0; b < rows.shape(0); ++b) {
+        Real squares = 0;
+        for (std::size_t w = 0; w < rows.shape(1); ++w) squares += rows(b, w) * rows(b, w);
+        if (squares == 0) continue;
+        const Real length = std::sqrt(squares);
+        for (std::size_t w = 0; w < rows.shape(1); ++w) rows(b, w) /= length;
+    }
+}
+
+/// A model and the tokenizer that it was trained with.
+template <class Real, class Ops>
+struct Pretrained {
+    Tokenizer tokenizer;     ///< text to ids
+    Model<Real, Ops> model;  ///< ids to vectors
+
+    /// Packs texts for the model.
+    /// @param texts  B texts
+    /// @param truncation  of a text that is longer than the model's positions; none: it is refused
+    /// @return  the batch
+    /// @throws InputError for a text that is too long
+    Batch batch_of(const std::vector<std::string>& texts, Truncation truncation = Truncation::none) const
+    {
+        const std::size_t positions = model.config.max_position_embeddings;
+        EncodeOptions options;
+        options.overflow = false;
+        options.truncation = truncation;
+        options.max_length = truncation == Truncation::none ? 0 : positions;
+        std::vector<std::vector<std::int64_t>> ids, segments;
+        for (std::size_t b = 0; b < texts.size(); ++b) {
+            Encoding encoding = tokenizer.encode(texts[b], options);
+            if (encoding.size() > positions)
+                fail_input("text " + std::to_string(b), "expected at most " + std::to_string(positions) + " tokens, got " +
+                                                            std::to_string(encoding.size()));
+            ids.push_back(std::move(encoding.ids));
+            segments.push_back(std::move(encoding.type_ids));
+        }
+        return pack(ids, segments);
+    }
+
+    /// The vectors of texts.
+    /// @param texts  B texts
+    /// @param options  pooling, layers, length
+    /// @return  [B, H], or [B, 4 H] for Layers::concat4
+    /// @throws InputError for a text that is too long
+    /// @throws std::invalid_argument for a layer or a pooler that the model doesn't have
+    Tensor<Real, 2> encode(const std::vector<std::string>& texts, const VectorOptions& options = {}) const
+    {
+        constexpr std::size_t batch_size = 32;
+        if (options.pooling == Pooling::pooler && !model.pooler)
+            throw std::invalid_argument("pooling: expected a model with a pooler, got " + model.config.architecture);
+        ModelActivations<Real> act;
+        Workspace workspace;
+        Tensor<Real, 2> vectors;
+        for (std::size_t first = 0; first < texts.size(); first += batch_size) {
+            const auto begin = texts.begin() + static_cast<std::ptrdiff_t>(first);
+            const auto end = texts.begin() + static_cast<std::ptrdiff_t>(std::min(first + batch_size, texts.size()));
+            const Batch batch = batch_of({begin, end}, options.truncation);
+            const Tensor<Real, 2> of_tokens = token_vectors(model, batch, options, act, workspace);
+            Tensor<Real, 2> of_texts;
+            if (options.pooling == Pooling::pooler) {
+                model.pooler->forward(of_tokens, batch, act.pooler, workspace);
+                of_texts = act.pooler.pooled;
+            } else {
+                of_texts = pool(of_tokens, batch.sequences, options.pooling);
+            }
+            if (options.normalize) normalize_rows(of_texts);
+            if (first == 0) vectors.resize({texts.size(), of_texts.shape(1)});
+            std::copy(of_texts.begin(), of_texts.end(), vectors.begin() + static_cast<std::ptrdiff_t>(first * of_texts.shape(1)));
+        }
+        return vectors;
+    }
+};
+
+/// Loads a model and its tokenizer.
+/// @param folder  config.json, model.safetensors and the tokenizer's files
+/// @param[out] report  what was ignored; nullptr: not wanted
+/// @return  both
+/// @throws InputError for a file that is missing or broken
+template <class Real, class Ops>
+Pretrained<Real, Ops> load(const std::filesystem::path& folder, LoadReport* report = nullptr)
+{
+    return {load_tokenizer(folder), load_model<Real, Ops>(folder, report)};
+}
+
+}  // namespace bert

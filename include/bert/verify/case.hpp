@@ -1,0 +1,211 @@
+/// @file
+/// Reference cases: a folder with a model, its inputs, and everything that another implementation computed from them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bert/core/error.hpp"
+#include "bert/core/sequences.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/core/workspace.hpp"
+#include "bert/io/json.hpp"
+#include "bert/io/mapped_file.hpp"
+#include "bert/io/model_folder.hpp"
+#include "bert/io/safetensors.hpp"
+#include "bert/losses.hpp"
+#include "bert/verify/comparison.hpp"
+#include "bert/verify/trace.hpp"
+
+namespace bert {
+
+/// A reference case, opened. The names and shapes of its tensors are those of reference_outputs/README.md.
+class ReferenceCase {
+public:
+    /// Opens a case.
+    /// @param folder  holds case.json, config.json, model.safetensors and expected.safetensors; case.json may name another
+    ///     folder for the model, `"model": "../../../examples/models/default"`
+    /// @throws InputError if a file is missing or broken
+    explicit ReferenceCase(const std::filesystem::path& folder)
+        : folder_(folder), model_folder_(model_folder_of(folder)), expected_(folder / "expected.safetensors")
+    {
+        const auto ids = tensor<std::int64_t, 2>("input.ids");
+        mask_ = tensor<std::int64_t, 2>("input.mask");
+        batch_ = pack(ids, tensor<std::int64_t, 2>("input.segments"), mask_);
+    }
+
+    /// @return  the folder's own name
+    std::string name() const { return std::filesystem::weakly_canonical(folder_).filename().string(); }
+    /// @return  the folder that holds config.json and model.safetensors
+    const std::filesystem::path& model_folder() const { return model_folder_; }
+    /// @return  the inputs, packed
+    const Batch& batch() const { return batch_; }
+    /// @return  1 where a position holds a real token, [B, L]
+    const IndexTensor<2>& mask() const { return mask_; }
+    /// @return  everything that was stored
+    const SafetensorsFile& expected() const { return expected_; }
+
+    /// Whether the case stores a tensor.
+    /// @param name  as in `label.mlm`
+    /// @return  whether it does
+    bool has(const std::string& name) const { return expected_.find(name) != nullptr; }
+
+    /// A stored tensor as it is.
+    /// @param name  as in `forward.pooled`
+    /// @return  its elements
+    /// @throws InputError if it isn't there or has another rank
+    template <class Value, std::size_t rank>
+    Tensor<Value, rank> tensor(const std::string& name) const
+    {
+        const TensorView* view = expected_.find(name);
+        if (view == nullptr) fail_input(expected_.name(), "tensor \"" + name + "\": expected, got no such tensor");
+        return read_tensor<Value, rank>(*view);
+    }
+
+    /// A stored tensor over positions, as the rows of the real tokens: what an implementation on packed sequences computes.
+    /// @param name  as in `forward.layer.0.query`
+    /// @return  [T, W]
+    /// @throws InputError if it isn't there or isn't [B, L, W]
+    template <class Real>
+    Tensor<Real, 2> rows(const std::string& name) const
+    {
+        return pack_rows(tensor<Real, 3>(name), batch_);
+    }
+
+    /// The case's model.
+    /// @return  the model
+    /// @throws InputError if a file is missing or broken
+    template <class Real, class Ops = Reference>
+    Model<Real, Ops> model() const
+    {
+        return load_model<Real, Ops>(model_folder_);
+    }
+
+    /// The case's labels, packed like the batch.
+    /// @return  what the case has; the others are empty
+    template <class Real>
+    Labels<Real> labels() const
+    {
+        Labels<Real> labels;
+        if (has("label.mlm")) labels.masked_words = packed_labels("label.mlm");
+        if (has("label.tokens")) labels.tokens = packed_labels("label.tokens");
+        if (has("label.next_sentence")) labels.next_sentence = tensor<std::int64_t, 1>("label.next_sentence");
+        if (has("label.class")) labels.classes = tensor<std::int64_t, 1>("label.class");
+        if (has("label.start")) labels.starts = tensor<std::int64_t, 1>("label.start");
+        if (has("label.end")) labels.ends = tensor<std::int64_t, 1>("label.end");
+        if (has("label.choice")) labels.choices = tensor<std::int64_t, 1>("label.choice");
+        if (has("label.value")) labels.values = tensor<Real, 1>("label.value");
+        if (has("label.multi")) labels.several = tensor<Real, 2>("label.multi");
+        return labels;
+    }
+
+    /// How many sequences make one example: the endings of a multiple choice.
+    /// @return  1 if the case is none
+    std::size_t endings() const
+    {
+        const TensorView* choices = expected_.find("label.choice");
+        if (choices == nullptr || choices->shape.empty() || choices->shape[0] == 0) return 1;
+        return batch_.sequences.count() / choices->shape[0];
+    }
+
+private:
+    static std::filesystem::path model_folder_of(const std::filesystem::path& folder)
+    {
+        const std::filesystem::path file = folder / "case.json";
+        const nlohmann::json description = parse_json(file.string(), MappedFile(file).text());
+        if (!description.is_object()) fail_input(file.string(), "expected an object");
+        const auto model = description.find("model");
+        if (model == description.end()) return folder;
+        if (!model->is_string()) fail_input(file.string(), "model: expected the path of a folder, got " + model->dump());
+        return folder / model->get<std::string>();
+    }
+
+    IndexTensor<1> packed_labels(const std::string& name) const
+    {
+        IndexTensor<2> padded = tensor<std::int64_t, 2>(name);
+        const std::size_t B = padded.shape(0), L = padded.shape(1), T = batch_.sequences.tokens();
+        require_shape(name, padded, {mask_.shape(0), mask_.shape(1)});
+        IndexTensor<1> labels;
+        labels.resize({T});
+        std::size_t t = 0;
+        for (std::size_t b = 0; b < B; ++b)
+            for (std::size_t l = 0; l < L; ++l)
+                if (mask_(b, l) != 0) labels(t++) = padded(b, l);
+        return labels;
+    }
+
+    std::filesystem::path folder_, model_folder_;
+    SafetensorsFile expected_;
+    IndexTensor<2> mask_;
+    Batch batch_;
+};
+
+/// A stored tensor in double, of any rank.
+/// @param view  F64, F32 or an integer tensor of a file
+/// @return  name, shape and values
+/// @throws InputError for another dtype
+inline NamedTensor named_tensor(const TensorView& view)
+{
+    NamedTensor tensor{view.name, view.shape, {}};
+    std::size_t count = 1;
+    for (const std::size_t size : view.shape) count *= size;
+    TensorView flat = view;
+    flat.shape = {count};
+    if (view.dtype == Dtype::I64 || view.dtype == Dtype::I32) {
+        const auto values = read_tensor<std::int64_t, 1>(flat);
+        tensor.values.assign(values.begin(), values.end());
+    } else {
+        const auto values = read_tensor<double, 1>(flat);
+        tensor.values.assign(values.begin(), values.end());
+    }
+    return tensor;
+}
+
+/// What came of holding an implementation to a case.
+struct CaseReport {
+    std::string name;                         ///< the case's
+    std::vector<Comparison> comparisons;      ///< in the order of the computation
+    std::size_t gradients_not_compared = 0;   ///< tensors of the case for which there is nothing to compare yet
+    std::size_t training_not_compared = 0;    ///< likewise
+
+    /// @return  whether every comparison holds, and there is one
+    bool holds() const
+    {
+        return !comparisons.empty() && std::all_of(comparisons.begin(), comparisons.end(), [](const Comparison& c) { return c.holds; });
+    }
+};
+
+/// Runs a case's model on its inputs and compares every forward tensor and loss.
+/// @param reference  the case
+/// @return  a comparison for each expected tensor
+/// @throws InputError if a file is broken
+template <class Real, class Ops>
+CaseReport verify_case(const ReferenceCase& reference)
+{
+    const auto model = reference.model<Real, Ops>();
+    ModelActivations<Real> act;
+    act.encoder.keep_scores = true;
+    Workspace workspace;
+    model.forward(reference.batch(), act, workspace);
+    std::vector<NamedTensor> found = forward_trace(model, reference.batch(), act, reference.endings());
+    const std::vector<NamedTensor> losses = loss_trace(model.loss(reference.batch(), act, reference.labels<Real>()));
+    found.insert(found.end(), losses.begin(), losses.end());
+
+    CaseReport report{reference.name(), {}, 0, 0};
+    std::vector<NamedTensor> expected;
+    for (const TensorView& view : reference.expected().tensors()) {
+        const std::string kind = kind_of(view.name);
+        if (kind == "grad") ++report.gradients_not_compared;
+        if (kind.starts_with("train.")) ++report.training_not_compared;
+        if (kind == "forward" || kind == "loss") expected.push_back(named_tensor(view));
+    }
+    report.comparisons = compare_all(found, expected, reference.mask(), limits_of<Real>());
+    return report;
+}
+
+}  // namespace bert
