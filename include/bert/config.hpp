@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include <bert/core/activation.hpp>
-#include <bert/core/error.hpp>
+#include "bert/core/activation.hpp"
+#include "bert/core/error.hpp"
 
 namespace bert {
 

@@ -14,12 +14,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include <bert/config.hpp>
-#include <bert/core/activation.hpp>
-#include <bert/core/error.hpp>
-#include <bert/io/json.hpp>
-#include <bert/io/mapped_file.hpp>
-#include <bert/io/one_line.hpp>
+#include "bert/config.hpp"
+#include "bert/core/activation.hpp"
+#include "bert/core/error.hpp"
+#include "bert/io/atomic_file.hpp"
+#include "bert/io/json.hpp"
+#include "bert/io/mapped_file.hpp"
+#include "bert/io/one_line.hpp"
 
 namespace bert {
 
@@ -68,8 +69,7 @@ public:
     {
         const std::optional<nlohmann::json> value = take("architectures");
         if (!value || value->is_null()) return otherwise;
-        if (!value->is_array() || value->empty() || !value->front().is_string())
-            fail("architectures", "a list of names", *value);
+        if (!value->is_array() || value->empty() || !value->front().is_string()) fail("architectures", "a list of names", *value);
         return value->front().get<std::string>();
     }
 
@@ -95,7 +95,8 @@ public:
         convert("num_labels", *number, C);
         if (C > most) fail("num_labels", "at most " + std::to_string(most), *number);
         std::vector<std::string> labels;
-        for (std::size_t c = 0; c < C; ++c) labels.push_back("LABEL_" + std::to_string(c));
+        for (std::size_t c = 0; c < C; ++c)
+            labels.push_back("LABEL_" + std::to_string(c));
         return labels;
     }
 
@@ -158,8 +159,10 @@ private:
     template <class Value>
     void convert(const char* key, const nlohmann::json& value, std::optional<Value>& member) const
     {
-        if (value.is_null()) member.reset();
-        else convert(key, value, member.emplace());
+        if (value.is_null())
+            member.reset();
+        else
+            convert(key, value, member.emplace());
     }
 
     [[noreturn]] void fail(const char* key, const std::string& expected, const nlohmann::json& got) const
@@ -248,5 +251,12 @@ inline std::string config_json(const Config& config)
         throw std::invalid_argument(std::string("config: expected texts in UTF-8 and other_keys in JSON: ") + error.what());
     }
 }
+
+/// Writes a config.json.
+/// @param path  the file
+/// @param config  the configuration
+/// @throws InputError if it describes no model or can't be written
+/// @throws std::invalid_argument as config_json
+inline void write_config(const std::filesystem::path& path, const Config& config) { write_file(path, config_json(config)); }
 
 }  // namespace bert

@@ -8,8 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <bert/core/error.hpp>
-#include <bert/io/one_line.hpp>
+#include "bert/core/error.hpp"
+#include "bert/io/one_line.hpp"
 
 namespace bert {
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <bert/core/error.hpp>
+#include "bert/core/error.hpp"
 
 namespace bert {
 

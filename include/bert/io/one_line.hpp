@@ -19,7 +19,8 @@ inline std::string one_line(std::string_view text)
     if (shown > longest) {
         shown = longest;
         // Not into the middle of a character: in UTF-8, a byte 10xxxxxx continues the one before it.
-        while (shown > 0 && (static_cast<unsigned char>(text[shown]) & 0xC0U) == 0x80U) --shown;
+        while (shown > 0 && (static_cast<unsigned char>(text[shown]) & 0xC0U) == 0x80U)
+            --shown;
     }
     std::string result;
     for (const char character : text.substr(0, shown)) {

@@ -23,11 +23,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <bert/core/error.hpp>
-#include <bert/io/json.hpp>
-#include <bert/io/mapped_file.hpp>
-#include <bert/io/one_line.hpp>
-#include <bert/io/tensor_view.hpp>
+#include "bert/core/error.hpp"
+#include "bert/io/json.hpp"
+#include "bert/io/mapped_file.hpp"
+#include "bert/io/one_line.hpp"
+#include "bert/io/tensor_view.hpp"
 
 namespace bert {
 
@@ -77,8 +77,10 @@ public:
 
     bool key(std::string& key)
     {
-        if (depth_ == 1) name_ = std::move(key);
-        else if (depth_ == 2) field_ = std::move(key);
+        if (depth_ == 1)
+            name_ = std::move(key);
+        else if (depth_ == 2)
+            field_ = std::move(key);
         return true;
     }
 
@@ -168,9 +170,9 @@ private:
     }
 
     std::string place_;
-    std::size_t depth_ = 0;      // how many objects and arrays are open
-    std::string name_, field_;   // the last keys at depths 1 and 2: a tensor's name, a field of its entry
-    HeaderEntry entry_;          // of the tensor that is being read
+    std::size_t depth_ = 0;     // how many objects and arrays are open
+    std::string name_, field_;  // the last keys at depths 1 and 2: a tensor's name, a field of its entry
+    HeaderEntry entry_;         // of the tensor that is being read
     bool has_metadata_ = false;
 };
 
@@ -181,7 +183,8 @@ inline std::vector<TensorView> views_of_entries(std::string_view file, std::map<
     using Entry = std::pair<const std::string, HeaderEntry>;
     std::vector<Entry*> in_order;
     in_order.reserve(entries.size());
-    for (Entry& entry : entries) in_order.push_back(&entry);
+    for (Entry& entry : entries)
+        in_order.push_back(&entry);
     // An empty tensor shares its place with the one that begins there, and comes before it.
     std::sort(in_order.begin(), in_order.end(), [](const Entry* a, const Entry* b) {
         return std::tie(*a->second.data_offsets, a->first) < std::tie(*b->second.data_offsets, b->first);
@@ -194,7 +197,8 @@ inline std::vector<TensorView> views_of_entries(std::string_view file, std::map<
         const std::string got = ", got " + shape_text(*info.data_offsets);
         const std::size_t begin = (*info.data_offsets)[0], end = (*info.data_offsets)[1];
         if (begin != covered)
-            fail_input(place, "data_offsets: expected to begin at " + std::to_string(covered) + ", where the tensor before ends" + got);
+            fail_input(place,
+                       "data_offsets: expected to begin at " + std::to_string(covered) + ", where the tensor before ends" + got);
         const std::optional<std::size_t> size = byte_count(*info.dtype, *info.shape);
         if (!size)
             fail_input(place, "expected a whole number of bytes that fits 64 bits, got " + shape_text(*info.shape) + " of " +
@@ -228,12 +232,10 @@ inline SafetensorsContents parse_safetensors(std::string_view file, std::span<co
 {
     constexpr std::uint64_t longest_header = 100'000'000;
     std::uint64_t length = 0;
-    if (bytes.size() < sizeof length)
-        fail_input(file, "expected at least 8 bytes, got " + std::to_string(bytes.size()));
+    if (bytes.size() < sizeof length) fail_input(file, "expected at least 8 bytes, got " + std::to_string(bytes.size()));
     std::memcpy(&length, bytes.data(), sizeof length);
     const std::span<const std::byte> rest = bytes.subspan(sizeof length);
-    if (length > longest_header)
-        fail_input(file, "expected a header of at most 100000000 bytes, got " + std::to_string(length));
+    if (length > longest_header) fail_input(file, "expected a header of at most 100000000 bytes, got " + std::to_string(length));
     if (length > rest.size())
         fail_input(file, "expected a header of " + std::to_string(length) + " bytes, got " + std::to_string(rest.size()));
 
@@ -258,7 +260,8 @@ public:
     explicit SafetensorsFile(const std::filesystem::path& path)
         : name_(path.string()), mapped_(path), contents_(parse_safetensors(name_, mapped_.bytes()))
     {
-        for (const TensorView& tensor : contents_.tensors) by_name_.emplace(tensor.name, &tensor);
+        for (const TensorView& tensor : contents_.tensors)
+            by_name_.emplace(tensor.name, &tensor);
     }
 
     SafetensorsFile(const SafetensorsFile&) = delete;

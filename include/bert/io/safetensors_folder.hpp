@@ -13,12 +13,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include <bert/core/error.hpp>
-#include <bert/io/json.hpp>
-#include <bert/io/mapped_file.hpp>
-#include <bert/io/one_line.hpp>
-#include <bert/io/safetensors.hpp>
-#include <bert/io/tensor_view.hpp>
+#include "bert/core/error.hpp"
+#include "bert/io/json.hpp"
+#include "bert/io/mapped_file.hpp"
+#include "bert/io/one_line.hpp"
+#include "bert/io/safetensors.hpp"
+#include "bert/io/tensor_view.hpp"
 
 namespace bert {
 
@@ -35,13 +35,15 @@ public:
         std::error_code ignored;  // what can't be looked at isn't there
         if (!std::filesystem::is_directory(folder, ignored)) fail_input(folder.string(), "expected a model folder");
         if (std::filesystem::exists(single, ignored)) {
-            for (const TensorView& tensor : file("model.safetensors", single).tensors()) tensors_.push_back(&tensor);
+            for (const TensorView& tensor : file("model.safetensors", single).tensors())
+                tensors_.push_back(&tensor);
         } else if (std::filesystem::exists(index, ignored)) {
             open_shards(folder, index);
         } else {
             fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither");
         }
-        for (const TensorView* tensor : tensors_) by_name_.emplace(tensor->name, tensor);
+        for (const TensorView* tensor : tensors_)
+            by_name_.emplace(tensor->name, tensor);
     }
 
     /// All tensors.

@@ -16,10 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include <bert/core/error.hpp>
-#include <bert/core/tensor.hpp>
-#include <bert/io/float16.hpp>
-#include <bert/io/one_line.hpp>
+#include "bert/core/error.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/io/float16.hpp"
+#include "bert/io/one_line.hpp"
 
 namespace bert {
 
@@ -59,9 +59,10 @@ struct DtypeInfo {
 
 /// Name and width of every Dtype, in the order of the enumeration.
 inline constexpr std::array<DtypeInfo, 22> dtype_infos{{
-    {"BOOL", 8},        {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},    {"F8_E5M2", 8}, {"F8_E4M3", 8},
-    {"F8_E8M0", 8},     {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16}, {"F16", 16},  {"BF16", 16},   {"I32", 32},
-    {"U32", 32},        {"F32", 32},        {"C64", 64},    {"F64", 64},    {"I64", 64}, {"U64", 64},
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
+    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+    {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
+    {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
 }};
 
 /// Name and width of an element type.
@@ -96,12 +97,12 @@ inline std::optional<std::size_t> byte_count(Dtype dtype, const std::vector<std:
 
 /// A tensor that lies elsewhere: in a mapped file, or in memory that is about to be written.
 struct TensorView {
-    std::string name;                ///< published name
-    Dtype dtype = Dtype::F32;        ///< type of its elements
-    std::vector<std::size_t> shape;  ///< its sizes; none for a single number
+    std::string name;                 ///< published name
+    Dtype dtype = Dtype::F32;         ///< type of its elements
+    std::vector<std::size_t> shape;   ///< its sizes; none for a single number
     const std::byte* data = nullptr;  ///< its elements, row-major and little-endian, at any address: read them with memcpy
-    std::size_t bytes = 0;           ///< how many bytes these are
-    std::string_view file;           ///< the file it comes from, for messages
+    std::size_t bytes = 0;            ///< how many bytes these are
+    std::string_view file;            ///< the file it comes from, for messages
 };
 
 namespace detail {
