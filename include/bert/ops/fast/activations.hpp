@@ -29,14 +29,14 @@ struct Activations {
     static V gelu(const V& x)
     {
         const V half_x = x * V(Real(0.5));
-        return fma(half_x, erf(x * V(1 / std::numbers::sqrt2_v<Real>)), half_x);
+        return multiply_add(half_x, erf(x * V(1 / std::numbers::sqrt2_v<Real>)), half_x);
     }
 
     /// @param x  numbers @return  x/2 (1 + tanh u) = x / (1 + exp(-2u)), u = √(2/π) (x + 0.044715 x³)
     static V gelu_tanh(const V& x)
     {
         const Real c = -2 * std::sqrt(2 * std::numbers::inv_pi_v<Real>);
-        const V minus_two_u = x * fma(x * x, V(c * Real(0.044715L)), V(c));
+        const V minus_two_u = x * multiply_add(x * x, V(c * Real(0.044715L)), V(c));
         return x / (V(Real(1)) + exp(minus_two_u));
     }
 

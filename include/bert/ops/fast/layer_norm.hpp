@@ -31,7 +31,7 @@ RowStatistics<Real> row_statistics(std::size_t H, const Real* x, Real epsilon)
     const Real mean = sum_of(sums) / Real(H);
     V squares(Real(0));
     // Padding with the mean adds nothing to the squares.
-    for_each_vector<V>(H, x, mean, [&](const V& v) { squares = fma(v - V(mean), v - V(mean), squares); });
+    for_each_vector<V>(H, x, mean, [&](const V& v) { squares = multiply_add(v - V(mean), v - V(mean), squares); });
     return {mean, 1 / std::sqrt(sum_of(squares) / Real(H) + epsilon)};
 }
 

@@ -125,17 +125,17 @@ private:
             const V panel_low = V::load_unaligned(panel), panel_high = V::load_unaligned(panel + V::size);
             // For each row: one number of x times the panel's two vectors. An expression over `row...`, so that every
             // accumulator has a register whatever the compiler thinks of unrolling.
-            ((low[row] = fma(V(step.x[row * step.stride + k]), panel_low, low[row]),
-              high[row] = fma(V(step.x[row * step.stride + k]), panel_high, high[row])),
+            ((low[row] = fast::multiply_add(V(step.x[row * step.stride + k]), panel_low, low[row]),
+              high[row] = fast::multiply_add(V(step.x[row * step.stride + k]), panel_high, high[row])),
              ...);
         }
-        (store(low[row], step.is_first, sums + row * panel_width), ...);
-        (store(high[row], step.is_first, sums + row * panel_width + V::size), ...);
-    }
-
-    static void store(const V& sum, bool is_first, Real* sums)
-    {
-        (is_first ? sum : V::load_unaligned(sums) + sum).store_unaligned(sums);
+        if (!step.is_first) {
+            ((low[row] = V::load_unaligned(sums + row * panel_width) + low[row],
+              high[row] = V::load_unaligned(sums + row * panel_width + V::size) + high[row]),
+             ...);
+        }
+        (low[row].store_unaligned(sums + row * panel_width), ...);
+        (high[row].store_unaligned(sums + row * panel_width + V::size), ...);
     }
 
     template <std::size_t height>

@@ -1,0 +1,41 @@
+/// @file
+/// Products by oneDNN's matmul, where the program is built with it. oneDNN knows no double.
+#pragma once
+
+#ifdef BERT_WITH_ONEDNN
+
+#include <cstddef>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "bert/ops/product/kernel.hpp"
+
+namespace bert::product {
+
+/// y = x Wᵀ, with oneDNN's own threads.
+/// @param x  [T, in]
+/// @param weight  W, [out, in]
+/// @param[out] y  [T, out]
+inline void multiply_onednn(const Rows<float>& x, const Rows<float>& weight, float* y)
+{
+    using dnnl::memory;
+    const auto matrix = [](std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride) {
+        return memory::desc({static_cast<memory::dim>(rows), static_cast<memory::dim>(columns)}, memory::data_type::f32,
+                            memory::dims{static_cast<memory::dim>(row_stride), static_cast<memory::dim>(column_stride)});
+    };
+    const memory::desc x_shape = matrix(x.count, x.width, x.stride, 1);
+    const memory::desc weight_shape = matrix(weight.width, weight.count, 1, weight.stride);  // Wᵀ
+    const memory::desc y_shape = matrix(x.count, weight.count, weight.count, 1);
+    const dnnl::engine processor(dnnl::engine::kind::cpu, 0);
+    dnnl::stream stream(processor);
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x_shape, weight_shape, y_shape), processor);
+    const memory x_memory(x_shape, processor, const_cast<float*>(x.data));  // read only, though its type can't say so
+    const memory weight_memory(weight_shape, processor, const_cast<float*>(weight.data));
+    const memory y_memory(y_shape, processor, y);
+    dnnl::matmul(description).execute(stream, {{DNNL_ARG_SRC, x_memory}, {DNNL_ARG_WEIGHTS, weight_memory}, {DNNL_ARG_DST, y_memory}});
+    stream.wait();
+}
+
+}  // namespace bert::product
+
+#endif

@@ -1,0 +1,97 @@
+/// @file
+/// Affine maps whose weights are packed once, for inference: in the layout that the engine wants, and in no other.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "bert/core/parameters.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/core/threads.hpp"
+#include "bert/core/workspace.hpp"
+#include "bert/ops/fast/vector.hpp"
+#include "bert/ops/product.hpp"
+#include "bert/ops/product/huge_pages.hpp"
+
+namespace bert {
+
+/// One affine map, or several of the same input side by side: y = x Wᵀ + b.
+/// @tparam Real  the scalar
+/// @tparam Arch  the instruction set, whose vectors give the panels their width
+template <class Real, class Arch = fast::DefaultArch>
+struct PackedLinear {
+    std::size_t in = 0;   ///< columns of x
+    std::size_t out = 0;  ///< columns of y
+    Engine engine{};      ///< which engine the weight is packed for
+    std::vector<Real, product::HugePageAllocator<Real>> weight;  ///< panels of the own kernel, [panels][in][panel_width]; else [out, in]
+    Tensor<Real, 1> bias;                                        ///< [out]
+};
+
+/// Packs affine maps of the same input for the engine in use.
+/// @param maps  their columns of y stand side by side: query, key, value
+/// @return  the packed map; the plain ones may go
+/// @throws std::invalid_argument if the maps don't have the same number of inputs, or a bias doesn't fit
+template <class Arch = fast::DefaultArch, class Real, std::size_t n>
+PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& maps)
+{
+    using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
+    PackedLinear<Real, Arch> packed;
+    packed.engine = engine();
+    packed.in = maps[0]->weight.shape(1);
+    for (const Linear<Real>* map : maps) {
+        require_shape("pack_linear: weight", map->weight, {map->weight.shape(0), packed.in});
+        require_shape("pack_linear: bias", map->bias, {map->weight.shape(0)});
+        packed.out += map->weight.shape(0);
+    }
+    packed.bias.resize({packed.out});
+    Tensor<Real, 2> weight;  // all maps' rows, one map under the other
+    weight.resize({packed.out, packed.in});
+    std::size_t row = 0;
+    for (const Linear<Real>* map : maps) {
+        std::copy(map->weight.begin(), map->weight.end(), weight.data() + row * packed.in);
+        std::copy(map->bias.begin(), map->bias.end(), packed.bias.data() + row);
+        row += map->weight.shape(0);
+    }
+    if (packed.engine != Engine::own) {
+        packed.weight.assign(weight.begin(), weight.end());
+        return packed;
+    }
+    packed.weight.resize(Kernel::panels(packed.out) * Kernel::panel_width * packed.in);
+    parallel_for(Kernel::panels(packed.out), [&](std::size_t panel, std::size_t) {
+        const std::size_t column = panel * Kernel::panel_width;
+        Kernel::pack(product::rows_of(weight), column, packed.weight.data() + column * packed.in);
+    });
+    return packed;
+}
+
+namespace product {
+
+/// Multiplies rows by a packed weight.
+/// @param x  [T, in]
+/// @param map  the packed weight; its bias is left to finish
+/// @param workspace  scratch
+/// @param finish  called as finish(row, column, sums, count) once for every number of the product, by several threads
+template <class Real, class Arch, class Finish>
+void multiply_packed(const Rows<Real>& x, const PackedLinear<Real, Arch>& map, Workspace& workspace, const Finish& finish)
+{
+    using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
+    if (map.engine != Engine::own) {
+        const std::array weights{Rows<Real>{map.weight.data(), map.out, map.in, map.in}};
+        multiply_with(map.engine, x, weights, workspace,
+                      [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t count) {
+                          finish(row, column, sums, count);
+                      });
+        return;
+    }
+    workspace.prepare_threads();
+    parallel_for(Kernel::panels(map.out), [&](std::size_t panel, std::size_t thread) {
+        const std::size_t column = panel * Kernel::panel_width, count = std::min(Kernel::panel_width, map.out - column);
+        Kernel::multiply(x, map.weight.data() + column * map.in, workspace.template of_thread<Real>(thread, Kernel::strip_size),
+                         [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); });
+    });
+}
+
+}  // namespace product
+}  // namespace bert

@@ -1,0 +1,102 @@
+// The packed encoder against the plain one: not close, but equal.
+#include "bert/packed_encoder.hpp"
+
+#include <random>
+#include <string>
+
+#include "catch.hpp"
+
+using bert::Tensor;
+
+namespace {
+
+template <class Real>
+void randomize(Tensor<Real, 2>& x, std::mt19937& generator)
+{
+    std::normal_distribution<double> normal;
+    for (Real& value : x)
+        value = static_cast<Real>(normal(generator));
+}
+
+template <class Real, class Ops>
+bert::Encoder<Real, Ops> random_encoder(const bert::Config& config, std::mt19937& generator)
+{
+    std::normal_distribution<double> normal(0, 0.1);
+    auto encoder = bert::Encoder<Real, Ops>::make(config);
+    bert::Encoder<Real, Ops>::parameters(
+        [&](const std::string&, auto& tensor) {
+            for (Real& value : tensor)
+                value = static_cast<Real>(normal(generator));
+        },
+        "encoder", encoder);
+    return encoder;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A packed encoder computes the same bits as the encoder", "", float, double)
+{
+    std::mt19937 generator(3);
+    bert::Config config;
+    config.hidden_size = 60;
+    config.num_attention_heads = 4;
+    config.intermediate_size = 130;
+    config.num_hidden_layers = 3;
+    const auto encoder = random_encoder<TestType, bert::Fast>(config, generator);
+    const auto packed = bert::pack(encoder, config);
+    const bert::Sequences sequences{{0, 17, 17, 18, 90}};
+    Tensor<TestType, 2> x, y;
+    x.resize({90, 60});
+    randomize(x, generator);
+    bert::Workspace workspace;
+    bert::EncoderActivations<TestType> act;
+    const Tensor<TestType, 2>& expected = encoder.forward(x, sequences, config, act, workspace);
+    packed.forward(x, sequences, y, workspace);
+    CHECK((y == expected));
+
+    SECTION("in place, and a sequence alone")
+    {
+        Tensor<TestType, 2> last;
+        last.resize({72, 60});
+        std::copy_n(x.data() + 18 * 60, 72 * 60, last.data());
+        packed.forward(last, {{0, 72}}, last, workspace);
+        CHECK(std::equal(last.begin(), last.end(), y.data() + 18 * 60));
+    }
+    SECTION("with 1, 2 and 3 threads")
+    {
+        const std::size_t threads = bert::threads();
+        for (const std::size_t count : {1U, 2U, 3U}) {
+            bert::set_threads(count);
+            packed.forward(x, sequences, y, workspace);
+            CHECK((y == expected));
+        }
+        bert::set_threads(threads);
+    }
+    SECTION("and takes hidden states of its own width only")
+    {
+        x.resize({90, 59});
+        CHECK_THROWS_WITH(packed.forward(x, sequences, y, workspace), "packed_encoder: x: expected [90, 60], got [90, 59]");
+    }
+}
+
+TEST_CASE("A packed encoder multiplies with the engine that it was packed for")
+{
+    std::mt19937 generator(5);
+    bert::Config config;
+    config.hidden_size = 24;
+    config.num_attention_heads = 2;
+    config.intermediate_size = 40;
+    config.num_hidden_layers = 1;
+    const auto encoder = random_encoder<double, bert::Fast>(config, generator);
+    Tensor<double, 2> x, own, other;
+    x.resize({7, 24});
+    randomize(x, generator);
+    bert::Workspace workspace;
+    bert::pack(encoder, config).forward(x, {{0, 7}}, own, workspace);
+    bert::set_engine(bert::Engine::loops);
+    const auto packed = bert::pack(encoder, config);
+    bert::set_engine(bert::Engine::own);
+    packed.forward(x, {{0, 7}}, other, workspace);
+    for (std::size_t i = 0; i < own.size(); ++i)
+        CHECK(own.data()[i] == Approx(other.data()[i]).epsilon(1e-12).margin(1e-13));
+}
