@@ -1,0 +1,60 @@
+#include "bert/verify/case.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "bert/ops/fast.hpp"
+#include "catch.hpp"
+
+using bert::CaseReport;
+using bert::Reference;
+using bert::ReferenceCase;
+
+namespace {
+
+std::vector<std::filesystem::path> all_cases()
+{
+    std::vector<std::filesystem::path> cases;
+    for (const auto& entry : std::filesystem::directory_iterator(BERT_SOURCE_DIR "/reference_outputs/cases"))
+        cases.push_back(entry.path());
+    std::sort(cases.begin(), cases.end());
+    return cases;
+}
+
+template <class Real, class Ops>
+void hold_all()
+{
+    const auto cases = all_cases();
+    REQUIRE(cases.size() >= 10);
+    for (const auto& folder : cases) {
+        const CaseReport report = bert::verify_case<Real, Ops>(ReferenceCase(folder));
+        INFO(report.name);
+        CHECK(report.holds());
+        for (const bert::Comparison& comparison : report.comparisons)
+            if (!comparison.holds) FAIL_CHECK(comparison.message);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("Every case, Reference in double") { hold_all<double, Reference>(); }
+TEST_CASE("Every case, Reference in float") { hold_all<float, Reference>(); }
+TEST_CASE("Every case, Reference in long double") { hold_all<long double, Reference>(); }
+TEST_CASE("Every case, Fast in double") { hold_all<double, bert::Fast>(); }
+TEST_CASE("Every case, Fast in float") { hold_all<float, bert::Fast>(); }
+
+TEST_CASE("A case that lacks a file or is broken is refused in one line")
+{
+    const auto folder = std::filesystem::temp_directory_path() / "bert_test_case";
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+    CHECK_THROWS_AS(ReferenceCase(folder), bert::InputError);
+    std::ofstream(folder / "case.json") << "[]";
+    CHECK_THROWS_WITH(ReferenceCase(folder), (folder / "case.json").string() + ": expected an object");
+    std::ofstream(folder / "case.json") << R"({"model": 3})";
+    CHECK_THROWS_WITH(ReferenceCase(folder), (folder / "case.json").string() + ": model: expected the path of a folder, got 3");
+    std::filesystem::remove_all(folder);
+}
