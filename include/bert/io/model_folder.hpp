@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <type_traits>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -18,7 +18,7 @@
 #include "bert/core/tensor.hpp"
 #include "bert/io/config.hpp"
 #include "bert/io/safetensors_folder.hpp"
-
+#include "bert/io/safetensors_writer.hpp"
 #include "bert/io/tensor_view.hpp"
 #include "bert/model.hpp"
 
@@ -148,6 +148,24 @@ Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* rep
         "", model);
     if (report != nullptr) report->ignored = names.unused();
     return model;
+}
+
+/// Saves a model as a folder that load_model and the reference library open: config.json and model.safetensors (F32, or F64 for
+/// a model in double). Each file is written beside and renamed; the folder is made if it isn't there.
+/// @param model  of float or double
+/// @param folder  where to
+/// @throws InputError if a file can't be written
+template <class Real, class Ops>
+void save_model(const Model<Real, Ops>& model, const std::filesystem::path& folder)
+{
+    std::vector<TensorView> views;
+    Model<Real, Ops>::parameters([&](const std::string& name, const auto& tensor) { views.push_back(view_of(name, tensor)); }, "",
+                                 model);
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) fail_input(folder.string(), "expected a folder to write to: " + failed.message());
+    write_safetensors(folder / "model.safetensors", views);
+    write_config(folder / "config.json", model.config);
 }
 
 }  // namespace bert
