@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "bert/ops/fast.hpp"
-#include "bert/verify/catch_matcher.hpp"
 #include "bert/verify/case.hpp"
+#include "bert/verify/catch_matcher.hpp"
 #include "catch.hpp"
 
 using bert::Model;
@@ -17,7 +17,10 @@ using bert::Tensor;
 
 namespace {
 
-ReferenceCase reference_case(const std::string& name) { return ReferenceCase(BERT_SOURCE_DIR "/reference_outputs/cases/" + name); }
+ReferenceCase reference_case(const std::string& name)
+{
+    return ReferenceCase(BERT_SOURCE_DIR "/reference_outputs/cases/" + name);
+}
 
 }  // namespace
 
@@ -40,7 +43,8 @@ TEST_CASE("Each component alone, held to a stored case by its input and output")
     CHECK_THAT(attended.output.norm.y, bert::matches(reference, "forward.layer.1.attention"));
 
     bert::FeedForwardActivations<double> thought;
-    model.encoder.layer[1].feed_forward.forward(reference.rows<double>("forward.layer.1.attention"), model.config, thought, workspace);
+    model.encoder.layer[1].feed_forward.forward(reference.rows<double>("forward.layer.1.attention"), model.config, thought,
+                                                workspace);
     CHECK_THAT(thought.intermediate, bert::matches(reference, "forward.layer.1.intermediate"));
     CHECK_THAT(thought.output.norm.y, bert::matches(reference, "forward.layer.1.output"));
 
@@ -100,7 +104,8 @@ TEST_CASE("A sequence gives the same bits alone and in a batch, on any number of
             const Tensor<Real, 2> alone = model.infer(single, act, workspace);
             bool same = true;
             for (std::size_t i = 0; i < n; ++i)
-                for (std::size_t h = 0; h < alone.shape(1); ++h) same = same && alone(i, h) == together(first + i, h);
+                for (std::size_t h = 0; h < alone.shape(1); ++h)
+                    same = same && alone(i, h) == together(first + i, h);
             CHECK(same);
         }
     };

@@ -18,12 +18,12 @@ namespace bert {
 /// What SelfAttention::forward computes.
 template <class Real>
 struct SelfAttentionActivations {
-    bool keep_scores = false;         ///< set by the caller: whether a fast set of operations writes scores and probabilities out
-    Tensor<Real, 2> query;            ///< what each token asks, [T, H]
-    Tensor<Real, 2> key;              ///< what each token is found by, [T, H]
-    Tensor<Real, 2> value;            ///< what each token gives, [T, H]
-    AttentionActivations<Real> heads; ///< scores and probabilities per sequence and head, and the context, [T, H]
-    ResidualActivations<Real> output; ///< output.norm.y, [T, H], goes on to the feed-forward network
+    bool keep_scores = false;  ///< set by the caller: whether a fast set of operations writes scores and probabilities out
+    Tensor<Real, 2> query;     ///< what each token asks, [T, H]
+    Tensor<Real, 2> key;       ///< what each token is found by, [T, H]
+    Tensor<Real, 2> value;     ///< what each token gives, [T, H]
+    AttentionActivations<Real> heads;  ///< scores and probabilities per sequence and head, and the context, [T, H]
+    ResidualActivations<Real> output;  ///< output.norm.y, [T, H], goes on to the feed-forward network
 };
 
 /// Four affine maps and a layer norm. (Vaswani et al. 2017, section 3.2; Devlin et al. 2019, section 3.)

@@ -14,7 +14,7 @@ namespace bert {
 /// What Encoder::forward computes.
 template <class Real>
 struct EncoderActivations {
-    bool keep_scores = false;                          ///< set by the caller: whether attention writes scores and probabilities out
+    bool keep_scores = false;  ///< set by the caller: whether attention writes scores and probabilities out
     std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block
 };
 

@@ -122,7 +122,8 @@ struct MaskedWordHead {
     }
 
     /// \f[ z = \mathrm{LayerNorm}(f(x W^T + b)),\quad \mathrm{logits}_{tv} = z_t \cdot E_v + \mathrm{bias}_v \f]
-    /// Symbols: \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`, or `word_table` if tied.
+    /// Symbols: \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`, or `word_table` if
+    /// tied.
     /// @param x  hidden states of the rows whose word is asked for, [T, H]
     /// @param word_table  the embeddings' word table, [V, H]
     /// @param config  hidden_act and layer_norm_eps

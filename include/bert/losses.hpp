@@ -50,7 +50,8 @@ struct Losses {
 /// @throws std::invalid_argument if a shape doesn't fit or a label's position is masked
 /// @see Devlin et al. 2019, section 4.2
 template <class Ops, class Real>
-MeanLoss<Real> span_loss(const Tensor<Real, 2>& logits, const Batch& batch, const IndexTensor<1>& starts, const IndexTensor<1>& ends)
+MeanLoss<Real> span_loss(const Tensor<Real, 2>& logits, const Batch& batch, const IndexTensor<1>& starts,
+                         const IndexTensor<1>& ends)
 {
     const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count();
     require_shape("span_loss: logits", logits, {T, 2});
@@ -74,7 +75,8 @@ MeanLoss<Real> span_loss(const Tensor<Real, 2>& logits, const Batch& batch, cons
             }
             if (row(0) == ignored_label)
                 throw std::invalid_argument("span_loss: sequence " + std::to_string(b) +
-                                            ": expected a label at a real token, got the masked position " + std::to_string(position));
+                                            ": expected a label at a real token, got the masked position " +
+                                            std::to_string(position));
             sum += Ops::cross_entropy(sequence_logits, row).value;
             ++count;
         }

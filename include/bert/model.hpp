@@ -125,7 +125,8 @@ struct Model {
     /// @param batch  T tokens in B sequences
     /// @param[in,out] act  every tensor; encoder.keep_scores is read
     /// @param workspace  scratch
-    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first token
+    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
+    /// token
     void forward(const Batch& batch, ModelActivations<Real>& act, Workspace& workspace) const
     {
         embeddings.forward(batch, config, act.embeddings);

@@ -45,11 +45,11 @@ enum class Layers {
 
 /// What encode makes of a text.
 struct VectorOptions {
-    Pooling pooling = Pooling::mean;             ///< tokens to text
-    Layers layers = Layers::one;                 ///< which layers
-    std::optional<std::size_t> layer;            ///< for Layers::one: 0 the embeddings, l the l-th block's; none: the last block's
-    bool normalize = false;                      ///< to length 1
-    Truncation truncation = Truncation::none;    ///< of a text that is longer than the model's positions; none: it is refused
+    Pooling pooling = Pooling::mean;           ///< tokens to text
+    Layers layers = Layers::one;               ///< which layers
+    std::optional<std::size_t> layer;          ///< for Layers::one: 0 the embeddings, l the l-th block's; none: the last block's
+    bool normalize = false;                    ///< to length 1
+    Truncation truncation = Truncation::none;  ///< of a text that is longer than the model's positions; none: it is refused
 };
 
 /// The vectors of a batch's tokens.
@@ -73,7 +73,8 @@ Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch,
         throw std::invalid_argument("layer: expected 0 to " + std::to_string(count) + ", got " + std::to_string(*options.layer));
     model.embeddings.forward(batch, model.config, act.embeddings);
     model.encoder.forward(act.embeddings.norm.y, batch.sequences, model.config, act.encoder, workspace);
-    if (options.layers == Layers::one) return *options.layer == 0 ? act.embeddings.norm.y : act.encoder.layer[*options.layer - 1].y();
+    if (options.layers == Layers::one)
+        return *options.layer == 0 ? act.embeddings.norm.y : act.encoder.layer[*options.layer - 1].y();
 
     const std::size_t T = batch.sequences.tokens(), H = model.config.hidden_size;
     const bool side_by_side = options.layers == Layers::concat4;
@@ -82,7 +83,8 @@ Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch,
         const Tensor<Real, 2>& y = act.encoder.layer[count - 4 + i].y();
         const std::size_t first_column = side_by_side ? i * H : 0;
         for (std::size_t t = 0; t < T; ++t)
-            for (std::size_t h = 0; h < H; ++h) vectors(t, first_column + h) += y(t, h);
+            for (std::size_t h = 0; h < H; ++h)
+                vectors(t, first_column + h) += y(t, h);
     }
     return vectors;
 }
@@ -119,10 +121,12 @@ void normalize_rows(Tensor<Real, 2>& rows)
 {
     for (std::size_t b = 0; b < rows.shape(0); ++b) {
         Real squares = 0;
-        for (std::size_t w = 0; w < rows.shape(1); ++w) squares += rows(b, w) * rows(b, w);
+        for (std::size_t w = 0; w < rows.shape(1); ++w)
+            squares += rows(b, w) * rows(b, w);
         if (squares == 0) continue;
         const Real length = std::sqrt(squares);
-        for (std::size_t w = 0; w < rows.shape(1); ++w) rows(b, w) /= length;
+        for (std::size_t w = 0; w < rows.shape(1); ++w)
+            rows(b, w) /= length;
     }
 }
 
@@ -148,8 +152,8 @@ struct Pretrained {
         for (std::size_t b = 0; b < texts.size(); ++b) {
             Encoding encoding = tokenizer.encode(texts[b], options);
             if (encoding.size() > positions)
-                fail_input("text " + std::to_string(b), "expected at most " + std::to_string(positions) + " tokens, got " +
-                                                            std::to_string(encoding.size()));
+                fail_input("text " + std::to_string(b),
+                           "expected at most " + std::to_string(positions) + " tokens, got " + std::to_string(encoding.size()));
             ids.push_back(std::move(encoding.ids));
             segments.push_back(std::move(encoding.type_ids));
         }

@@ -16,7 +16,8 @@ TEST_CASE("Parameters are visited under their published names, several instances
     Linear<double>::parameters(
         [&](const std::string& name, const auto& x, const auto& y) {
             names.push_back(name);
-            for (std::size_t i = 0; i < x.size(); ++i) sum_of_products += x.data()[i] * y.data()[i];
+            for (std::size_t i = 0; i < x.size(); ++i)
+                sum_of_products += x.data()[i] * y.data()[i];
         },
         "pooler.dense", a, b);
     CHECK(names == std::vector<std::string>{"pooler.dense.weight", "pooler.dense.bias"});

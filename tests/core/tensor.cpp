@@ -37,5 +37,6 @@ TEST_CASE("Zeros are zeros, also in memory that held something else")
 {
     const auto x = bert::zeros<double, 2>({2, 3});
     CHECK(x.size() == 6);
-    for (const double value : x) CHECK(value == 0);
+    for (const double value : x)
+        CHECK(value == 0);
 }

@@ -16,7 +16,8 @@ TEST_CASE("Every piece is computed once, whatever the number of threads")
             by[piece] = thread;
         });
         CHECK(times == std::vector<int>(1000, 1));
-        for (const std::size_t thread : by) CHECK(thread < bert::threads());
+        for (const std::size_t thread : by)
+            CHECK(thread < bert::threads());
     }
     CHECK_THROWS_WITH(bert::set_threads(0), "set_threads: expected at least 1, got 0");
 }

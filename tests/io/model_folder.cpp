@@ -30,7 +30,8 @@ struct Folder {
 template <class Change>
 void write_changed(const std::string& name, const std::filesystem::path& to, const Change& change)
 {
-    std::filesystem::copy_file(cases / name / "config.json", to / "config.json", std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(cases / name / "config.json", to / "config.json",
+                               std::filesystem::copy_options::overwrite_existing);
     const bert::SafetensorsFile file(cases / name / "model.safetensors");
     std::vector<TensorView> tensors = file.tensors();
     change(tensors);
@@ -40,7 +41,8 @@ void write_changed(const std::string& name, const std::filesystem::path& to, con
 bool same_parameters(const Model<double>& a, const Model<double>& b)
 {
     bool same = bert::count_parameters(a) == bert::count_parameters(b);
-    if (same) Model<double>::parameters([&](const std::string&, const auto& x, const auto& y) { same = same && x == y; }, "", a, b);
+    if (same)
+        Model<double>::parameters([&](const std::string&, const auto& x, const auto& y) { same = same && x == y; }, "", a, b);
     return same;
 }
 
@@ -72,10 +74,12 @@ TEST_CASE("A model is found without its prefix, with old names, and beside what 
 TEST_CASE("What is missing or has the wrong shape is named")
 {
     const Folder folder;
-    write_changed("pretraining_gelu", folder.path,
-                  [](std::vector<TensorView>& tensors) { std::erase_if(tensors, [](const TensorView& t) { return t.name == "bert.pooler.dense.bias"; }); });
-    CHECK_THROWS_WITH((bert::load_model<float, Reference>(folder.path)),
-                      folder.path.string() + ": tensor \"bert.pooler.dense.bias\": expected by BertForPreTraining, got no such tensor");
+    write_changed("pretraining_gelu", folder.path, [](std::vector<TensorView>& tensors) {
+        std::erase_if(tensors, [](const TensorView& t) { return t.name == "bert.pooler.dense.bias"; });
+    });
+    CHECK_THROWS_WITH(
+        (bert::load_model<float, Reference>(folder.path)),
+        folder.path.string() + ": tensor \"bert.pooler.dense.bias\": expected by BertForPreTraining, got no such tensor");
     write_changed("pretraining_gelu", folder.path, [](std::vector<TensorView>& tensors) {
         for (TensorView& tensor : tensors)
             if (tensor.name == "bert.pooler.dense.bias") tensor.shape = {1, tensor.shape[0]};
@@ -92,7 +96,8 @@ TEST_CASE("A decoder that equals the word table is tied, another is the model's 
     CHECK(untied.masked_word->decoder.shape(0) == untied.config.vocab_size);
     const Folder folder;
     write_changed("masked_lm", folder.path, [](std::vector<TensorView>& tensors) {
-        const auto table = std::find_if(tensors.begin(), tensors.end(), [](const TensorView& t) { return t.name.ends_with("word_embeddings.weight"); });
+        const auto table = std::find_if(tensors.begin(), tensors.end(),
+                                        [](const TensorView& t) { return t.name.ends_with("word_embeddings.weight"); });
         TensorView decoder = *table;
         decoder.name = "cls.predictions.decoder.weight";
         tensors.push_back(decoder);
@@ -102,7 +107,8 @@ TEST_CASE("A decoder that equals the word table is tied, another is the model's 
 
 TEST_CASE("A saved model is loaded as it was, every head")
 {
-    for (const char* name : {"pretraining_gelu", "masked_lm_untied", "question_answering", "multiple_choice", "base_without_pooler"}) {
+    for (const char* name :
+         {"pretraining_gelu", "masked_lm_untied", "question_answering", "multiple_choice", "base_without_pooler"}) {
         INFO(name);
         const Folder folder;
         const auto model = bert::load_model<double, Reference>(cases / name);

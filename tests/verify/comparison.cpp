@@ -66,7 +66,8 @@ TEST_CASE("compare: padded rows are passed over, real ones are not")
     CHECK(compare(named("forward.layer.0.query", {2, 2, 2}, {1, 2, not_a_number, -7, 3, 4, 5, 6}), expected, mask, 0).holds);
     CHECK(compare(named("forward.layer.0.query", {2, 2, 2}, {1, 2, 9, 9, 3, 4, 5, 7}), expected, mask, 0.1).message ==
           "forward.layer.0.query[1, 1, 1]: expected 6, got 7: error 0.167, limit 0.1");  // 9 at a padded row is no scale
-    CHECK_FALSE(compare(named("forward.pooled", {2, 2}, {1, 2, 3, 5}), named("forward.pooled", {2, 2}, {1, 2, 3, 4}), mask, 0).holds);
+    CHECK_FALSE(
+        compare(named("forward.pooled", {2, 2}, {1, 2, 3, 5}), named("forward.pooled", {2, 2}, {1, 2, 3, 4}), mask, 0).holds);
 }
 
 TEST_CASE("compare: scores of masked keys are passed over, probabilities must be 0 there")

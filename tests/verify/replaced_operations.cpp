@@ -31,7 +31,8 @@ namespace {
 template <class Tensor>
 void spoil(Tensor& y)
 {
-    for (auto& value : y) value *= static_cast<std::decay_t<decltype(value)>>(1.01);
+    for (auto& value : y)
+        value *= static_cast<std::decay_t<decltype(value)>>(1.01);
 }
 
 template <class Real>
@@ -49,9 +50,9 @@ struct WrongLinear : Reference {
 
 struct WrongQueryKeyValue : Reference {
     template <class Ops, class Real>
-    static void query_key_value(Ops, const Matrix<Real>& x, const bert::Linear<Real>& query_map, const bert::Linear<Real>& key_map,
-                                const bert::Linear<Real>& value_map, Matrix<Real>& query, Matrix<Real>& key, Matrix<Real>& value,
-                                bert::Workspace& workspace)
+    static void query_key_value(Ops, const Matrix<Real>& x, const bert::Linear<Real>& query_map,
+                                const bert::Linear<Real>& key_map, const bert::Linear<Real>& value_map, Matrix<Real>& query,
+                                Matrix<Real>& key, Matrix<Real>& value, bert::Workspace& workspace)
     {
         Reference::query_key_value(Ops{}, x, key_map, query_map, value_map, query, key, value, workspace);  // exchanged
     }
@@ -147,12 +148,13 @@ struct WrongLinearActivation : Reference {
 
 struct WrongLinearResidualLayerNorm : Reference {
     template <class Ops, class Real>
-    static void linear_residual_layer_norm(Ops, const Matrix<Real>& x, const bert::Linear<Real>& map, const Matrix<Real>& residual,
-                                           const bert::LayerNorm<Real>& norm, Real epsilon, bert::ResidualActivations<Real>& act,
-                                           bert::Workspace& workspace)
+    static void linear_residual_layer_norm(Ops, const Matrix<Real>& x, const bert::Linear<Real>& map,
+                                           const Matrix<Real>& residual, const bert::LayerNorm<Real>& norm, Real epsilon,
+                                           bert::ResidualActivations<Real>& act, bert::Workspace& workspace)
     {
         Matrix<Real> half = residual;
-        for (Real& value : half) value /= 2;
+        for (Real& value : half)
+            value /= 2;
         Reference::linear_residual_layer_norm(Ops{}, x, map, half, norm, epsilon, act, workspace);
     }
 };

@@ -89,7 +89,8 @@ void copy_parameters(const From& from, To& to)
         [](const std::string& name, const auto& source, auto& target) {
             require_shape("copy_parameters: " + name, target, source.shape());
             using Target = typename std::decay_t<decltype(target)>::value_type;
-            for (std::size_t i = 0; i < source.size(); ++i) target.data()[i] = static_cast<Target>(source.data()[i]);
+            for (std::size_t i = 0; i < source.size(); ++i)
+                target.data()[i] = static_cast<Target>(source.data()[i]);
         },
         "", from, to);
 }

@@ -56,7 +56,8 @@ inline Batch pack(const IndexTensor<2>& ids, const IndexTensor<2>& segments, con
     require_shape("pack: mask", mask, {B, L});
     std::size_t T = 0;
     for (std::size_t b = 0; b < B; ++b)
-        for (std::size_t l = 0; l < L; ++l) T += mask(b, l) != 0 ? 1 : 0;
+        for (std::size_t l = 0; l < L; ++l)
+            T += mask(b, l) != 0 ? 1 : 0;
     Batch batch;
     batch.padded_length = L;
     batch.ids.resize({T});
@@ -123,7 +124,8 @@ Tensor<Value, 2> pack_rows(const Tensor<Value, 3>& padded, const Batch& batch)
     rows.resize({batch.sequences.tokens(), W});
     for (std::size_t b = 0; b < batch.sequences.count(); ++b)
         for (std::size_t t = batch.sequences.begin[b]; t < batch.sequences.begin[b + 1]; ++t)
-            for (std::size_t w = 0; w < W; ++w) rows(t, w) = padded(b, static_cast<std::size_t>(batch.positions(t)), w);
+            for (std::size_t w = 0; w < W; ++w)
+                rows(t, w) = padded(b, static_cast<std::size_t>(batch.positions(t)), w);
     return rows;
 }
 
@@ -140,7 +142,8 @@ Tensor<Value, 3> unpack_rows(const Tensor<Value, 2>& rows, const Batch& batch)
     auto padded = zeros<Value, 3>({batch.sequences.count(), batch.padded_length, W});
     for (std::size_t b = 0; b < batch.sequences.count(); ++b)
         for (std::size_t t = batch.sequences.begin[b]; t < batch.sequences.begin[b + 1]; ++t)
-            for (std::size_t w = 0; w < W; ++w) padded(b, static_cast<std::size_t>(batch.positions(t)), w) = rows(t, w);
+            for (std::size_t w = 0; w < W; ++w)
+                padded(b, static_cast<std::size_t>(batch.positions(t)), w) = rows(t, w);
     return padded;
 }
 

@@ -38,10 +38,7 @@ struct AlignedAllocator {
 
     /// @param count  how many values
     /// @return  uninitialised memory for them
-    Value* allocate(std::size_t count)
-    {
-        return static_cast<Value*>(::operator new(count * sizeof(Value), alignment));
-    }
+    Value* allocate(std::size_t count) { return static_cast<Value*>(::operator new(count * sizeof(Value), alignment)); }
     /// @param values  what allocate returned
     void deallocate(Value* values, std::size_t) noexcept { ::operator delete(values, alignment); }
 

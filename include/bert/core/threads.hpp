@@ -44,11 +44,13 @@ void parallel_for(std::size_t pieces, const Work& work)
 #ifdef _OPENMP
     if (pieces > 1 && threads() > 1) {
 #pragma omp parallel for schedule(dynamic, 1)
-        for (std::size_t piece = 0; piece < pieces; ++piece) work(piece, static_cast<std::size_t>(omp_get_thread_num()));
+        for (std::size_t piece = 0; piece < pieces; ++piece)
+            work(piece, static_cast<std::size_t>(omp_get_thread_num()));
         return;
     }
 #endif
-    for (std::size_t piece = 0; piece < pieces; ++piece) work(piece, std::size_t{0});
+    for (std::size_t piece = 0; piece < pieces; ++piece)
+        work(piece, std::size_t{0});
 }
 
 }  // namespace bert

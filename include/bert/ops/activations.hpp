@@ -35,9 +35,9 @@ struct AttentionActivations {
 
 /// How attention is run.
 struct AttentionOptions {
-    std::size_t heads = 1;      ///< A; H is a multiple of it
-    bool causal = false;        ///< a token sees only itself and what stands before it (GPT), not both sides (BERT)
-    bool keep_scores = true; ///< false: scores and probabilities are not wanted, and a fast set doesn't write them out
+    std::size_t heads = 1;    ///< A; H is a multiple of it
+    bool causal = false;      ///< a token sees only itself and what stands before it (GPT), not both sides (BERT)
+    bool keep_scores = true;  ///< false: scores and probabilities are not wanted, and a fast set doesn't write them out
 };
 
 /// What the end of a sub-layer computes: projection, residual, layer norm.

@@ -153,7 +153,8 @@ inline NamedTensor named_tensor(const TensorView& view)
 {
     NamedTensor tensor{view.name, view.shape, {}};
     std::size_t count = 1;
-    for (const std::size_t size : view.shape) count *= size;
+    for (const std::size_t size : view.shape)
+        count *= size;
     TensorView flat = view;
     flat.shape = {count};
     if (view.dtype == Dtype::I64 || view.dtype == Dtype::I32) {
@@ -168,15 +169,16 @@ inline NamedTensor named_tensor(const TensorView& view)
 
 /// What came of holding an implementation to a case.
 struct CaseReport {
-    std::string name;                         ///< the case's
-    std::vector<Comparison> comparisons;      ///< in the order of the computation
-    std::size_t gradients_not_compared = 0;   ///< tensors of the case for which there is nothing to compare yet
-    std::size_t training_not_compared = 0;    ///< likewise
+    std::string name;                        ///< the case's
+    std::vector<Comparison> comparisons;     ///< in the order of the computation
+    std::size_t gradients_not_compared = 0;  ///< tensors of the case for which there is nothing to compare yet
+    std::size_t training_not_compared = 0;   ///< likewise
 
     /// @return  whether every comparison holds, and there is one
     bool holds() const
     {
-        return !comparisons.empty() && std::all_of(comparisons.begin(), comparisons.end(), [](const Comparison& c) { return c.holds; });
+        return !comparisons.empty() &&
+               std::all_of(comparisons.begin(), comparisons.end(), [](const Comparison& c) { return c.holds; });
     }
 };
 

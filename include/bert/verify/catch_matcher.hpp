@@ -82,7 +82,8 @@ TensorMatcher<Real> matches(const ReferenceCase& reference, const std::string& n
         layout_of(name) == Layout::rows ? reference.rows<double>(name) : reference.tensor<double, 2>(name);
     double largest = 0;
     for (const TensorView& view : reference.expected().tensors())
-        if (kind_of(view.name) == kind_of(name)) largest = std::max(largest, largest_magnitude(named_tensor(view), reference.mask()));
+        if (kind_of(view.name) == kind_of(name))
+            largest = std::max(largest, largest_magnitude(named_tensor(view), reference.mask()));
     // A name without positions in it: the rows are packed already.
     NamedTensor rows{name, {expected.shape().begin(), expected.shape().end()}, {expected.begin(), expected.end()}};
     return {std::move(rows), limit_of(name, limits_of<Real>()), largest / 100};

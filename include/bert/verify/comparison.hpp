@@ -70,11 +70,11 @@ inline double limit_of(std::string_view name, const Limits& limits)
 
 /// What came of comparing one tensor.
 struct Comparison {
-    std::string name;      ///< the tensor's
-    bool holds = false;    ///< whether the error is within the limit
-    double error = 0;      ///< scaled; infinity if nothing could be compared
-    double limit = 0;      ///< the largest error allowed
-    std::string message;   ///< empty if it holds; else `name[1, 0, 3]: expected 0.5, got 0.25: error 0.5, limit 1e-12`
+    std::string name;     ///< the tensor's
+    bool holds = false;   ///< whether the error is within the limit
+    double error = 0;     ///< scaled; infinity if nothing could be compared
+    double limit = 0;     ///< the largest error allowed
+    std::string message;  ///< empty if it holds; else `name[1, 0, 3]: expected 0.5, got 0.25: error 0.5, limit 1e-12`
 };
 
 namespace detail {

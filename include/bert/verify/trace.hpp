@@ -35,7 +35,8 @@ NamedTensor padded_column(const std::string& name, const Tensor<Real, 2>& rows, 
 {
     Tensor<Real, 2> single;
     single.resize({rows.shape(0), 1});
-    for (std::size_t t = 0; t < rows.shape(0); ++t) single(t, 0) = rows(t, column);
+    for (std::size_t t = 0; t < rows.shape(0); ++t)
+        single(t, 0) = rows(t, column);
     NamedTensor tensor = padded_rows(name, single, batch);
     tensor.shape.pop_back();
     return tensor;

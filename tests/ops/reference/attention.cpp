@@ -49,10 +49,11 @@ TEST_CASE("attention: scores are divided by the root of a head's width, heads do
     bert::Workspace workspace;
     Reference::attention(Reference{}, x, x, x, Sequences{{0, 2, 3}}, {.heads = 2}, act, workspace);
     REQUIRE(act.scores.size() == 4);
-    CHECK(difference(act.scores[0], {{2, 0}, {0, 0}}) < 1e-15);    // sequence 0, head 0
-    CHECK(difference(act.scores[1], {{0, 0}, {0, 8}}) < 1e-15);    // sequence 0, head 1: 4 * 4 / 2
-    CHECK(difference(act.probabilities[2], {{1}}) < 1e-15);        // alone with itself
-    for (std::size_t h = 0; h < 8; ++h) CHECK(act.context(2, h) == x(2, h));
+    CHECK(difference(act.scores[0], {{2, 0}, {0, 0}}) < 1e-15);  // sequence 0, head 0
+    CHECK(difference(act.scores[1], {{0, 0}, {0, 8}}) < 1e-15);  // sequence 0, head 1: 4 * 4 / 2
+    CHECK(difference(act.probabilities[2], {{1}}) < 1e-15);      // alone with itself
+    for (std::size_t h = 0; h < 8; ++h)
+        CHECK(act.context(2, h) == x(2, h));
     const double p = std::exp(2.0) / (std::exp(2.0) + 1);
     CHECK(std::abs(act.context(0, 0) - p) < 1e-15);  // p * 1 + (1 - p) * 0
     CHECK(std::abs(act.context(0, 4) - 1) < 1e-15);  // head 1 of token 0: 1/2 * 0 + 1/2 * 2

@@ -14,7 +14,8 @@ TEST_CASE("softmax: probabilities in the ratio of the exponentials")
     const Tensor<double, 2> scores = {{0, std::log(2.0), std::log(4.0)}};  // 1 : 2 : 4
     Tensor<double, 2> p;
     Reference::softmax(scores, p);
-    for (std::size_t j = 0; j < 3; ++j) CHECK(std::abs(p(0, j) - double(1 << j) / 7) < 1e-15);
+    for (std::size_t j = 0; j < 3; ++j)
+        CHECK(std::abs(p(0, j) - double(1 << j) / 7) < 1e-15);
 }
 
 TEST_CASE("softmax: a shift of a row changes nothing, however large")
@@ -36,5 +37,6 @@ TEST_CASE("softmax: minus infinity has no probability, a NaN is not hidden, and 
     CHECK(p(0, 0) == 0.5);
     CHECK(p(0, 1) == 0);
     CHECK(p(0, 2) == 0.5);
-    for (std::size_t j = 0; j < 3; ++j) CHECK(std::isnan(p(1, j)));
+    for (std::size_t j = 0; j < 3; ++j)
+        CHECK(std::isnan(p(1, j)));
 }

@@ -32,7 +32,8 @@ struct AttentionOperations {
     /// @see Vaswani et al. 2017, sections 3.2.1 and 3.2.2
     template <class Ops, class Real>
     static void attention(Ops, const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const Tensor<Real, 2>& value,
-                          const Sequences& sequences, const AttentionOptions& options, AttentionActivations<Real>& act, Workspace&)
+                          const Sequences& sequences, const AttentionOptions& options, AttentionActivations<Real>& act,
+                          Workspace&)
     {
         const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
         require_shape("attention: key", key, {T, H});

@@ -40,9 +40,9 @@ struct FusedOperations {
     /// @throws std::invalid_argument if residual is not [T, H]
     /// @see Vaswani et al. 2017, section 3.1
     template <class Ops, class Real>
-    static void linear_residual_layer_norm(Ops, const Tensor<Real, 2>& x, const Linear<Real>& map, const Tensor<Real, 2>& residual,
-                                           const LayerNorm<Real>& norm, Real epsilon, ResidualActivations<Real>& act,
-                                           Workspace& workspace)
+    static void linear_residual_layer_norm(Ops, const Tensor<Real, 2>& x, const Linear<Real>& map,
+                                           const Tensor<Real, 2>& residual, const LayerNorm<Real>& norm, Real epsilon,
+                                           ResidualActivations<Real>& act, Workspace& workspace)
     {
         const std::size_t T = x.shape(0), H = map.weight.shape(0);
         require_shape("linear_residual_layer_norm: residual", residual, {T, H});

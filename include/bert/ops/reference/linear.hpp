@@ -50,8 +50,8 @@ struct LinearOperations {
     /// @see Vaswani et al. 2017, section 3.2.2
     template <class Ops, class Real>
     static void query_key_value(Ops, const Tensor<Real, 2>& x, const Linear<Real>& query_map, const Linear<Real>& key_map,
-                                const Linear<Real>& value_map, Tensor<Real, 2>& query, Tensor<Real, 2>& key, Tensor<Real, 2>& value,
-                                Workspace& workspace)
+                                const Linear<Real>& value_map, Tensor<Real, 2>& query, Tensor<Real, 2>& key,
+                                Tensor<Real, 2>& value, Workspace& workspace)
     {
         Ops::linear(x, query_map.weight, query_map.bias, query, workspace);
         Ops::linear(x, key_map.weight, key_map.bias, key, workspace);

@@ -31,8 +31,8 @@ namespace bert::reference {
 /// The operations `cross_entropy`, `mean_squared_error`, `binary_cross_entropy`.
 struct LossOperations {
     /// The mean surprise at the right class, over the rows that have a label.
-    /// \f[ \ell = \frac1n \sum_t \Big(\log \sum_c e^{s_{tc} - m_t} - (s_{t,\,\mathrm{labels}_t} - m_t)\Big),\quad m_t = \max_c s_{tc} \f]
-    /// Symbols: \f$s\f$ `logits`, \f$m_t\f$ `largest`, \f$n\f$ the number of labelled rows.
+    /// \f[ \ell = \frac1n \sum_t \Big(\log \sum_c e^{s_{tc} - m_t} - (s_{t,\,\mathrm{labels}_t} - m_t)\Big),\quad m_t = \max_c
+    /// s_{tc} \f] Symbols: \f$s\f$ `logits`, \f$m_t\f$ `largest`, \f$n\f$ the number of labelled rows.
     /// @param logits  [T, C]
     /// @param labels  0 to C - 1, or ignored_label, [T]
     /// @return  the mean in nats per labelled row, and their number
@@ -97,7 +97,8 @@ struct LossOperations {
         Real sum = 0;
         for (std::size_t b = 0; b < B; ++b)
             for (std::size_t c = 0; c < C; ++c)
-                sum += std::max(logits(b, c), Real(0)) - logits(b, c) * labels(b, c) + std::log1p(std::exp(-std::abs(logits(b, c))));
+                sum +=
+                    std::max(logits(b, c), Real(0)) - logits(b, c) * labels(b, c) + std::log1p(std::exp(-std::abs(logits(b, c))));
         return {B * C == 0 ? Real(0) : sum / Real(B * C), B * C};
     }
 };
