@@ -27,12 +27,14 @@ namespace bert {
 /// uninitialised: a buffer that is about to be written is not zeroed first.
 template <class Value>
 struct AlignedAllocator {
-    using value_type = Value;
-    static constexpr std::align_val_t alignment{64};
+    using value_type = Value;                         ///< what is allocated
+    static constexpr std::align_val_t alignment{64};  ///< in bytes
 
     AlignedAllocator() = default;
+    /// There is nothing to take over: all allocators are alike.
+    /// @param other  an allocator of something else
     template <class Other>
-    AlignedAllocator(const AlignedAllocator<Other>&) noexcept
+    AlignedAllocator([[maybe_unused]] const AlignedAllocator<Other>& other) noexcept
     {
     }
 
@@ -40,7 +42,8 @@ struct AlignedAllocator {
     /// @return  uninitialised memory for them
     Value* allocate(std::size_t count) { return static_cast<Value*>(::operator new(count * sizeof(Value), alignment)); }
     /// @param values  what allocate returned
-    void deallocate(Value* values, std::size_t) noexcept { ::operator delete(values, alignment); }
+    /// @param count  how many values that were
+    void deallocate(Value* values, [[maybe_unused]] std::size_t count) noexcept { ::operator delete(values, alignment); }
 
     /// Default construction leaves the number as it is.
     /// @param value  where to construct
@@ -57,6 +60,8 @@ struct AlignedAllocator {
         ::new (static_cast<void*>(value)) Other(std::forward<Arguments>(arguments)...);
     }
 
+    /// What one allocates, any other frees.
+    /// @return  true
     friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) noexcept { return true; }
 };
 
