@@ -14,6 +14,7 @@
 
 #include "bert/core/activation.hpp"
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 
 namespace bert {
 
@@ -93,6 +94,11 @@ template <class Got>
     std::ostringstream text;
     text << key << ": expected " << expected << ", got " << got;
     fail_input(place, text.str());
+}
+[[noreturn]] inline void fail_key(std::string_view place, std::string_view key, const std::string& expected,
+                                  const std::string& got)
+{
+    fail_key(place, key, expected, std::string_view(in_quotes(got)));
 }
 
 }  // namespace detail

@@ -17,10 +17,10 @@
 #include "bert/config.hpp"
 #include "bert/core/activation.hpp"
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/io/atomic_file.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
-#include "bert/io/one_line.hpp"
 
 namespace bert {
 
@@ -102,12 +102,12 @@ public:
 
     Activation activation(Activation otherwise)
     {
-        std::string name;
-        (*this)("hidden_act", name);
-        if (name.empty()) return otherwise;
-        const std::optional<Activation> activation = activation_named(name);
+        const std::optional<nlohmann::json> name = take("hidden_act");
+        if (!name) return otherwise;
+        if (!name->is_string()) fail("hidden_act", "a string", *name);
+        const std::optional<Activation> activation = activation_named(name->get<std::string>());
         if (!activation)
-            fail("hidden_act", "gelu, gelu_python, gelu_new, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh or relu", name);
+            fail("hidden_act", "gelu, gelu_python, gelu_new, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh or relu", *name);
         return *activation;
     }
 
@@ -167,7 +167,7 @@ private:
 
     [[noreturn]] void fail(const char* key, const std::string& expected, const nlohmann::json& got) const
     {
-        fail_key(place_, key, expected, one_line(got.dump()));
+        fail_key(place_, key, expected, std::string_view(one_line(got.dump())));
     }
 
     std::string_view place_;
@@ -236,6 +236,8 @@ inline std::string config_json(const Config& config)
     check_config(config);
     try {
         nlohmann::json object = nlohmann::json::parse(config.other_keys);
+        if (!object.is_object())
+            throw std::invalid_argument("config: other_keys: expected a JSON object, got " + one_line(config.other_keys));
         detail::visit_config(config, [&object](const char* key, const auto& member) { detail::store(object[key], member); });
         object["architectures"] = {config.architecture};
         object["hidden_act"] = detail::published_name(config.hidden_act);
@@ -246,9 +248,9 @@ inline std::string config_json(const Config& config)
                 object["label2id"][config.labels[c]] = c;
             }
         }
-        return object.dump(2) + "\n";
+        return object.dump(2, ' ', true) + "\n";  // in ASCII, as the reference library
     } catch (const nlohmann::json::exception& error) {
-        throw std::invalid_argument(std::string("config: expected texts in UTF-8 and other_keys in JSON: ") + error.what());
+        throw std::invalid_argument(std::string("config: expected texts in UTF-8 and other_keys in JSON, got ") + error.what());
     }
 }
 

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/core/error.hpp"
-#include "bert/io/one_line.hpp"
+#include "bert/core/one_line.hpp"
 
 namespace bert {
 
@@ -58,8 +58,10 @@ inline void check_json_bytes(std::string_view place, std::string_view text)
 inline nlohmann::json parse_json(std::string_view place, std::string_view text)
 {
     check_json_bytes(place, text);
-    const auto check_depth = [place](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
-        check_json_depth(place, static_cast<std::size_t>(depth));
+    using Event = nlohmann::json::parse_event_t;
+    const auto check_depth = [place](int depth, Event event, const nlohmann::json&) {
+        const bool begins = event == Event::object_start || event == Event::array_start;
+        check_json_depth(place, static_cast<std::size_t>(depth) + (begins ? 1 : 0));
         return true;
     };
     try {

@@ -24,9 +24,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
-#include "bert/io/one_line.hpp"
 #include "bert/io/tensor_view.hpp"
 
 namespace bert {
@@ -58,9 +58,9 @@ public:
     bool start_object(std::size_t)
     {
         require(Kind::object, "an object");
+        if (depth_ == 1 && in_metadata() && std::exchange(has_metadata_, true)) fail("expected once, got it twice");
+        if (depth_ == 1) entry_ = HeaderEntry{};
         check_json_depth(place_, ++depth_);
-        if (depth_ == 2 && in_metadata() && std::exchange(has_metadata_, true)) fail("expected once, got it twice");
-        if (depth_ == 2) entry_ = HeaderEntry{};
         return true;
     }
 

@@ -16,7 +16,7 @@
 #include "bert/core/error.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
-#include "bert/io/one_line.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/io/tensor_view.hpp"
 
@@ -33,7 +33,8 @@ public:
     {
         const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
         std::error_code ignored;  // what can't be looked at isn't there
-        if (!std::filesystem::is_directory(folder, ignored)) fail_input(folder.string(), "expected a model folder");
+        if (!std::filesystem::is_directory(folder, ignored))
+            fail_input(folder.string(), "expected a model folder, got no folder");
         if (std::filesystem::exists(single, ignored)) {
             for (const TensorView& tensor : file("model.safetensors", single).tensors())
                 tensors_.push_back(&tensor);
@@ -77,7 +78,7 @@ private:
             const std::string file_name = shard.get<std::string>();
             if (!is_inside(file_name)) fail_input(place, entry + "expected a file of this folder, got " + in_quotes(file_name));
             const TensorView* const tensor = file(file_name, folder / file_name).find(name);
-            if (tensor == nullptr) fail_input(place, entry + "expected in " + file_name + ", which doesn't have it");
+            if (tensor == nullptr) fail_input(place, entry + "expected in " + in_quotes(file_name) + ", which doesn't have it");
             tensors_.push_back(tensor);
         }
         std::sort(tensors_.begin(), tensors_.end(), [](const TensorView* a, const TensorView* b) {

@@ -17,7 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/io/atomic_file.hpp"
-#include "bert/io/one_line.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/io/tensor_view.hpp"
 
 namespace bert {
@@ -61,16 +61,17 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Ten
     std::set<std::string_view> names = {"__metadata__"};
     for (const TensorView& tensor : tensors) {
         const std::string place = "write_safetensors: tensor " + in_quotes(tensor.name);
-        if (!names.insert(tensor.name).second) throw std::invalid_argument(place + ": expected a name that is free");
+        if (!names.insert(tensor.name).second)
+            throw std::invalid_argument(place + ": expected a name that is free, got it again");
         if (byte_count(tensor.dtype, tensor.shape) != tensor.bytes)
-            throw std::invalid_argument(place + ": expected the bytes of " + shape_text(tensor.shape) + ", got " +
-                                        std::to_string(tensor.bytes));
+            throw std::invalid_argument(place + ": expected the bytes of " + shape_text(tensor.shape) + " of " +
+                                        std::string(dtype_info(tensor.dtype).name) + ", got " + std::to_string(tensor.bytes));
     }
     std::string header;
     try {
         header = detail::safetensors_header(tensors, metadata);
     } catch (const nlohmann::json::exception& error) {
-        throw std::invalid_argument(std::string("write_safetensors: expected names in UTF-8: ") + error.what());
+        throw std::invalid_argument(std::string("write_safetensors: expected names in UTF-8, got ") + error.what());
     }
 
     AtomicFile file(path);

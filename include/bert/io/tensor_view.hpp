@@ -19,7 +19,7 @@
 #include "bert/core/error.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/io/float16.hpp"
-#include "bert/io/one_line.hpp"
+#include "bert/core/one_line.hpp"
 
 namespace bert {
 
@@ -183,7 +183,8 @@ Tensor<Value, rank> read_tensor(const TensorView& view)
         detail::fail_view(view, "expected rank " + std::to_string(rank) + ", got " + shape_text(view.shape));
     check_tensor<Value>(view, view.shape);
     std::array<std::size_t, rank> shape{};
-    std::copy(view.shape.begin(), view.shape.end(), shape.begin());
+    for (std::size_t axis = 0; axis < rank; ++axis)
+        shape[axis] = view.shape[axis];
     Tensor<Value, rank> tensor;
     tensor.resize(shape);
     read_into(view, tensor);

@@ -23,7 +23,7 @@
 #include <bert/core/error.hpp>
 #include <bert/io/json.hpp>
 #include <bert/io/mapped_file.hpp>
-#include <bert/io/one_line.hpp>
+#include <bert/core/one_line.hpp>
 #include <bert/tokenizer.hpp>
 
 namespace bert {
