@@ -10,7 +10,8 @@
 ///      into windows, what is too short padded (text/encoding.hpp).
 /// With the vocabulary of the uncased models `Hello, wor[MASK]!` is `[CLS] hello , wo ##r [MASK] ! [SEP]`.
 ///
-/// io/tokenizer_json.hpp makes a Tokenizer from files.
+/// Tokenizer::tokenize is steps 1 to 4 as they read here. Tokenizer::encode takes steps 2 to 4 in one pass
+/// (text/fast_tokenizer.hpp), with the same result. io/tokenizer_json.hpp makes a Tokenizer from files.
 #pragma once
 
 #include <array>
@@ -24,12 +25,13 @@
 #include <utility>
 #include <vector>
 
-#include <bert/core/error.hpp>
-#include <bert/text/added_tokens.hpp>
-#include <bert/text/encoding.hpp>
-#include <bert/text/normalizer.hpp>
-#include <bert/text/pre_tokenizer.hpp>
-#include <bert/text/wordpiece.hpp>
+#include "bert/core/error.hpp"
+#include "bert/text/added_tokens.hpp"
+#include "bert/text/encoding.hpp"
+#include "bert/text/fast_tokenizer.hpp"
+#include "bert/text/normalizer.hpp"
+#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/wordpiece.hpp"
 
 namespace bert {
 
@@ -75,6 +77,7 @@ public:
     explicit Tokenizer(TokenizerOptions options)
         : options_(std::move(options)), vocabulary_(std::move(options_.vocabulary)), wordpiece_(vocabulary_, options_.wordpiece)
     {
+        bool needs_codes = false;  // an added token with U+FFFD is found in malformed UTF-8, too
         for (std::size_t i = 0; i < options_.added_tokens.size(); ++i) {
             const AddedToken& token = options_.added_tokens[i];
             if (token.content.empty()) throw std::invalid_argument("tokenizer: an added token is empty");
@@ -83,7 +86,10 @@ public:
             decode_utf8(token.content, content);
             if (token.normalized) content = normalize(content, options_.normalizer).codes;
             (token.normalized ? normalized_finder_ : original_finder_).add(content, i, token);
+            if (!token.normalized) original_bytes_finder_.add(token.content, i, token);
+            needs_codes |= content.find(U'\uFFFD') != content.npos;
         }
+        if (normalized_finder_.empty() && !needs_codes) fast_.emplace(vocabulary_, options_.normalizer, wordpiece_);
         is_special_.resize(vocabulary_.size());
         for (std::size_t i = 0; i < added_ids_.size(); ++i)
             if (options_.added_tokens[i].special) is_special_[static_cast<std::size_t>(added_ids_[i])] = true;
@@ -97,19 +103,20 @@ public:
     /// Steps 1 to 4 as the headers describe them: the definition of what `encode` does.
     /// @param text  UTF-8
     /// @param[in,out] encoding  gets the ids, offsets and word_ids of the tokens, and how much was not UTF-8
+    /// @throws InputError if the text has 2^31 bytes or more
     void tokenize(std::string_view text, Encoding& encoding) const
     {
+        check_size(text);
         std::u32string codes;
         encoding.replaced += decode_utf8(text, codes);
-        if (codes.size() > std::numeric_limits<std::int32_t>::max())
-            fail_input("text", "expected at most 2147483647 characters, got " + std::to_string(codes.size()));
         std::int32_t word = 0;
         original_finder_.split(std::u32string_view(codes), [&](const TextPart& part) {
+            const auto [start, end] = part.span;
             if (part.token) {
-                encoding.push(added_ids_[*part.token], offsets_of(part.span), word++);
+                encoding.push(added_ids_[*part.token], {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end)},
+                              word++);
                 return;
             }
-            const auto [start, end] = part.span;
             const TracedText normalized =
                 normalize(std::u32string_view(codes).substr(start, end - start), options_.normalizer, start);
             tokenize_normalized(normalized, word, encoding);
@@ -143,7 +150,7 @@ public:
         std::array<Span, 2> texts{};  // where the tokens of both stand
         Encoding encoding = assemble(pieces, [&](std::size_t i, Encoding& whole) {
             texts[i].start = whole.size();
-            tokenize(i == 0 ? text : *pair, whole);
+            tokenize_fast(i == 0 ? text : *pair, whole);
             texts[i].end = whole.size();
         });
         if (options.max_length > 0 && encoding.size() > options.max_length) encoding = cut(encoding, texts, pieces, options);
@@ -225,9 +232,30 @@ public:
     const TokenizerOptions& options() const { return options_; }
 
 private:
-    static Offsets offsets_of(Span span)
+    static void check_size(std::string_view text)
     {
-        return {static_cast<std::uint32_t>(span.start), static_cast<std::uint32_t>(span.end)};
+        if (text.size() > std::numeric_limits<std::int32_t>::max())  // offsets and word ids would not hold it
+            fail_input("text", "expected less than 2147483648 bytes, got " + std::to_string(text.size()));
+    }
+
+    /// The same as tokenize. Parts that the fast form can't do go through the steps.
+    void tokenize_fast(std::string_view text, Encoding& encoding) const
+    {
+        if (!fast_) return tokenize(text, encoding);
+        check_size(text);
+        FastTokenizer::Place place;
+        original_bytes_finder_.split(text, [&](const TextPart& part) {
+            const std::string_view bytes = text.substr(part.span.start, part.span.end - part.span.start);
+            if (!part.token && fast_->tokenize(bytes, place, encoding)) return;
+            std::u32string codes;
+            encoding.replaced += decode_utf8(bytes, codes);
+            const std::uint32_t end = place.character + static_cast<std::uint32_t>(codes.size());
+            if (part.token)
+                encoding.push(added_ids_[*part.token], {place.character, end}, place.word++);
+            else
+                tokenize_normalized(normalize(codes, options_.normalizer, place.character), place.word, encoding);
+            place.character = end;
+        });
     }
 
     void tokenize_normalized(const TracedText& text, std::int32_t& word, Encoding& encoding) const
@@ -301,6 +329,8 @@ private:
     std::vector<bool> is_special_;         ///< for each id
     AddedTokenFinder<char32_t> original_finder_;
     AddedTokenFinder<char32_t> normalized_finder_;
+    AddedTokenFinder<char> original_bytes_finder_;  ///< the same as original_finder_
+    std::optional<FastTokenizer> fast_;             ///< if no added token is searched in normalized text
 };
 
 }  // namespace bert

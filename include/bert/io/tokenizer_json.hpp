@@ -20,11 +20,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include <bert/core/error.hpp>
-#include <bert/io/json.hpp>
-#include <bert/io/mapped_file.hpp>
-#include <bert/core/one_line.hpp>
-#include <bert/tokenizer.hpp>
+#include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
+#include "bert/io/json.hpp"
+#include "bert/io/mapped_file.hpp"
+#include "bert/tokenizer.hpp"
 
 namespace bert {
 

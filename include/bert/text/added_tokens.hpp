@@ -17,9 +17,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include <bert/text/pre_tokenizer.hpp>
-#include <bert/text/unicode.hpp>
-#include <bert/text/utf8.hpp>
+#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/unicode.hpp"
+#include "bert/text/utf8.hpp"
 
 namespace bert {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include <bert/core/error.hpp>
-#include <bert/text/pre_tokenizer.hpp>
+#include "bert/core/error.hpp"
+#include "bert/text/pre_tokenizer.hpp"
 
 namespace bert {
 

@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include <bert/text/unicode.hpp>
+#include "bert/text/unicode.hpp"
 
 namespace bert {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <bert/text/unicode.hpp>
+#include "bert/text/unicode.hpp"
 
 namespace bert {
 

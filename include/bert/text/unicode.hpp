@@ -8,7 +8,7 @@
 #include <iterator>
 #include <string_view>
 
-#include <bert/text/unicode_tables.hpp>
+#include "bert/text/unicode_tables.hpp"
 
 namespace bert {
 

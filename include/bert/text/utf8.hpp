@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include <bert/core/error.hpp>
+#include "bert/core/error.hpp"
 
 namespace bert {
 

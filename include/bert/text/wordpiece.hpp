@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include <bert/text/pre_tokenizer.hpp>
-#include <bert/text/utf8.hpp>
+#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/utf8.hpp"
 
 namespace bert {
 
