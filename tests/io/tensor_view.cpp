@@ -112,6 +112,16 @@ TEST_CASE("another shape, rank or element type is refused")
     CHECK(input_error([&] { check_tensor<std::int64_t>(ids.view, shape); }) == "no error");
 }
 
+TEST_CASE("an empty tensor of absurd sizes is refused")
+{
+    const std::size_t huge = std::size_t{1} << 62;
+    const Stored fits(Dtype::F32, {0, huge}, std::vector<float>{});
+    CHECK(read_tensor<float, 2>(fits.view).size() == 0);
+    const Stored overflows(Dtype::F32, {0, huge, 2}, std::vector<float>{});
+    CHECK(input_error([&] { read_tensor<float, 3>(overflows.view); }) ==
+          "f: tensor \"x\": expected sizes whose product fits 63 bits, got [0, 4611686018427387904, 2]");
+}
+
 TEST_CASE("a tensor in memory is viewed with its element type")
 {
     const Tensor<double, 2> tensor = {{1, 2, 3}};

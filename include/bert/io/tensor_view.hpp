@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/io/float16.hpp"
-#include "bert/core/one_line.hpp"
 
 namespace bert {
 
@@ -175,7 +175,8 @@ void read_into(const TensorView& view, Tensor<Value, rank>& tensor)
 /// Reads a tensor of which only the rank is known.
 /// @param view  the tensor
 /// @return  its elements, in the shape that it has
-/// @throws InputError if the view has another rank or elements that don't become Values (see check_tensor)
+/// @throws InputError if the view has another rank, elements that don't become Values (see check_tensor), or none but absurd
+/// sizes
 template <class Value, std::size_t rank>
 Tensor<Value, rank> read_tensor(const TensorView& view)
 {
@@ -183,8 +184,12 @@ Tensor<Value, rank> read_tensor(const TensorView& view)
         detail::fail_view(view, "expected rank " + std::to_string(rank) + ", got " + shape_text(view.shape));
     check_tensor<Value>(view, view.shape);
     std::array<std::size_t, rank> shape{};
-    for (std::size_t axis = 0; axis < rank; ++axis)
+    std::ptrdiff_t product = 1;  // of the sizes that aren't 0: xtensor multiplies them in an empty tensor, too
+    for (std::size_t axis = 0; axis < rank; ++axis) {
         shape[axis] = view.shape[axis];
+        if (__builtin_mul_overflow(product, std::max<std::size_t>(shape[axis], 1), &product))
+            detail::fail_view(view, "expected sizes whose product fits 63 bits, got " + shape_text(view.shape));
+    }
     Tensor<Value, rank> tensor;
     tensor.resize(shape);
     read_into(view, tensor);
