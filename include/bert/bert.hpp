@@ -2,7 +2,8 @@
 /// Everything that is BERT. Each part has a header of its own, to be read in this order.
 #pragma once
 
-// clang-format off: the order is the reader's
+// The order is the reader's.
+// clang-format off
 #include "bert/tokenizer.hpp"
 #include "bert/embeddings.hpp"
 #include "bert/attention.hpp"

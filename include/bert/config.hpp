@@ -56,6 +56,8 @@ struct Config {
     /// @return  C
     std::size_t num_labels() const { return labels.size(); }
 
+    /// Whether all members are equal.
+    /// @return  whether they are
     friend bool operator==(const Config&, const Config&) = default;
 };
 

@@ -160,8 +160,14 @@ private:
             const std::size_t first = sequences.begin[piece / A], n = sequences.length(piece / A), column = piece % A * D;
             const Real* query = query_key_value.row(first) + column;
             const std::size_t stride = query_key_value.stride;
-            const Head head{{query, n, D, stride},         {query + H, n, D, stride}, {query + 2 * H, n, D, stride}, false,
-                            context.row(first) + column, context.stride,            nullptr,                       nullptr};
+            const Head head{{query, n, D, stride},
+                            {query + H, n, D, stride},
+                            {query + 2 * H, n, D, stride},
+                            false,
+                            context.row(first) + column,
+                            context.stride,
+                            nullptr,
+                            nullptr};
             head.run(workspace.template of_thread<Real>(thread, Head::scratch_size(n, D)));
         });
     }

@@ -176,10 +176,14 @@ TEMPLATE_TEST_CASE("Activations agree with the reference and don't depend on a n
     const auto relu = [](const auto& from, auto& to) { Fast::relu(from, to); };
     const auto tanh = [](const auto& from, auto& to) { Fast::tanh(from, to); };
     // A few roundings of numbers up to 20, against numbers up to 20.
-    check(gelu, [](const auto& from, auto& to) { Reference::gelu(from, to); }, 8);
-    check(gelu_tanh, [](const auto& from, auto& to) { Reference::gelu_tanh(from, to); }, 4);
-    check(relu, [](const auto& from, auto& to) { Reference::relu(from, to); }, 0);
-    check(tanh, [](const auto& from, auto& to) { Reference::tanh(from, to); }, 2);
+    check(
+        gelu, [](const auto& from, auto& to) { Reference::gelu(from, to); }, 8);
+    check(
+        gelu_tanh, [](const auto& from, auto& to) { Reference::gelu_tanh(from, to); }, 4);
+    check(
+        relu, [](const auto& from, auto& to) { Reference::relu(from, to); }, 0);
+    check(
+        tanh, [](const auto& from, auto& to) { Reference::tanh(from, to); }, 2);
     Tensor<TestType, 2> by_name;
     Fast::activate(Fast{}, Activation::gelu_tanh, x, by_name);
     Fast::gelu_tanh(x, y);

@@ -47,6 +47,7 @@ public:
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
 
+    /// What was not committed goes.
     ~AtomicFile()
     {
         if (file_ != nullptr) std::fclose(file_);

@@ -47,6 +47,7 @@ public:
 
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
+    /// Ends the mapping.
     ~MappedFile() { ::munmap(address_, size_); }
 
     /// The contents.

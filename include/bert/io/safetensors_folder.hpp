@@ -14,9 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
-#include "bert/core/one_line.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/io/tensor_view.hpp"
 

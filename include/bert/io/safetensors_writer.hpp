@@ -16,8 +16,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "bert/io/atomic_file.hpp"
 #include "bert/core/one_line.hpp"
+#include "bert/io/atomic_file.hpp"
 #include "bert/io/tensor_view.hpp"
 
 namespace bert {

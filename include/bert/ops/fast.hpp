@@ -28,7 +28,8 @@ struct FastOperations : fast::LinearOperations<Arch>,
                         reference::EmbeddingLookupOperation,
                         fast::AttentionOperation<Arch>,
                         fast::FusedOperations<Arch>,
-                        reference::LossOperations {};
+                        reference::LossOperations {
+};
 
 /// All operations, fast on the machine that the file is compiled for.
 using Fast = FastOperations<fast::DefaultArch>;

@@ -49,8 +49,7 @@ void multiply_own(const Rows<Real>& x, const std::array<Rows<Real>, n>& weights,
         Real* strip = workspace.template of_thread<Real>(thread, Kernel::strip_size + K * Kernel::panel_width);
         Real* panel = strip + Kernel::strip_size;
         Kernel::pack(weights[which], column, panel);
-        Kernel::multiply(x, panel, strip,
-                         [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); });
+        Kernel::multiply(x, panel, strip, [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); });
     });
 }
 

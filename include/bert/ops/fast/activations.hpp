@@ -67,9 +67,8 @@ struct ActivationOperations : reference::ActivationOperations {
     static void gelu(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
         using V = Vector<Real, Arch>;
-        on_all_threads(x, y, [](std::size_t n, const Real* from, Real* to) {
-            Activations<V>::row(Activation::gelu, n, from, to);
-        });
+        on_all_threads(x, y,
+                       [](std::size_t n, const Real* from, Real* to) { Activations<V>::row(Activation::gelu, n, from, to); });
     }
 
     /// @copydoc bert::reference::ActivationOperations::gelu_tanh
@@ -77,9 +76,8 @@ struct ActivationOperations : reference::ActivationOperations {
     static void gelu_tanh(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
         using V = Vector<Real, Arch>;
-        on_all_threads(x, y, [](std::size_t n, const Real* from, Real* to) {
-            Activations<V>::row(Activation::gelu_tanh, n, from, to);
-        });
+        on_all_threads(
+            x, y, [](std::size_t n, const Real* from, Real* to) { Activations<V>::row(Activation::gelu_tanh, n, from, to); });
     }
 
     /// @copydoc bert::reference::ActivationOperations::relu
@@ -87,9 +85,8 @@ struct ActivationOperations : reference::ActivationOperations {
     static void relu(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
         using V = Vector<Real, Arch>;
-        on_all_threads(x, y, [](std::size_t n, const Real* from, Real* to) {
-            Activations<V>::row(Activation::relu, n, from, to);
-        });
+        on_all_threads(x, y,
+                       [](std::size_t n, const Real* from, Real* to) { Activations<V>::row(Activation::relu, n, from, to); });
     }
 
     /// @copydoc bert::reference::ActivationOperations::tanh

@@ -27,9 +27,9 @@ namespace bert::fast {
 /// @tparam V  the vector
 template <class V>
 struct AttentionHead {
-    using Real = typename V::value_type;         ///< the scalar
-    using Kernel = product::Kernel<V>;           ///< the product
-    using Rows = product::Rows<Real>;            ///< rows of a matrix
+    using Real = typename V::value_type;                           ///< the scalar
+    using Kernel = product::Kernel<V>;                             ///< the product
+    using Rows = product::Rows<Real>;                              ///< rows of a matrix
     static constexpr std::size_t block = 4 * Kernel::tile_height;  ///< rows whose scores stay in the cache
 
     Rows query;           ///< [n, D]
@@ -53,9 +53,9 @@ struct AttentionHead {
     {
         const std::size_t n = query.count, D = query.width, row_size = padded(n);
         Real* strip = scratch;
-        Real* block_scores = strip + Kernel::strip_size;                // [block, padded(n)]
-        Real* keys = block_scores + whole_lines(block * row_size);      // [padded(n)/width][D][width]
-        Real* values = keys + row_size * D;                             // [padded(D)/width][n][width]
+        Real* block_scores = strip + Kernel::strip_size;            // [block, padded(n)]
+        Real* keys = block_scores + whole_lines(block * row_size);  // [padded(n)/width][D][width]
+        Real* values = keys + row_size * D;                         // [padded(D)/width][n][width]
         for (std::size_t j = 0; j < n; j += Kernel::panel_width)
             Kernel::pack(key, j, keys + j * D);
         for (std::size_t d = 0; d < D; d += Kernel::panel_width)

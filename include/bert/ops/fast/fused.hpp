@@ -52,9 +52,9 @@ struct FusedOperations {
 
     /// @copydoc bert::reference::FusedOperations::linear_residual_layer_norm
     template <class Ops, class Real>
-    static void linear_residual_layer_norm(Ops, const Tensor<Real, 2>& x, const Linear<Real>& map, const Tensor<Real, 2>& residual,
-                                           const LayerNorm<Real>& norm, Real epsilon, ResidualActivations<Real>& act,
-                                           Workspace& workspace)
+    static void linear_residual_layer_norm(Ops, const Tensor<Real, 2>& x, const Linear<Real>& map,
+                                           const Tensor<Real, 2>& residual, const LayerNorm<Real>& norm, Real epsilon,
+                                           ResidualActivations<Real>& act, Workspace& workspace)
     {
         using V = Vector<Real, Arch>;
         static_assert(same_function<&Ops::template linear<Real>, &LinearOperations<Arch>::template linear<Real>>,

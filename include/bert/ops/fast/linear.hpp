@@ -39,8 +39,8 @@ struct LinearOperations {
     /// @copydoc bert::reference::LinearOperations::query_key_value
     template <class Ops, class Real>
     static void query_key_value(Ops, const Tensor<Real, 2>& x, const Linear<Real>& query_map, const Linear<Real>& key_map,
-                                const Linear<Real>& value_map, Tensor<Real, 2>& query, Tensor<Real, 2>& key, Tensor<Real, 2>& value,
-                                Workspace& workspace)
+                                const Linear<Real>& value_map, Tensor<Real, 2>& query, Tensor<Real, 2>& key,
+                                Tensor<Real, 2>& value, Workspace& workspace)
     {
         static_assert(same_function<&Ops::template linear<Real>, &LinearOperations::linear<Real>>,
                       "Fast::query_key_value has linear inside: whoever replaces linear replaces query_key_value too");

@@ -9,6 +9,7 @@ namespace bert::fast {
 template <auto function, auto other>
 inline constexpr bool same_function = false;
 
+/// The case in which it is true.
 template <auto function>
 inline constexpr bool same_function<function, function> = true;
 

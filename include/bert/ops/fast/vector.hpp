@@ -34,9 +34,9 @@ struct NoVectors {};
 /// One number that can be used like a batch of xsimd.
 template <class Real>
 struct OneNumber {
-    using value_type = Real;
-    static constexpr std::size_t size = 1;
-    Real number{};
+    using value_type = Real;                ///< of the number
+    static constexpr std::size_t size = 1;  ///< how many numbers
+    Real number{};                          ///< the number
 
     OneNumber() = default;
     /// @param value  the number
@@ -46,6 +46,7 @@ struct OneNumber {
     /// @param to  where it goes
     void store_unaligned(Real* to) const { *to = number; }
 
+    /// @cond  arithmetic, as everybody knows it
     friend OneNumber operator+(OneNumber a, OneNumber b) { return OneNumber(a.number + b.number); }
     friend OneNumber operator-(OneNumber a, OneNumber b) { return OneNumber(a.number - b.number); }
     friend OneNumber operator*(OneNumber a, OneNumber b) { return OneNumber(a.number * b.number); }
@@ -57,6 +58,7 @@ struct OneNumber {
     friend OneNumber exp(OneNumber a) { return OneNumber(std::exp(a.number)); }
     friend OneNumber erf(OneNumber a) { return OneNumber(std::erf(a.number)); }
     friend OneNumber tanh(OneNumber a) { return OneNumber(std::tanh(a.number)); }
+    /// @endcond
 };
 
 #ifdef XSIMD_NO_SUPPORTED_ARCHITECTURE
@@ -182,8 +184,8 @@ void add_biased(std::size_t n, const Real* sums, const Real* bias, Real* row)
     for (; i + V::size <= n; i += V::size)
         V(sum(V::load_unaligned(sums + i), V::load_unaligned(bias + i), V::load_unaligned(row + i))).store_unaligned(row + i);
     if (i < n)
-        store_first(V(sum(load_first<V>(sums + i, n - i), load_first<V>(bias + i, n - i), load_first<V>(row + i, n - i))), row + i,
-                    n - i);
+        store_first(V(sum(load_first<V>(sums + i, n - i), load_first<V>(bias + i, n - i), load_first<V>(row + i, n - i))),
+                    row + i, n - i);
 }
 
 /// Goes over a row with vectors, the last one padded.
@@ -225,9 +227,6 @@ typename V::value_type largest_of(const V& vector)
 
 /// Rounds up, so that what follows in a buffer begins on a cache line.
 /// @param count  numbers @return  the next multiple of 64
-constexpr std::size_t whole_lines(std::size_t count)
-{
-    return (count + 63) / 64 * 64;
-}
+constexpr std::size_t whole_lines(std::size_t count) { return (count + 63) / 64 * 64; }
 
 }  // namespace bert::fast

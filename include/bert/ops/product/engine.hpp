@@ -8,8 +8,10 @@
 
 extern "C" {
 /// Where the CBLAS is OpenBLAS: how many threads it uses; this project divides the work itself and wants 1.
-void openblas_set_num_threads(int) __attribute__((weak));
+/// @param count  of the whole process
+void openblas_set_num_threads(int count) __attribute__((weak));
 /// Where the CBLAS is OpenBLAS: the processor that its kernels are made for.
+/// @return  its name
 char* openblas_get_corename() __attribute__((weak));
 }
 
@@ -52,10 +54,7 @@ inline std::atomic<Engine> chosen_engine{Engine::own};
 }  // namespace detail
 
 /// @return  the engine in use; the own kernel unless set_engine chose another one
-inline Engine engine()
-{
-    return detail::chosen_engine;
-}
+inline Engine engine() { return detail::chosen_engine; }
 
 /// Chooses the engine of all products from now on. Nothing else does: no environment variable, nothing before main.
 /// @param engine  which

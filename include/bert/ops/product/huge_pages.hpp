@@ -20,8 +20,10 @@ struct HugePageAllocator : AlignedAllocator<Value> {
     static constexpr std::size_t page = std::size_t{1} << 21;  ///< bytes
 
     HugePageAllocator() = default;
+    /// There is nothing to take over: all allocators are alike.
+    /// @param other  an allocator of something else
     template <class Other>
-    HugePageAllocator(const HugePageAllocator<Other>&) noexcept
+    HugePageAllocator([[maybe_unused]] const HugePageAllocator<Other>& other) noexcept
     {
     }
 
@@ -31,7 +33,7 @@ struct HugePageAllocator : AlignedAllocator<Value> {
     {
         if (count * sizeof(Value) < page) return AlignedAllocator<Value>::allocate(count);
         const std::size_t bytes = (count * sizeof(Value) + page - 1) / page * page;
-        void* memory = ::operator new(bytes, std::align_val_t{page});
+        void* memory = ::operator new (bytes, std::align_val_t{page});
 #ifdef __linux__
         madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without it everything works, slower
 #endif
@@ -44,7 +46,7 @@ struct HugePageAllocator : AlignedAllocator<Value> {
         if (count * sizeof(Value) < page)
             AlignedAllocator<Value>::deallocate(values, count);
         else
-            ::operator delete(values, std::align_val_t{page});
+            ::operator delete (values, std::align_val_t{page});
     }
 };
 

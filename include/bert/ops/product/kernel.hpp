@@ -39,13 +39,13 @@ struct Rows {
 /// The kernel for one kind of vector.
 template <class V>
 struct Kernel {
-    using Real = typename V::value_type;
+    using Real = typename V::value_type;  ///< of the numbers in a vector
 
-    static constexpr std::size_t panel_width = 2 * V::size;                    ///< columns of a panel
-    static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;       ///< rows of a tile: 32 registers or 16
-    static constexpr std::size_t depth = 768;                                  ///< a block of k
-    static constexpr std::size_t block_height = 16 * tile_height;              ///< rows of x that stay in the second-level cache
-    static constexpr std::size_t strip_size = block_height * panel_width;      ///< numbers in a strip of sums
+    static constexpr std::size_t panel_width = 2 * V::size;                ///< columns of a panel
+    static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;   ///< rows of a tile: 32 registers or 16
+    static constexpr std::size_t depth = 768;                              ///< a block of k
+    static constexpr std::size_t block_height = 16 * tile_height;          ///< rows of x that stay in the second-level cache
+    static constexpr std::size_t strip_size = block_height * panel_width;  ///< numbers in a strip of sums
 
     /// @param columns  of Wᵀ @return  how many panels hold them
     static constexpr std::size_t panels(std::size_t columns) { return (columns + panel_width - 1) / panel_width; }

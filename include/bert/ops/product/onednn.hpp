@@ -32,7 +32,8 @@ inline void multiply_onednn(const Rows<float>& x, const Rows<float>& weight, flo
     const memory x_memory(x_shape, processor, const_cast<float*>(x.data));  // read only, though its type can't say so
     const memory weight_memory(weight_shape, processor, const_cast<float*>(weight.data));
     const memory y_memory(y_shape, processor, y);
-    dnnl::matmul(description).execute(stream, {{DNNL_ARG_SRC, x_memory}, {DNNL_ARG_WEIGHTS, weight_memory}, {DNNL_ARG_DST, y_memory}});
+    dnnl::matmul(description)
+        .execute(stream, {{DNNL_ARG_SRC, x_memory}, {DNNL_ARG_WEIGHTS, weight_memory}, {DNNL_ARG_DST, y_memory}});
     stream.wait();
 }
 

@@ -25,8 +25,9 @@ struct PackedLinear {
     std::size_t in = 0;   ///< columns of x
     std::size_t out = 0;  ///< columns of y
     Engine engine{};      ///< which engine the weight is packed for
-    std::vector<Real, product::HugePageAllocator<Real>> weight;  ///< panels of the own kernel, [panels][in][panel_width]; else [out, in]
-    Tensor<Real, 1> bias;                                        ///< [out]
+    std::vector<Real, product::HugePageAllocator<Real>>
+        weight;            ///< panels of the own kernel, [panels][in][panel_width]; else [out, in]
+    Tensor<Real, 1> bias;  ///< [out]
 };
 
 /// Packs affine maps of the same input for the engine in use.
