@@ -89,7 +89,7 @@ TEST_CASE("A sequence gives the same bits alone and in a batch, on any number of
         bert::Workspace workspace;
         bert::set_threads(1);
         const Tensor<Real, 2> together = model.infer(batch, act, workspace);
-        for (const std::size_t threads : {2, 3}) {
+        for (const std::size_t threads : {2u, 3u}) {
             bert::set_threads(threads);
             CHECK((model.infer(batch, act, workspace) == together));
         }

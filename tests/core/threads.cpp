@@ -7,7 +7,7 @@
 
 TEST_CASE("Every piece is computed once, whatever the number of threads")
 {
-    for (const std::size_t count : {1, 2, 3}) {
+    for (const std::size_t count : {1u, 2u, 3u}) {
         bert::set_threads(count);
         std::vector<int> times(1000, 0);
         std::vector<std::size_t> by(1000, 0);
