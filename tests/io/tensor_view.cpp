@@ -19,7 +19,7 @@ struct Stored {
     Stored(Dtype dtype, std::vector<std::size_t> shape, std::vector<Element> elements)
     {
         bytes.resize(elements.size() * sizeof(Element) + 1);
-        std::memcpy(bytes.data() + 1, elements.data(), elements.size() * sizeof(Element));
+        if (!elements.empty()) std::memcpy(bytes.data() + 1, elements.data(), elements.size() * sizeof(Element));
         view = {"x", dtype, std::move(shape), bytes.data() + 1, elements.size() * sizeof(Element), "f"};
     }
     std::vector<std::byte> bytes;
