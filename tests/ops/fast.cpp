@@ -161,7 +161,6 @@ TEMPLATE_TEST_CASE("Activations agree with the reference and don't depend on a n
     const auto check = [&](const auto& fast, const auto& reference, double allowed) {
         fast(x, y);
         reference(x, expected);
-        x(0, 0) = y(0, 0) = expected(0, 0) = 1;  // infinity is the same in both, or the error would be
         CHECK(error(y, expected) / epsilon <= allowed);
         // The last number of a row of 5, which has no whole vector, against the same number in the middle of many.
         Tensor<TestType, 2> few = bert::zeros<TestType, 2>({1, 5}), y_few;
@@ -177,9 +176,9 @@ TEMPLATE_TEST_CASE("Activations agree with the reference and don't depend on a n
     const auto tanh = [](const auto& from, auto& to) { Fast::tanh(from, to); };
     // A few roundings of numbers up to 20, against numbers up to 20.
     check(
-        gelu, [](const auto& from, auto& to) { Reference::gelu(from, to); }, 8);
+        gelu, [](const auto& from, auto& to) { Reference::gelu(from, to); }, 2);
     check(
-        gelu_tanh, [](const auto& from, auto& to) { Reference::gelu_tanh(from, to); }, 4);
+        gelu_tanh, [](const auto& from, auto& to) { Reference::gelu_tanh(from, to); }, 2);
     check(
         relu, [](const auto& from, auto& to) { Reference::relu(from, to); }, 0);
     check(

@@ -1,19 +1,15 @@
 /// @file
-/// GELU in both forms, ReLU and tanh, a vector of numbers at a time.
-///
-/// Differs from the reference in two ways. GELU takes 1 + erf where the reference takes erfc, so that for x below -2 the
-/// result has the absolute error of a number near 1, times x, and not its own. GELU with tanh is written with one
-/// exponential, x / (1 + exp(-2u)), which is the same function.
+/// GELU in both forms, ReLU and tanh, a vector of numbers at a time, in pieces for the threads. What a vector goes through
+/// stands in functions.hpp; only tanh, which the pooler takes once for each sequence, is xsimd's own.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <numbers>
 
 #include "bert/core/activation.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
+#include "bert/ops/fast/functions.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/reference/activations.hpp"
 
@@ -25,24 +21,6 @@ template <class V>
 struct Activations {
     using Real = typename V::value_type;  ///< the scalar
 
-    /// @param x  numbers @return  x/2 (1 + erf(x/√2))
-    static V gelu(const V& x)
-    {
-        const V half_x = x * V(Real(0.5));
-        return multiply_add(half_x, erf(x * V(1 / std::numbers::sqrt2_v<Real>)), half_x);
-    }
-
-    /// @param x  numbers @return  x/2 (1 + tanh u) = x / (1 + exp(-2u)), u = √(2/π) (x + 0.044715 x³)
-    static V gelu_tanh(const V& x)
-    {
-        const Real c = -2 * std::sqrt(2 * std::numbers::inv_pi_v<Real>);
-        const V minus_two_u = x * multiply_add(x * x, V(c * Real(0.044715L)), V(c));
-        return x / (V(Real(1)) + exp(minus_two_u));
-    }
-
-    /// @param x  numbers @return  max(0, x), NaN for NaN
-    static V relu(const V& x) { return select(x < V(Real(0)), V(Real(0)), x); }
-
     /// A row of any activation.
     /// @param activation  which
     /// @param n  how many numbers
@@ -51,9 +29,9 @@ struct Activations {
     static void row(Activation activation, std::size_t n, const Real* x, Real* y)
     {
         switch (activation) {
-            case Activation::gelu: return map<V>(n, x, y, [](const V& v) { return gelu(v); });
-            case Activation::gelu_tanh: return map<V>(n, x, y, [](const V& v) { return gelu_tanh(v); });
-            case Activation::relu: return map<V>(n, x, y, [](const V& v) { return relu(v); });
+            case Activation::gelu: return map<V>(n, x, y, [](const V& v) { return fast::gelu(v); });
+            case Activation::gelu_tanh: return map<V>(n, x, y, [](const V& v) { return fast::gelu_tanh(v); });
+            case Activation::relu: return map<V>(n, x, y, [](const V& v) { return fast::relu(v); });
         }
     }
 };

@@ -9,6 +9,7 @@
 
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
+#include "bert/ops/fast/functions.hpp"
 #include "bert/ops/fast/vector.hpp"
 
 namespace bert::fast {
@@ -24,7 +25,7 @@ void softmax_row(std::size_t n, const Real* scores, Real* probabilities)
     V largest(-infinity);
     for_each_vector<V>(n, scores, -infinity, [&](const V& s) { largest = max(largest, s); });
     const V row_maximum(largest_of(largest));
-    map<V>(n, scores, probabilities, [&](const V& s) { return exp(s - row_maximum); });
+    map<V>(n, scores, probabilities, [&](const V& s) { return exp_of_negative(s - row_maximum); });
     V sums(Real(0));
     for_each_vector<V>(n, probabilities, Real(0), [&](const V& p) { sums = sums + p; });
     const V inverse(1 / sum_of(sums));

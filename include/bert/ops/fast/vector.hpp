@@ -53,10 +53,11 @@ struct OneNumber {
     friend OneNumber operator/(OneNumber a, OneNumber b) { return OneNumber(a.number / b.number); }
     friend bool operator<(OneNumber a, OneNumber b) { return a.number < b.number; }
     friend OneNumber select(bool condition, OneNumber a, OneNumber b) { return condition ? a : b; }
+    friend OneNumber min(OneNumber a, OneNumber b) { return OneNumber(std::min(a.number, b.number)); }
     friend OneNumber max(OneNumber a, OneNumber b) { return OneNumber(std::max(a.number, b.number)); }
     friend OneNumber fma(OneNumber a, OneNumber b, OneNumber c) { return OneNumber(a.number * b.number + c.number); }
     friend OneNumber exp(OneNumber a) { return OneNumber(std::exp(a.number)); }
-    friend OneNumber erf(OneNumber a) { return OneNumber(std::erf(a.number)); }
+    friend OneNumber abs(OneNumber a) { return OneNumber(std::abs(a.number)); }
     friend OneNumber tanh(OneNumber a) { return OneNumber(std::tanh(a.number)); }
     /// @endcond
 };

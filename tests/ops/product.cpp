@@ -1,0 +1,169 @@
+// The engines of matrix products: what each computes, how one is chosen, and what check_engine says of it.
+#include "bert/ops/product.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "bert/ops/product/check.hpp"
+#include "bert/ops/product/packed_linear.hpp"
+#include "catch.hpp"
+
+using bert::Engine;
+using bert::Tensor;
+using bert::Workspace;
+
+namespace {
+
+// Chooses an engine for one test.
+struct Using {
+    explicit Using(Engine engine) { bert::set_engine(engine); }
+    ~Using() { bert::set_engine(Engine::own); }
+};
+
+std::mt19937 generator(11);
+
+template <class Real>
+Tensor<Real, 2> random(std::size_t rows, std::size_t columns)
+{
+    std::normal_distribution<double> normal;
+    auto matrix = bert::zeros<Real, 2>({rows, columns});
+    for (Real& value : matrix)
+        value = static_cast<Real>(normal(generator));
+    return matrix;
+}
+
+// x Wᵀ with the engine in use.
+template <class Real, class Arch = bert::fast::DefaultArch>
+Tensor<Real, 2> multiply(const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight)
+{
+    const std::size_t out = weight.shape(0);
+    Tensor<Real, 2> y;
+    y.resize({x.shape(0), out});
+    y.fill(std::numeric_limits<Real>::quiet_NaN());  // a number that is not written is found
+    Workspace workspace;
+    bert::product::multiply<Arch>(bert::product::rows_of(x), std::array{bert::product::rows_of(weight)}, workspace,
+                                  [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t count) {
+                                      std::copy_n(sums, count, y.data() + row * out + column);
+                                  });
+    return y;
+}
+
+// The largest difference from sums in long double, in epsilons of the sum of the products' sizes.
+template <class Real>
+double error(const Tensor<Real, 2>& y, const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight)
+{
+    double worst = 0;
+    for (std::size_t t = 0; t < x.shape(0); ++t) {
+        for (std::size_t o = 0; o < weight.shape(0); ++o) {
+            long double sum = 0, size = 0;
+            for (std::size_t i = 0; i < x.shape(1); ++i) {
+                const long double product = static_cast<long double>(x(t, i)) * weight(o, i);
+                sum += product;
+                size += std::abs(product);
+            }
+            const long double difference = std::abs(y(t, o) - sum);
+            if (!(difference == 0)) {
+                const auto error = static_cast<double>(difference / (size * std::numeric_limits<Real>::epsilon()));
+                worst = error <= worst ? worst : error;
+            }
+        }
+    }
+    return worst;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Every engine computes x Wᵀ", "", float, double)
+{
+    for (const Engine engine : {Engine::own, Engine::cblas, Engine::onednn, Engine::loops}) {
+        if (!bert::has_engine(engine)) continue;
+        const Using chosen(engine);
+        for (const auto& [T, in, out] : std::vector<std::array<std::size_t, 3>>{
+                 {0, 5, 3}, {1, 1, 1}, {1, 64, 33}, {3, 0, 4}, {15, 768, 65}, {259, 20, 200}, {31, 1600, 7}}) {
+            const auto x = random<TestType>(T, in), weight = random<TestType>(out, in);
+            INFO(bert::engine_name(engine) << ": " << T << " x " << in << " x " << out);
+            // A sum of n products is within n/2 epsilon of their sizes' sum; signs are random, so the root of n holds it.
+            CHECK(error(multiply(x, weight), x, weight) <= std::sqrt(static_cast<double>(in)));
+        }
+    }
+}
+
+TEST_CASE("A product by hand")
+{
+    // (1 2) times the rows (3 4), (5 6), (7 8): 3 + 8, 5 + 12, 7 + 16.
+    const Tensor<double, 2> x = {{1, 2}}, weight = {{3, 4}, {5, 6}, {7, 8}}, expected = {{11, 17, 23}};
+    for (const Engine engine : {Engine::own, Engine::cblas, Engine::loops}) {
+        const Using chosen(engine);
+        CHECK((multiply(x, weight) == expected));
+    }
+}
+
+TEMPLATE_TEST_CASE("Packed weights give the bits of weights packed on the way", "", float, double)
+{
+    const auto x = random<TestType>(45, 800);
+    bert::Linear<TestType> first{random<TestType>(70, 800), bert::zeros<TestType, 1>({70})};
+    bert::Linear<TestType> second{random<TestType>(9, 800), bert::zeros<TestType, 1>({9})};
+    for (const Engine engine : {Engine::own, Engine::loops}) {
+        const Using chosen(engine);
+        const auto packed = bert::pack_linear(std::array<const bert::Linear<TestType>*, 2>{&first, &second});
+        CHECK(packed.out == 79);
+        CHECK(packed.in == 800);
+        Tensor<TestType, 2> y;
+        y.resize({45, 79});
+        Workspace workspace;
+        bert::product::multiply_packed(bert::product::rows_of(x), packed, workspace,
+                                       [&](std::size_t row, std::size_t column, const TestType* sums, std::size_t count) {
+                                           std::copy_n(sums, count, y.data() + row * 79 + column);
+                                       });
+        const Tensor<TestType, 2> left = multiply(x, first.weight), right = multiply(x, second.weight);
+        for (std::size_t t = 0; t < 45; ++t) {
+            CHECK(std::equal(left.data() + t * 70, left.data() + (t + 1) * 70, y.data() + t * 79));
+            CHECK(std::equal(right.data() + t * 9, right.data() + (t + 1) * 9, y.data() + t * 79 + 70));
+        }
+    }
+    second.weight = random<TestType>(9, 799);
+    CHECK_THROWS_WITH(bert::pack_linear(std::array<const bert::Linear<TestType>*, 2>{&first, &second}),
+                      "pack_linear: weight: expected [9, 800], got [9, 799]");
+}
+
+TEST_CASE("An engine is chosen by name, and what the program lacks is refused")
+{
+    CHECK(bert::engine() == Engine::own);
+    {
+        const Using chosen(Engine::loops);
+        CHECK(bert::engine() == Engine::loops);
+    }
+    CHECK(bert::engine() == Engine::own);
+    CHECK(bert::engine_name(Engine::cblas) == "cblas");
+    if (!bert::has_engine(Engine::onednn))
+        CHECK_THROWS_WITH(bert::set_engine(Engine::onednn), "set_engine: onednn: this program was built without it");
+}
+
+TEST_CASE("The own engine and plain loops keep the bits of a row; the report says what an engine is")
+{
+    for (const Engine engine : {Engine::own, Engine::loops}) {
+        const Using chosen(engine);
+        const bert::EngineReport report = bert::check_engine();
+        CHECK(report.engine == bert::engine_name(engine));
+        CHECK(report.same_bits_float);
+        CHECK(report.same_bits_double);
+    }
+    const Using chosen(Engine::cblas);
+    const bert::EngineReport report = bert::check_engine();
+    CHECK_FALSE(report.kernel.empty());
+    if (!report.suits_processor || !report.same_bits_float || !report.same_bits_double) CHECK_FALSE(report.advice.empty());
+}
+
+TEST_CASE("A CBLAS's kernel is measured against the processor's vectors")
+{
+    using bert::product::openblas_width;
+    using bert::product::VectorWidth;
+    CHECK(openblas_width("SkylakeX") == VectorWidth::avx512);
+    CHECK(openblas_width("Haswell") == VectorWidth::avx2);
+    CHECK(openblas_width("Prescott") == VectorWidth::narrow);
+}
