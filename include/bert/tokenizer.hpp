@@ -27,47 +27,15 @@
 
 #include "bert/core/error.hpp"
 #include "bert/text/added_tokens.hpp"
+#include "bert/text/decoder.hpp"
 #include "bert/text/encoding.hpp"
 #include "bert/text/fast_tokenizer.hpp"
 #include "bert/text/normalizer.hpp"
 #include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/tokenizer_options.hpp"
 #include "bert/text/wordpiece.hpp"
 
 namespace bert {
-
-/// The tokens that have a part to play.
-struct SpecialTokens {
-    std::string cls = "[CLS]";    ///< the first of every text; its vector stands for the whole
-    std::string sep = "[SEP]";    ///< the end of a text
-    std::string pad = "[PAD]";    ///< fills a batch up
-    std::string mask = "[MASK]";  ///< a word to be guessed
-};
-
-/// All that makes a tokenizer.
-struct TokenizerOptions {
-    std::vector<std::string> vocabulary;   ///< the token of each id
-    NormalizerOptions normalizer;          ///< what is done to the text
-    WordPieceOptions wordpiece;            ///< the prefix `##`, the unknown token, the longest word
-    SpecialTokens special;                 ///< the names of the special tokens
-    std::vector<AddedToken> added_tokens;  ///< those that are not in the vocabulary get the next ids
-    std::vector<TemplatePiece> single;     ///< what is made of a text; empty: `[CLS] $A [SEP]`
-    std::vector<TemplatePiece> pair;       ///< what is made of a pair; empty: `[CLS] $A [SEP] $B [SEP]`, types 0 0 0 1 1
-    bool decode_cleanup = true;            ///< see Tokenizer::decode
-    EncodeOptions encode;                  ///< the sides of truncation and padding that the files name
-    std::size_t model_max_length = 0;      ///< the longest input of the model that it belongs to; 0: not known
-};
-
-/// The special tokens as added tokens, to be found in texts.
-/// @param special  their names
-/// @param unknown  the unknown token
-/// @return  them, each special and not normalized
-inline std::vector<AddedToken> special_added_tokens(const SpecialTokens& special = {}, const std::string& unknown = "[UNK]")
-{
-    std::vector<AddedToken> tokens;
-    for (const std::string& content : {unknown, special.sep, special.pad, special.cls, special.mask})
-        tokens.push_back({content, false, false, false, false, true});
-    return tokens;
-}
 
 /// Texts to ids and back. It never changes, so that several threads can use one.
 class Tokenizer {
@@ -77,7 +45,8 @@ public:
     explicit Tokenizer(TokenizerOptions options)
         : options_(std::move(options)), vocabulary_(std::move(options_.vocabulary)), wordpiece_(vocabulary_, options_.wordpiece)
     {
-        bool needs_codes = false;  // an added token with U+FFFD is found in malformed UTF-8, too
+        base_size_ = vocabulary_.size();
+        bool needs_codes = false;  // an added token with U+FFFD is found in malformed UTF-8, too, which has no such bytes
         for (std::size_t i = 0; i < options_.added_tokens.size(); ++i) {
             const AddedToken& token = options_.added_tokens[i];
             if (token.content.empty()) throw std::invalid_argument("tokenizer: an added token is empty");
@@ -86,18 +55,14 @@ public:
             decode_utf8(token.content, content);
             if (token.normalized) content = normalize(content, options_.normalizer).codes;
             (token.normalized ? normalized_finder_ : original_finder_).add(content, i, token);
-            if (!token.normalized) original_bytes_finder_.add(token.content, i, token);
-            needs_codes |= content.find(U'\uFFFD') != content.npos;
+            (token.normalized ? normalized_bytes_finder_ : original_bytes_finder_).add(encode_utf8(content), i, token);
+            needs_codes |= !token.normalized && content.find(U'\uFFFD') != content.npos;
         }
-        if (normalized_finder_.empty() && !needs_codes) fast_.emplace(vocabulary_, options_.normalizer, wordpiece_);
+        if (!needs_codes) fast_.emplace(vocabulary_, options_.normalizer, wordpiece_);
         is_special_.resize(vocabulary_.size());
         for (std::size_t i = 0; i < added_ids_.size(); ++i)
             if (options_.added_tokens[i].special) is_special_[static_cast<std::size_t>(added_ids_[i])] = true;
-        if (options_.single.empty()) options_.single = {{true, cls_id(), 0}, {false, 0, 0}, {true, sep_id(), 0}};
-        if (options_.pair.empty()) {
-            options_.pair = options_.single;
-            options_.pair.insert(options_.pair.end(), {{false, 1, 1}, {true, sep_id(), 1}});
-        }
+        make_templates();
     }
 
     /// Steps 1 to 4 as the headers describe them: the definition of what `encode` does.
@@ -158,9 +123,7 @@ public:
         return encoding;
     }
 
-    /// Puts tokens together again. A token with `##` is glued to the one before, any other stands after a space.
-    /// White space, case and accents that the normalizer removed stay lost: `don't` comes back as `don ' t`.
-    /// If the tokenizer has decode_cleanup, tokens such as `.`, `?` or `n't` lose the space before them.
+    /// Puts tokens together again (text/decoder.hpp).
     /// @param ids  the tokens
     /// @param skip_special_tokens  leave out `[CLS]`, `[SEP]` and the like
     /// @return  the text, in UTF-8
@@ -171,13 +134,8 @@ public:
         bool first = true;
         for (const std::int64_t id : ids) {
             const std::string_view piece = token(id);
-            if (skip_special_tokens && is_special_[static_cast<std::size_t>(id)]) continue;
-            const std::string& prefix = options_.wordpiece.continuing_prefix;
-            std::string glued = first                       ? std::string(piece)
-                                : piece.starts_with(prefix) ? std::string(piece.substr(prefix.size()))
-                                                            : " " + std::string(piece);
-            if (options_.decode_cleanup) clean_up(glued);
-            text += glued;
+            if (skip_special_tokens && is_special(id)) continue;
+            append_token(piece, options_.wordpiece.continuing_prefix, first, options_.decode_cleanup, text);
             first = false;
         }
         return text;
@@ -208,6 +166,8 @@ public:
     std::optional<std::int64_t> id(std::string_view token) const { return vocabulary_.id(token); }
     /// @return  one more than the largest id, added tokens included
     std::size_t vocab_size() const { return vocabulary_.size(); }
+    /// @return  the same without the ids that only added tokens have
+    std::size_t base_vocab_size() const { return base_size_; }
     /// @param id  a token's id
     /// @return  whether it is a special token
     bool is_special(std::int64_t id) const
@@ -232,6 +192,20 @@ public:
     const TokenizerOptions& options() const { return options_; }
 
 private:
+    /// What is made of a text and of a pair, if the options don't say so.
+    void make_templates()
+    {
+        const auto special = [&](const std::string& token, std::int64_t type_id) {
+            const auto found = id(token);
+            if (!found) throw std::invalid_argument("tokenizer: the vocabulary lacks " + token);
+            return TemplatePiece{true, *found, type_id};
+        };
+        const std::string &cls = options_.special.cls, &sep = options_.special.sep;
+        const TemplatePiece first{false, 0, 0}, second{false, 1, 1};
+        if (options_.single.empty()) options_.single = {special(cls, 0), first, special(sep, 0)};
+        if (options_.pair.empty()) options_.pair = {special(cls, 0), first, special(sep, 0), second, special(sep, 1)};
+    }
+
     static void check_size(std::string_view text)
     {
         if (text.size() > std::numeric_limits<std::int32_t>::max())  // offsets and word ids would not hold it
@@ -246,7 +220,7 @@ private:
         FastTokenizer::Place place;
         original_bytes_finder_.split(text, [&](const TextPart& part) {
             const std::string_view bytes = text.substr(part.span.start, part.span.end - part.span.start);
-            if (!part.token && fast_->tokenize(bytes, place, encoding)) return;
+            if (!part.token && tokenize_part(bytes, place, encoding)) return;
             std::u32string codes;
             encoding.replaced += decode_utf8(bytes, codes);
             const std::uint32_t end = place.character + static_cast<std::uint32_t>(codes.size());
@@ -256,6 +230,22 @@ private:
                 tokenize_normalized(normalize(codes, options_.normalizer, place.character), place.word, encoding);
             place.character = end;
         });
+    }
+
+    /// A part without added tokens that are searched in the original text.
+    bool tokenize_part(std::string_view text, FastTokenizer::Place& place, Encoding& encoding) const
+    {
+        if (normalized_bytes_finder_.empty()) return fast_->tokenize(text, place, encoding);
+        FastTokenizer::Normalized normalized;
+        if (!fast_->normalize(text, place, encoding.replaced, normalized)) return false;
+        normalized_bytes_finder_.split(normalized.bytes, [&](const TextPart& part) {
+            if (part.token)
+                encoding.push(added_ids_[*part.token],
+                              {normalized.sources[part.span.start], normalized.sources[part.span.end - 1] + 1}, place.word++);
+            else
+                fast_->tokenize(normalized, part.span, place.word, encoding);
+        });
+        return true;
     }
 
     void tokenize_normalized(const TracedText& text, std::int32_t& word, Encoding& encoding) const
@@ -300,37 +290,21 @@ private:
     std::int64_t required(const std::string& token) const
     {
         const auto found = id(token);
-        if (!found) throw std::invalid_argument("tokenizer: the vocabulary lacks " + token);
+        if (!found) fail_input("tokenizer", "expected the token " + token + " in the vocabulary, got none");
         return *found;
-    }
-
-    static void clean_up(std::string& text)
-    {
-        static constexpr std::array<std::array<std::string_view, 2>, 11> replacements{{{" .", "."},
-                                                                                       {" ?", "?"},
-                                                                                       {" !", "!"},
-                                                                                       {" ,", ","},
-                                                                                       {" ' ", "'"},
-                                                                                       {" n't", "n't"},
-                                                                                       {" 'm", "'m"},
-                                                                                       {" do not", " don't"},
-                                                                                       {" 's", "'s"},
-                                                                                       {" 've", "'ve"},
-                                                                                       {" 're", "'re"}}};
-        for (const auto& [from, to] : replacements)
-            for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-                text.replace(at, from.size(), to);
     }
 
     TokenizerOptions options_;
     Vocabulary vocabulary_;
     WordPiece wordpiece_;
-    std::vector<std::int64_t> added_ids_;  ///< of options_.added_tokens
-    std::vector<bool> is_special_;         ///< for each id
-    AddedTokenFinder<char32_t> original_finder_;
-    AddedTokenFinder<char32_t> normalized_finder_;
-    AddedTokenFinder<char> original_bytes_finder_;  ///< the same as original_finder_
-    std::optional<FastTokenizer> fast_;             ///< if no added token is searched in normalized text
+    std::size_t base_size_ = 0;                     ///< ids below it are not those of added tokens
+    std::vector<std::int64_t> added_ids_;           ///< of options_.added_tokens
+    std::vector<bool> is_special_;                  ///< for each id
+    AddedTokenFinder<char32_t> original_finder_;    ///< for the original text
+    AddedTokenFinder<char32_t> normalized_finder_;  ///< for normalized text
+    AddedTokenFinder<char> original_bytes_finder_;  ///< the same in UTF-8
+    AddedTokenFinder<char> normalized_bytes_finder_;
+    std::optional<FastTokenizer> fast_;  ///< unless an added token could match malformed UTF-8
 };
 
 }  // namespace bert

@@ -162,6 +162,7 @@ TEST_CASE("what isn't the JSON of a configuration is refused")
 TEST_CASE("a configuration of another model is refused")
 {
     CHECK(message(R"({"model_type":"roberta"})") == "f: model_type: expected bert, got \"roberta\"");
+    CHECK(message(R"({"model_type":"t5","is_encoder_decoder":true})") == "f: model_type: expected bert, got \"t5\"");
     CHECK(message(R"({"architectures":["BertLMHeadModel"]})").find("got \"BertLMHeadModel\"") != std::string::npos);
     CHECK(message(R"({"is_decoder":true})") == "f: is_decoder: expected false, got true");
     CHECK(message(R"({"add_cross_attention":true})") == "f: add_cross_attention: expected false, got true");

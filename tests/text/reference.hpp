@@ -94,6 +94,25 @@ private:
     std::uint32_t value_ = 0xFFFFFFFF;
 };
 
+/// The hash of what a tokenizer makes of strings.
+/// @param by_steps  whether it takes them through the steps one after another
+inline std::string hash(const bert::Tokenizer& tokenizer, const std::vector<std::string>& strings, bool by_steps = false)
+{
+    Crc crc;
+    for (const std::string& text : strings) {
+        if (by_steps) {
+            bert::Encoding encoding;
+            encoding.push(tokenizer.cls_id(), {0, 0}, -1);
+            tokenizer.tokenize(text, encoding);
+            encoding.push(tokenizer.sep_id(), {0, 0}, -1);
+            crc.add(encoding);
+        } else {
+            crc.add(tokenizer.encode(text));
+        }
+    }
+    return crc.text();
+}
+
 /// The strings that stand for block b of the scalar values.
 inline std::vector<std::string> scalar_strings(std::size_t block, const std::vector<std::string>& contexts)
 {

@@ -214,9 +214,9 @@ inline Config parse_config(std::string_view place, std::string_view text)
     config.architecture = reader.architecture(defaults.architecture);
     config.hidden_act = reader.activation(defaults.hidden_act);
     config.labels = reader.labels(defaults.labels);
-    reader.refuse_other_models();
     config.other_keys = reader.rest();
     check_config(config, place);
+    reader.refuse_other_models();
     return config;
 }
 

@@ -99,6 +99,7 @@ public:
             node = edge->second;
         }
         nodes_[node] = Node{token, flags.single_word, flags.lstrip, flags.rstrip};
+        if (beginnings_.find(content[0]) == beginnings_.npos) beginnings_ += content[0];
         begins_[static_cast<std::size_t>(content[0]) & 0xFF] = true;
     }
 
@@ -113,10 +114,9 @@ public:
     {
         std::size_t done = 0;       // everything before has been visited
         std::size_t space_end = 0;  // where the white space that an rstrip took in ended
-        for (std::size_t position = 0; position < text.size();) {
+        for (std::size_t position = 0; (position = next_beginning(text, position)) < text.size();) {
             std::size_t length = 0;
-            const Node* node =
-                begins_[static_cast<std::size_t>(text[position]) & 0xFF] ? longest(text, position, length) : nullptr;
+            const Node* node = longest(text, position, length);
             if (!node) {
                 ++position;
                 continue;
@@ -152,6 +152,16 @@ private:
         bool rstrip = false;               ///< its flag
     };
 
+    /// The first place from which a token may begin, or the text's end.
+    std::size_t next_beginning(Text text, std::size_t position) const
+    {
+        if (beginnings_.empty()) return text.size();
+        if (beginnings_.size() == 1) return std::min(text.find(beginnings_[0], position), text.size());  // as in most models: `[`
+        while (position < text.size() && !begins_[static_cast<std::size_t>(text[position]) & 0xFF])
+            ++position;
+        return position;
+    }
+
     /// The longest token that begins at a place, or null.
     const Node* longest(Text text, std::size_t start, std::size_t& length) const
     {
@@ -182,7 +192,8 @@ private:
 
     std::vector<Node> nodes_ = std::vector<Node>(1);
     std::unordered_map<std::uint64_t, std::uint32_t> edges_;
-    std::array<bool, 256> begins_{};  ///< whether some token begins with a unit that ends in this byte
+    std::basic_string<Character> beginnings_;  ///< the units that tokens begin with
+    std::array<bool, 256> begins_{};           ///< whether some token begins with a unit that ends in this byte
 };
 
 }  // namespace bert

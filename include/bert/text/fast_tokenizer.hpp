@@ -57,7 +57,81 @@ public:
         std::int32_t word = 0;        ///< words before it
     };
 
-    /// Tokenizes a part of a text.
+    /// Normalized text in UTF-8.
+    struct Normalized {
+        std::string bytes;                   ///< the text
+        std::vector<std::uint32_t> sources;  ///< for each byte, the index of the original character
+    };
+
+    /// Only normalizes a part of a text, for added tokens to be searched in it.
+    /// @param text  UTF-8
+    /// @param[in,out] place  where it begins; its characters are counted, its words are not
+    /// @param[in,out] replaced  malformed UTF-8 sequences are counted
+    /// @param[out] normalized  the result
+    /// @return  false if this part has to go through the steps; place and replaced have not changed then
+    bool normalize(std::string_view text, Place& place, std::size_t& replaced, Normalized& normalized) const
+    {
+        normalized.bytes.clear();
+        normalized.sources.clear();
+        std::size_t malformed = 0;
+        std::uint32_t source = place.character;
+        const auto put = [&](char32_t code) {
+            append_utf8(code, normalized.bytes);
+            normalized.sources.resize(normalized.bytes.size(), source);
+        };
+        for (std::size_t i = 0; i < text.size(); ++source) {
+            const Utf8Character character = read_utf8(text, i);
+            i += character.length;
+            malformed += character.valid ? 0 : 1;
+            switch (actions_[character.code]) {
+                case removed: break;
+                case steps: return false;
+                case mapped: map(character.code, put); break;
+                case isolated:
+                    put(U' ');
+                    map(character.code, put);
+                    put(U' ');
+                    break;
+                case space: put(normalizer_.clean_text ? U' ' : character.code); break;
+                default: put(character.code);
+            }
+        }
+        place.character = source;
+        replaced += malformed;
+        return true;
+    }
+
+    /// Tokenizes a part of normalized text.
+    /// @param text  what normalize made
+    /// @param part  bytes of it that hold no added token
+    /// @param[in,out] word  words before it
+    /// @param[in,out] encoding  gets the tokens
+    void tokenize(const Normalized& text, Span part, std::int32_t& word, Encoding& encoding) const
+    {
+        std::size_t start = part.start, characters = 0;  // of the word that is being read
+        const auto end_word = [&](std::size_t end) {
+            if (start < end)
+                cut([&](std::size_t k) { return static_cast<std::uint8_t>(text.bytes[start + k]); },
+                    [&](std::size_t k) { return text.sources[start + k]; }, end - start, characters, word++, encoding);
+            start = end;
+            characters = 0;
+        };
+        for (std::size_t i = part.start; i < part.end;) {
+            const Utf8Character character = read_utf8(text.bytes, i);
+            const Action action = kind(character.code);
+            if (action != letter) end_word(i);
+            i += character.length;
+            ++characters;
+            if (action == punctuation) end_word(i);
+            if (action == space) {
+                start = i;
+                characters = 0;
+            }
+        }
+        end_word(part.end);
+    }
+
+    /// Tokenizes a part of a text that goes without a search for added tokens in normalized text.
     /// @param text  UTF-8, without added tokens
     /// @param[in,out] place  where it begins
     /// @param[in,out] encoding  gets the tokens
@@ -67,7 +141,13 @@ public:
         const std::size_t size_before = encoding.size(), replaced_before = encoding.replaced;
         Word word;
         Place now = place;
+        reserve(encoding, text.size());
         for (std::size_t i = 0; i < text.size();) {
+            if (text[i] == ' ') {  // the commonest character needs no look-up
+                ++now.character;
+                ++i;
+                continue;
+            }
             if (const std::size_t end = ascii_word(text, i); end > i) {
                 const auto length = end - i;
                 const auto byte = [&](std::size_t k) { return ascii_[static_cast<std::uint8_t>(text[i + k])]; };
@@ -171,47 +251,58 @@ private:
     /// @return  false if it has to go through the steps
     bool take(char32_t code, std::uint32_t source, Word& word, std::int32_t& index, Encoding& encoding) const
     {
-        switch (actions_[code]) {
+        const Action action = actions_[code];
+        const auto put_mapped = [&](char32_t mapped_code) { put(mapped_code, kind(mapped_code), source, word, index, encoding); };
+        switch (action) {
             case removed: break;
             case steps: return false;
-            case mapped: map(code, source, word, index, encoding); break;
+            case mapped: map(code, put_mapped); break;
             case isolated:
                 finish(word, index, encoding);
-                map(code, source, word, index, encoding);
+                map(code, put_mapped);
                 finish(word, index, encoding);
                 break;
-            default: put(code, source, word, index, encoding);
+            default: put(code, action, source, word, index, encoding);
         }
         return true;
     }
 
     /// Steps 3 and 4 of the normalizer for one character without marks that stay.
-    void map(char32_t composed, std::uint32_t source, Word& word, std::int32_t& index, Encoding& encoding) const
+    /// @param put  called with each character that comes out
+    template <class Put>
+    void map(char32_t composed, Put put) const
     {
         const bool strips = normalizer_.strips_accents();
         for (const char32_t code : strips ? decomposition(composed) : ShortText{{composed}, 1}) {
             if (strips && is_nonspacing_mark(code)) continue;
             if (!normalizer_.lowercase) {
-                put(code, source, word, index, encoding);
+                put(code);
                 continue;
             }
             for (const char32_t lower : lower_case(code))
-                put(lower, source, word, index, encoding);
+                put(lower);
         }
     }
 
-    /// The pre-tokenizer, for one normalized character.
-    void put(char32_t code, std::uint32_t source, Word& word, std::int32_t& index, Encoding& encoding) const
+    /// What the pre-tokenizer does with a normalized character.
+    /// @return  letter, space or punctuation
+    Action kind(char32_t code) const
     {
-        const bool alone = is_punctuation(code);
-        if (alone || is_whitespace(code)) finish(word, index, encoding);
-        if (is_whitespace(code)) return;
+        if (actions_[code] <= punctuation) return actions_[code];
+        return is_whitespace(code) ? space : is_punctuation(code) ? punctuation : letter;
+    }
+
+    /// The pre-tokenizer, for one normalized character of this kind.
+    void put(char32_t code, Action action, std::uint32_t source, Word& word, std::int32_t& index, Encoding& encoding) const
+    {
+        if (action != letter) finish(word, index, encoding);
+        if (action == space) return;
         if (word.characters++ == 0 || word.characters <= max_characters_) {
             append_utf8(code, word.bytes);
             word.sources.resize(word.bytes.size(), source);
         }
         word.last = source;
-        if (alone) finish(word, index, encoding);
+        if (action == punctuation) finish(word, index, encoding);
     }
 
     /// Ends the word that is being put together, if there is one.
@@ -242,6 +333,16 @@ private:
         if (start == size) return;
         truncate(encoding, size_before);
         encoding.push(unknown_, {source(0), source(size - 1) + 1}, index);
+    }
+
+    /// Makes room for the tokens of a text of common length, of which English has one for 4 to 5 bytes.
+    static void reserve(Encoding& encoding, std::size_t bytes)
+    {
+        const std::size_t size = encoding.size() + std::min<std::size_t>(bytes / 4, 4096) + 2;
+        if (encoding.ids.capacity() >= size || encoding.size() > 4096) return;  // longer ones grow by doubling
+        encoding.ids.reserve(size);
+        encoding.offsets.reserve(size);
+        encoding.word_ids.reserve(size);
     }
 
     static void truncate(Encoding& encoding, std::size_t size)

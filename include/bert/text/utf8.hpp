@@ -94,6 +94,20 @@ inline std::string encode_utf8(std::u32string_view codes)
     return text;
 }
 
+/// Finds what is not UTF-8.
+/// @param text  the bytes
+/// @return  the index of the first byte of the first malformed sequence, or text.size()
+inline std::size_t find_malformed_utf8(std::string_view text)
+{
+    std::size_t position = 0;
+    while (position < text.size()) {
+        const Utf8Character character = read_utf8(text, position);
+        if (!character.valid) break;
+        position += character.length;
+    }
+    return position;
+}
+
 /// Checks that bytes are UTF-8.
 /// @param place  what is checked, for the message: `vocab.txt:17`
 /// @param text  the bytes
@@ -101,15 +115,10 @@ inline std::string encode_utf8(std::u32string_view codes)
 inline void require_utf8(std::string_view place, std::string_view text)
 {
     static constexpr char digits[] = "0123456789ABCDEF";
-    for (std::size_t position = 0; position < text.size();) {
-        const Utf8Character character = read_utf8(text, position);
-        if (!character.valid) {
-            const auto byte = static_cast<unsigned char>(text[position]);
-            fail_input(place,
-                       "byte " + std::to_string(position) + ": expected UTF-8, got 0x" + digits[byte >> 4] + digits[byte & 15]);
-        }
-        position += character.length;
-    }
+    const std::size_t position = find_malformed_utf8(text);
+    if (position == text.size()) return;
+    const auto byte = static_cast<unsigned char>(text[position]);
+    fail_input(place, "byte " + std::to_string(position) + ": expected UTF-8, got 0x" + digits[byte >> 4] + digits[byte & 15]);
 }
 
 }  // namespace bert

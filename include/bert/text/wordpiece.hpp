@@ -30,13 +30,18 @@ public:
     Vocabulary() = default;
 
     /// @param tokens  the token of each id; an empty one where an id has no token
-    /// @throws std::invalid_argument if a token has two ids
+    /// @throws std::invalid_argument if a token has two ids or is not UTF-8
     explicit Vocabulary(std::vector<std::string> tokens) : tokens_(std::move(tokens))
     {
-        for (std::size_t id = 0; id < tokens_.size(); ++id)
-            if (!tokens_[id].empty() && !ids_.emplace(tokens_[id], id).second)
+        for (std::size_t id = 0; id < tokens_.size(); ++id) {
+            if (tokens_[id].empty()) continue;
+            if (find_malformed_utf8(tokens_[id]) != tokens_[id].size())
+                throw std::invalid_argument("vocabulary: token " + std::to_string(id) + " is not UTF-8");
+            const auto [known, added] = ids_.emplace(tokens_[id], id);
+            if (!added)
                 throw std::invalid_argument("vocabulary: token \"" + tokens_[id] + "\" has the ids " +
-                                            std::to_string(ids_.at(tokens_[id])) + " and " + std::to_string(id));
+                                            std::to_string(known->second) + " and " + std::to_string(id));
+        }
     }
 
     /// @param token  a token, with its `##` if it has one

@@ -1,0 +1,50 @@
+// Writing tokenizers: what is written is what the reference writes, and gives the same tokenizer when it is read again.
+#include "catch.hpp"
+
+#include <filesystem>
+#include <string>
+
+#include "bert/io/tokenizer_json.hpp"
+#include "bert/io/tokenizer_writer.hpp"
+#include "text/reference.hpp"
+
+namespace {
+
+struct Folder {
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::filesystem::path path = std::filesystem::temp_directory_path() / ("bert_tokenizer_writer_" + std::to_string(::getpid()));
+};
+
+}  // namespace
+
+TEST_CASE("a tokenizer.json is written as the reference writes it")
+{
+    const nlohmann::json hashes = reference::json("hashes.json");
+    const auto strings = reference::random_strings(0, hashes.at("parts"));
+    for (const auto& entry : std::filesystem::directory_iterator(reference::folder() / "tokenizers")) {
+        const Folder folder;
+        bert::save_tokenizer(bert::load_tokenizer(entry.path()), folder.path);
+        INFO(entry.path());
+        CHECK(nlohmann::json::parse(reference::contents(folder.path / "tokenizer.json")) ==
+              nlohmann::json::parse(reference::contents(entry.path())));
+        const std::string name = entry.path().stem();
+        CHECK(reference::hash(bert::load_tokenizer(folder.path), strings) == hashes.at("random").at(name).at(0));
+        // What vocab.txt and tokenizer_config.json can't say is only in tokenizer.json: not to clean, for one.
+        std::filesystem::remove(folder.path / "tokenizer.json");
+        if (name != "nothing" && name != "not_cleaned")
+            CHECK(reference::hash(bert::load_tokenizer(folder.path), strings) == hashes.at("random").at(name).at(0));
+    }
+}
+
+TEST_CASE("a vocabulary with gaps or line ends has no vocab.txt")
+{
+    for (const std::string odd : {"", "a\nb", "c\r"}) {
+        bert::TokenizerOptions options;
+        options.vocabulary = {"[UNK]", "[CLS]", "[SEP]", odd, "a"};
+        const Folder folder;
+        bert::save_tokenizer(bert::Tokenizer(options), folder.path);
+        CHECK_FALSE(std::filesystem::exists(folder.path / "vocab.txt"));
+        CHECK(bert::load_tokenizer(folder.path).id("a") == 4);
+    }
+}

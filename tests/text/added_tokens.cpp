@@ -1,0 +1,69 @@
+// Finding added tokens: the flags by hand, in UTF-8 and in code points.
+#include "catch.hpp"
+
+#include <string>
+#include <vector>
+
+#include "bert/text/added_tokens.hpp"
+
+namespace {
+
+/// The parts of a text, added tokens in square brackets.
+std::vector<std::string> parts(const std::vector<bert::AddedToken>& tokens, const std::string& text)
+{
+    bert::AddedTokenFinder<char> bytes;
+    bert::AddedTokenFinder<char32_t> codes;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        std::u32string content;
+        bert::decode_utf8(tokens[i].content, content);
+        bytes.add(tokens[i].content, i, tokens[i]);
+        codes.add(content, i, tokens[i]);
+    }
+    std::vector<std::string> found, found_in_codes;
+    const auto shown = [](const bert::TextPart& part, const std::string& piece) {
+        return part.token ? "[" + piece + "]" : piece;
+    };
+    bytes.split(text, [&](const bert::TextPart& part) {
+        found.push_back(shown(part, text.substr(part.span.start, part.span.end - part.span.start)));
+    });
+    std::u32string text_codes;
+    bert::decode_utf8(text, text_codes);
+    codes.split(text_codes, [&](const bert::TextPart& part) {
+        found_in_codes.push_back(
+            shown(part, bert::encode_utf8(text_codes.substr(part.span.start, part.span.end - part.span.start))));
+    });
+    CHECK(found == found_in_codes);
+    return found;
+}
+
+using Parts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the leftmost, and of those the longest")
+{
+    const std::vector<bert::AddedToken> tokens = {{"ab"}, {"abcd"}, {"bcde"}, {"\u00E9"}};
+    CHECK(parts(tokens, "xabcdey") == Parts{"x", "[abcd]", "ey"});
+    CHECK(parts(tokens, "abcababcd") == Parts{"[ab]", "c", "[ab]", "[abcd]"});
+    CHECK(parts(tokens, "abcbcde") == Parts{"[ab]", "c", "[bcde]"});
+    CHECK(parts(tokens, "caf\u00E9") == Parts{"caf", "[\u00E9]"});
+    CHECK(parts(tokens, "") == Parts{});
+    CHECK(parts({}, "abc") == Parts{"abc"});
+    CHECK(parts({{""}}, "abc") == Parts{"abc"});
+}
+
+TEST_CASE("lstrip and rstrip take in white space")
+{
+    CHECK(parts({{"<l>", false, true}}, "a \t<l> b") == Parts{"a", "[ \t<l>]", " b"});
+    CHECK(parts({{"<r>", false, false, true}}, "a <r>\u3000 b") == Parts{"a ", "[<r>\u3000 ]", "b"});
+    const std::vector<bert::AddedToken> both = {{"<b>", false, true, true}};
+    CHECK(parts(both, " <b>  <b> ") == Parts{"[ <b>  ]", "[<b> ]"});
+    CHECK(parts({{" ", false, false, true}}, "a   b") == Parts{"a", "[   ]", "[  ]", "[ ]", "b"});  // so does the reference
+}
+
+TEST_CASE("a single word has no letter, digit or mark beside it")
+{
+    const std::vector<bert::AddedToken> tokens = {{"in", true}};
+    CHECK(parts(tokens, "in, -in- inn 1in in\u00E9 \u00E9in in_ in") ==
+          Parts{"[in]", ", -", "[in]", "- inn 1in in\u00E9 \u00E9in in_ ", "[in]"});
+}
