@@ -45,9 +45,10 @@ enum class Layers {
 
 /// What encode makes of a text.
 struct VectorOptions {
-    Pooling pooling = Pooling::mean;           ///< tokens to text
-    Layers layers = Layers::one;               ///< which layers
-    std::optional<std::size_t> layer;          ///< for Layers::one: 0 the embeddings, l the l-th block's; none: the last block's
+    Pooling pooling = Pooling::mean;  ///< tokens to text
+    Layers layers = Layers::one;      ///< which layers
+    std::optional<std::size_t> layer =
+        std::nullopt;                          ///< for Layers::one: 0 the embeddings, l the l-th block's; none: the last block's
     bool normalize = false;                    ///< to length 1
     Truncation truncation = Truncation::none;  ///< of a text that is longer than the model's positions; none: it is refused
 };

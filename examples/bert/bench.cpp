@@ -1,0 +1,173 @@
+/// @file
+/// bert bench
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <bert/io/config.hpp>
+#include <bert/packed_encoder.hpp>
+
+#include "commands.hpp"
+#include "machine.hpp"
+#include "output.hpp"
+#include "sets.hpp"
+
+namespace program {
+
+namespace {
+
+/// A model with weights from a seed, of the spread that new models have.
+template <class Real, class Ops>
+bert::Model<Real, Ops> random_model(const bert::Config& config, std::uint64_t seed)
+{
+    auto model = bert::Model<Real, Ops>::make(config);
+    std::mt19937_64 generator(seed);
+    const double half_width = std::sqrt(3.0) * config.initializer_range;
+    bert::Model<Real, Ops>::parameters(
+        [&](const std::string& name, auto& tensor) {
+            const bool is_scale = name.ends_with("LayerNorm.weight");
+            for (auto& value : tensor)
+                value = is_scale ? Real(1)
+                                 : static_cast<Real>((std::ldexp(static_cast<double>(generator() >> 11U), -52) - 1) * half_width);
+        },
+        "", model);
+    return model;
+}
+
+bert::Batch random_batch(const bert::Config& config, const BenchOptions& options)
+{
+    std::mt19937_64 generator(options.seed);
+    std::vector<std::vector<std::int64_t>> ids(options.batch);
+    for (auto& sequence : ids)
+        for (std::size_t l = 0; l < options.length; ++l)
+            sequence.push_back(static_cast<std::int64_t>(generator() % config.vocab_size));
+    return bert::pack(ids);
+}
+
+/// Multiplications and additions of one run, counted separately; lookups, norms and activations aren't counted.
+double operations(const bert::Config& config, const bert::Batch& batch)
+{
+    const auto T = static_cast<double>(batch.sequences.tokens()), H = static_cast<double>(config.hidden_size);
+    const auto I = static_cast<double>(config.intermediate_size);
+    double count = 2 * T * (4 * H * H + 2 * H * I);
+    for (std::size_t b = 0; b < batch.sequences.count(); ++b) {
+        const auto n = static_cast<double>(batch.sequences.length(b));
+        count += 4 * n * n * H;
+    }
+    return count * static_cast<double>(config.num_hidden_layers);
+}
+
+/// The time of each run in seconds, sorted.
+template <class Run>
+std::vector<double> measure(const BenchOptions& options, const Run& run)
+{
+    run();  // memory is taken, weights are in the cache
+    std::vector<double> seconds;
+    Progress progress(options.common.quiet, options.repeat);
+    for (std::size_t i = 0; i < options.repeat; ++i) {
+        const auto begin = std::chrono::steady_clock::now();
+        run();
+        seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        progress.add(1);
+    }
+    std::sort(seconds.begin(), seconds.end());
+    return seconds;
+}
+
+template <class Real, class Ops>
+std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batch& batch, const BenchOptions& options)
+{
+    bert::ModelActivations<Real> act;
+    bert::Workspace workspace;
+    if constexpr (std::is_same_v<Ops, bert::Fast>) {
+        const bert::PackedEncoder<Real> packed = bert::pack(model.encoder, model.config);
+        model.encoder = {};
+        bert::Tensor<Real, 2> y;
+        return measure(options, [&] {
+            model.embeddings.forward(batch, model.config, act.embeddings);
+            packed.forward(act.embeddings.norm.y, batch.sequences, y, workspace);
+        });
+    } else {
+        return measure(options, [&] { model.infer(batch, act, workspace); });
+    }
+}
+
+struct Result {
+    std::string model;
+    std::vector<double> seconds;  // sorted
+    double operations = 0;        // of one run
+    double tokens = 0;            // of one run
+    std::optional<double> peak;   // GFLOP/s
+};
+
+void show(const BenchOptions& options, const Result& result)
+{
+    const auto quantile = [&](double part) {
+        return result.seconds[static_cast<std::size_t>(part * static_cast<double>(result.seconds.size() - 1) + 0.5)];
+    };
+    const double median = quantile(0.5), gflops = result.operations / median * 1e-9;
+    const Machine here = machine();
+    const std::string engine = options.common.operations == Operations::fast ? bert::engine_name(bert::engine()) : "reference";
+    if (options.common.json) {
+        JsonObject object;
+        object.add("model", result.model)
+            .add("engine", engine)
+            .add("openblas_core", here.blas)
+            .add("instruction_set", here.instruction_set)
+            .add("threads", here.threads)
+            .add("batch", options.batch)
+            .add("length", options.length)
+            .add("repeat", options.repeat)
+            .add("milliseconds", 1e3 * median)
+            .add("milliseconds_quartiles", std::vector<double>{1e3 * quantile(0.25), 1e3 * quantile(0.75)})
+            .add("tokens_per_second", result.tokens / median)
+            .add("gflops", gflops);
+        if (result.peak) object.add("peak_gflops", *result.peak).add("fraction_of_peak", gflops / *result.peak);
+        print(object.text() + "\n");
+        return;
+    }
+    Table table("ll");
+    table.row({"  model", result.model});
+    table.row({"  engine", engine + ", " + here.instruction_set + ", " + std::to_string(here.threads) + " threads"});
+    table.row({"  work", std::to_string(options.batch) + " x " + std::to_string(options.length) + " tokens, " +
+                             rounded(result.operations * 1e-9) + " GFLOP"});
+    table.row({"  time", rounded(1e3 * median) + " ms (quartiles " + rounded(1e3 * quantile(0.25)) + " and " +
+                             rounded(1e3 * quantile(0.75)) + " of " + std::to_string(options.repeat) + " runs)"});
+    table.row({"  speed", rounded(result.tokens / median) + " tokens/s, " + rounded(gflops) + " GFLOP/s"});
+    if (result.peak)
+        table.row({"  peak", rounded(*result.peak) + " GFLOP/s measured from registers, of which " +
+                                 rounded(100 * gflops / *result.peak, 2) + " %"});
+    print(table.text());
+}
+
+}  // namespace
+
+int bench(const BenchOptions& options)
+{
+    return with_set(options.common, [&]<class Real, class Ops>() {
+        const bool made_up = !options.config.empty();
+        const std::filesystem::path source = made_up ? options.config : model_folder(options.common);
+        const bert::Config config = bert::read_config(made_up ? source : source / "config.json");
+        if (options.length > config.max_position_embeddings)
+            bert::fail_input("--length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
+                                             " positions, got " + std::to_string(options.length));
+        const bert::Batch batch = random_batch(config, options);
+        Result result{
+            source.string(), {}, operations(config, batch), static_cast<double>(batch.sequences.tokens()), std::nullopt};
+        result.seconds = measure_model<Real, Ops>(
+            made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source), batch, options);
+        if constexpr (!std::is_same_v<Real, long double>) result.peak = peak_gflops(std::is_same_v<Real, double>);
+        show(options, result);
+        return 0;
+    });
+}
+
+}  // namespace program

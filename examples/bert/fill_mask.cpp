@@ -1,0 +1,96 @@
+/// @file
+/// bert fill-mask
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "commands.hpp"
+#include "input.hpp"
+#include "output.hpp"
+#include "sets.hpp"
+
+namespace program {
+
+namespace {
+
+/// The rows of x that are asked for.
+template <class Real>
+bert::Tensor<Real, 2> rows_at(const bert::Tensor<Real, 2>& x, const std::vector<std::size_t>& at)
+{
+    bert::Tensor<Real, 2> rows;
+    rows.resize({at.size(), x.shape(1)});
+    for (std::size_t i = 0; i < at.size(); ++i)
+        for (std::size_t h = 0; h < x.shape(1); ++h)
+            rows(i, h) = x(at[i], h);
+    return rows;
+}
+
+template <class Real, class Ops>
+void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const FillMaskOptions& options,
+          bert::ModelActivations<Real>& act, bert::Workspace& workspace)
+{
+    const bert::Model<Real, Ops>& model = pretrained.model;
+    const bert::Tokenizer& tokenizer = pretrained.tokenizer;
+    const bert::Batch batch = batch_of(tokenizer, {text}, bert::Truncation::none, model.config.max_position_embeddings);
+    std::vector<std::size_t> masked;
+    for (std::size_t t = 0; t < batch.ids.size(); ++t)
+        if (batch.ids(t) == tokenizer.mask_id()) masked.push_back(t);
+    if (masked.empty())
+        bert::fail_input(text.place,
+                         "expected " + tokenizer.options().special.mask + " in the text, got " + bert::in_quotes(text.text));
+
+    const bert::Tensor<Real, 2> hidden = rows_at(model.infer(batch, act, workspace), masked);
+    model.masked_word->forward(hidden, model.embeddings.word, model.config, act.masked_word, workspace);
+    bert::Tensor<Real, 2> probabilities;
+    Ops::softmax(act.masked_word.logits, probabilities);
+
+    std::vector<JsonObject> masks;
+    Table table("rlr");
+    for (std::size_t i = 0; i < masked.size(); ++i) {
+        std::vector<std::size_t> order(std::min(probabilities.shape(1), tokenizer.vocab_size()));
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        const auto likelier = [&](std::size_t v, std::size_t w) {
+            return probabilities(i, v) != probabilities(i, w) ? probabilities(i, v) > probabilities(i, w) : v < w;
+        };
+        const std::size_t count = std::min(options.top, order.size());
+        std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), likelier);
+        order.resize(count);
+        std::vector<JsonObject> words;
+        for (const std::size_t v : order) {
+            const std::string_view token = tokenizer.token(static_cast<std::int64_t>(v));
+            words.push_back(JsonObject().add("token", token).add("id", v).add("probability", probabilities(i, v)));
+            table.row({std::to_string(masked[i]), std::string(token), rounded(static_cast<double>(probabilities(i, v)), 4)});
+        }
+        masks.push_back(JsonObject().add("position", masked[i]).add("words", words));
+    }
+    print(options.common.json ? JsonObject().add("text", text.text).add("masks", masks).text() + "\n" : table.text());
+}
+
+}  // namespace
+
+int fill_mask(const FillMaskOptions& options)
+{
+    return with_set(options.common, [&]<class Real, class Ops>() {
+        const auto pretrained = load_pretrained<Real, Ops>(options.common);
+        if (!pretrained.model.masked_word)
+            bert::fail_input(
+                model_folder(options.common).string(),
+                "expected a model with a masked-word head, as BertForMaskedLM, got " + pretrained.model.config.architecture);
+        bert::ModelActivations<Real> act;
+        bert::Workspace workspace;
+        TextReader reader(options.texts, options.common.quiet);
+        bool first = true;
+        while (const std::optional<Text> text = reader.next()) {
+            if (!first && !options.common.json) print("\n");
+            first = false;
+            fill(pretrained, *text, options, act, workspace);
+        }
+        return 0;
+    });
+}
+
+}  // namespace program

@@ -1,0 +1,243 @@
+/// @file
+/// bert info
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <bert/io/config.hpp>
+#include <bert/io/json.hpp>
+#include <bert/io/mapped_file.hpp>
+#include <bert/io/safetensors.hpp>
+#include <bert/io/safetensors_folder.hpp>
+#include <bert/io/tokenizer_json.hpp>
+#include <bert/ops/product/check.hpp>
+
+#include "commands.hpp"
+#include "machine.hpp"
+#include "output.hpp"
+#include "sets.hpp"
+
+namespace program {
+
+namespace {
+
+/// What is said: for people a title with a table, for programs an object.
+class Description {
+public:
+    explicit Description(std::string title) : title_(std::move(title)) {}
+
+    template <class Value>
+    void add(const std::string& key, const Value& value)
+    {
+        object_.add(key, value);
+        if constexpr (std::is_same_v<Value, bool>)
+            row(key, value ? "yes" : "no");
+        else if constexpr (std::is_floating_point_v<Value>)
+            row(key, rounded(value));
+        else if constexpr (std::is_integral_v<Value>)
+            row(key, std::to_string(value));
+        else
+            row(key, std::string(value));
+    }
+
+    /// A row for people and nothing for programs.
+    void row(const std::string& key, const std::string& value) { table_.row({"  " + key, value}); }
+
+    /// A value for programs and nothing for people.
+    JsonObject& object() { return object_; }
+
+    void show(bool json) const { print(json ? object_.text() + "\n" : title_ + "\n" + table_.text()); }
+
+private:
+    std::string title_;
+    Table table_{"ll"};
+    JsonObject object_;
+};
+
+std::string megabytes(std::size_t bytes) { return rounded(static_cast<double>(bytes) * 1e-6, 4) + " MB"; }
+
+void describe_config(const bert::Config& config, Description& description)
+{
+    description.add("architecture", config.architecture);
+    description.add("vocab_size", config.vocab_size);
+    description.add("hidden_size", config.hidden_size);
+    description.add("num_hidden_layers", config.num_hidden_layers);
+    description.add("num_attention_heads", config.num_attention_heads);
+    description.add("intermediate_size", config.intermediate_size);
+    description.add("max_position_embeddings", config.max_position_embeddings);
+    description.add("type_vocab_size", config.type_vocab_size);
+    description.add("hidden_act", std::string(bert::detail::published_name(config.hidden_act)));
+    description.add("layer_norm_eps", config.layer_norm_eps);
+    const std::size_t parameters = bert::parameter_count(config);
+    description.add("parameters", parameters);
+    description.object().add("memory_float", 4 * parameters).add("memory_double", 8 * parameters);
+    description.row("memory", megabytes(4 * parameters) + " in float, " + megabytes(8 * parameters) + " in double");
+}
+
+/// The component that a published name belongs to.
+std::string component_of(std::string_view name)
+{
+    if (name.starts_with("bert.")) name.remove_prefix(5);
+    for (const std::string_view component :
+         {"embeddings", "encoder", "pooler", "cls.predictions", "cls.seq_relationship", "classifier", "qa_outputs"})
+        if (name.starts_with(component) && name.substr(component.size()).starts_with('.')) return std::string(component);
+    return "other";
+}
+
+void describe_tensors(const std::vector<const bert::TensorView*>& tensors, bool verbose, Description& description)
+{
+    std::map<std::string, std::size_t> by_component;
+    std::set<std::string> dtypes;
+    std::size_t bytes = 0;
+    std::vector<JsonObject> list;
+    for (const bert::TensorView* tensor : tensors) {
+        const std::string dtype(bert::dtype_info(tensor->dtype).name);
+        std::size_t count = 1;
+        for (const std::size_t size : tensor->shape)
+            count *= size;
+        by_component[component_of(tensor->name)] += count;
+        dtypes.insert(dtype);
+        bytes += tensor->bytes;
+        if (verbose) list.push_back(JsonObject().add("name", tensor->name).add("dtype", dtype).add("shape", tensor->shape));
+    }
+    std::string names;
+    for (const std::string& dtype : dtypes)
+        names += (names.empty() ? "" : ", ") + dtype;
+    description.object().add("tensors", tensors.size()).add("bytes", bytes).add("dtypes", dtypes);
+    description.row("tensors", std::to_string(tensors.size()) + " of " + names + ", " + megabytes(bytes));
+    JsonObject components;
+    for (const auto& [component, count] : by_component) {
+        components.add(component, count);
+        description.row("  " + component, std::to_string(count));
+    }
+    description.object().add("components", components);
+    if (!verbose) return;
+    description.object().add("list", list);
+    for (const bert::TensorView* tensor : tensors)
+        description.row("  " + bert::one_line(tensor->name),
+                        std::string(bert::dtype_info(tensor->dtype).name) + " " + bert::shape_text(tensor->shape));
+}
+
+void describe_tokenizer(const bert::Tokenizer& tokenizer, Description& description)
+{
+    const bert::NormalizerOptions& normalizer = tokenizer.options().normalizer;
+    JsonObject object;
+    object.add("vocab_size", tokenizer.vocab_size()).add("lowercase", normalizer.lowercase);
+    description.object().add("tokenizer", object);
+    description.row("tokenizer",
+                    std::to_string(tokenizer.vocab_size()) + " tokens, " + (normalizer.lowercase ? "lower-cases" : "keeps case"));
+}
+
+std::vector<const bert::TensorView*> pointers(const std::vector<bert::TensorView>& views)
+{
+    std::vector<const bert::TensorView*> result;
+    for (const bert::TensorView& view : views)
+        result.push_back(&view);
+    return result;
+}
+
+void describe_folder(const std::filesystem::path& folder, bool verbose, Description& description)
+{
+    describe_config(bert::read_config(folder / "config.json"), description);
+    const bert::SafetensorsFolder files(folder);
+    describe_tensors(files.tensors(), verbose, description);
+    std::error_code ignored;  // what can't be looked at isn't there
+    if (std::filesystem::exists(folder / "tokenizer.json", ignored) || std::filesystem::exists(folder / "vocab.txt", ignored))
+        describe_tokenizer(bert::load_tokenizer(folder), description);
+    else
+        description.row("tokenizer", "none");
+}
+
+void describe_file(const std::filesystem::path& path, bool verbose, Description& description)
+{
+    const std::string kind = path.extension().string();
+    if (kind == ".safetensors") {
+        const bert::SafetensorsFile file(path);
+        describe_tensors(pointers(file.tensors()), verbose, description);
+        JsonObject metadata;
+        for (const auto& [key, value] : file.metadata()) {
+            metadata.add(key, value);
+            description.row(bert::one_line(key), bert::one_line(value));
+        }
+        description.object().add("metadata", metadata);
+    } else if (kind == ".json") {
+        const nlohmann::json document = bert::parse_json(path.string(), bert::MappedFile(path).text());
+        if (document.is_object() && document.contains("model") && document["model"].is_object())
+            describe_tokenizer(bert::load_tokenizer(path), description);
+        else
+            describe_config(bert::read_config(path), description);
+    } else if (kind == ".txt") {
+        describe_tokenizer(bert::load_tokenizer(path), description);
+    } else {
+        bert::fail_input(path.string(), "expected a model folder, or a file whose name ends in .safetensors, .json or .txt");
+    }
+}
+
+void show_machine(const InfoOptions& options)
+{
+    const Machine here = machine();
+    Description description("This machine");
+    description.add("processor", here.processor.empty() ? std::string("not known") : here.processor);
+    description.add("processors", here.processors);
+    description.add("threads", here.threads);
+    description.add("memory_gib", here.memory_gib);
+    description.add("instruction_set", here.instruction_set);
+    description.add("vector_bits", here.vector_bits);
+    description.add("openblas_core", here.blas.empty() ? std::string("none: another BLAS") : here.blas);
+    description.add("engine", bert::engine_name(bert::engine()));
+    std::vector<JsonObject> engines;
+    const bert::Engine in_use = bert::engine();
+    for (const bert::Engine engine : {bert::Engine::own, bert::Engine::cblas, bert::Engine::onednn, bert::Engine::loops}) {
+        const std::string name = bert::engine_name(engine);
+        if (!bert::has_engine(engine)) {
+            description.row("  " + name, "not in this program");
+            continue;
+        }
+        bert::set_engine(engine);
+        const bert::EngineReport report = bert::check_engine();
+        engines.push_back(JsonObject()
+                              .add("name", name)
+                              .add("kernel", report.kernel)
+                              .add("suits_processor", report.suits_processor)
+                              .add("keeps_bits_float", report.same_bits_float)
+                              .add("keeps_bits_double", report.same_bits_double));
+        const auto bits = [](bool keeps) { return keeps ? "the same bits in any batch" : "bits that depend on the row's place"; };
+        description.row("  " + name, report.kernel + "; in float " + bits(report.same_bits_float) + ", in double " +
+                                         bits(report.same_bits_double));
+        if (!report.suits_processor) warn(options.common.quiet, name + ": " + report.advice);
+    }
+    bert::set_engine(in_use);
+    description.object().add("engines", engines);
+    description.show(options.common.json);
+}
+
+}  // namespace
+
+int info(const InfoOptions& options)
+{
+    const bool default_model = options.path.empty() && options.common.model.empty();
+    const std::filesystem::path path = options.path.empty() ? model_folder(options.common) : options.path;
+    Description description(path.string());
+    description.object().add("path", path.string());
+    std::error_code ignored;  // what can't be looked at, opening it says
+    if (std::filesystem::is_directory(path, ignored))
+        describe_folder(path, options.verbose, description);
+    else
+        describe_file(path, options.verbose, description);
+    description.show(options.common.json);
+    if (default_model) {
+        if (!options.common.json) print("\n");
+        show_machine(options);
+    }
+    return 0;
+}
+
+}  // namespace program

@@ -1,0 +1,191 @@
+#include "input.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <bert/core/error.hpp>
+#include <bert/io/json.hpp>
+#include <bert/io/mapped_file.hpp>
+#include <bert/text/utf8.hpp>
+
+#include "output.hpp"
+
+namespace program {
+
+LineReader::LineReader(const std::filesystem::path& path) : name_(path == "-" ? "standard input" : path.string())
+{
+    file_ = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file_ < 0) bert::fail_input(name_, "expected a readable file: " + bert::system_reason(errno));
+}
+
+LineReader::LineReader(LineReader&& other) noexcept
+    : name_(std::move(other.name_)),
+      file_(std::exchange(other.file_, -1)),
+      buffer_(std::move(other.buffer_)),
+      begin_(other.begin_),
+      line_(other.line_),
+      ended_(other.ended_)
+{
+}
+
+LineReader::~LineReader()
+{
+    if (file_ > STDIN_FILENO) ::close(file_);
+}
+
+std::optional<std::string> LineReader::next()
+{
+    std::size_t end = buffer_.find('\n', begin_);
+    while (end == std::string::npos && !ended_) {
+        buffer_.erase(0, begin_);
+        begin_ = 0;
+        flush_output();
+        constexpr std::size_t piece = 1U << 16U;
+        const std::size_t size = buffer_.size();
+        buffer_.resize(size + piece);
+        const ssize_t count = ::read(file_, buffer_.data() + size, piece);
+        const int reason = errno;
+        buffer_.resize(size + (count > 0 ? static_cast<std::size_t>(count) : 0));
+        if (count < 0 && reason != EINTR) bert::fail_input(name_, "expected a readable file: " + bert::system_reason(reason));
+        ended_ = count == 0;
+        end = buffer_.find('\n', size);
+    }
+    if (end == std::string::npos && begin_ == buffer_.size()) return std::nullopt;
+    std::string line = buffer_.substr(begin_, std::min(end, buffer_.size()) - begin_);
+    begin_ = end == std::string::npos ? buffer_.size() : end + 1;
+    if (line.ends_with('\r')) line.pop_back();
+    ++line_;
+    return line;
+}
+
+bool LineReader::ready() const
+{
+    if (ended_ || buffer_.find('\n', begin_) != std::string::npos) return true;
+    pollfd waiting{file_, POLLIN, 0};
+    return ::poll(&waiting, 1, 0) != 0;
+}
+
+std::string LineReader::place() const { return name_ + ":" + std::to_string(line_); }
+
+TextReader::TextReader(TextOptions options, bool quiet) : options_(std::move(options)), quiet_(quiet)
+{
+    if (options_.arguments.empty() && options_.files.empty()) options_.files = {"-"};
+}
+
+TextReader::~TextReader()
+{
+    if (replaced_ > 0)
+        warn(quiet_, "texts: expected UTF-8; " + std::to_string(replaced_) + " malformed " +
+                         (replaced_ == 1 ? "sequence was" : "sequences were") + " read as U+FFFD");
+}
+
+std::optional<Text> TextReader::next()
+{
+    if (argument_ < options_.arguments.size()) {
+        const std::string place = "argument " + std::to_string(argument_ + 1);
+        return from_line(place, options_.arguments[argument_++]);
+    }
+    while (true) {
+        if (reader_) {
+            std::optional<std::string> line = reader_->next();
+            if (line && options_.jsonl && line->find_first_not_of(" \t") == std::string::npos) continue;
+            if (line) return from_line(reader_->place(), std::move(*line));
+            reader_.reset();
+        }
+        if (file_ == options_.files.size()) return std::nullopt;
+        reader_.emplace(options_.files[file_++]);
+    }
+}
+
+std::vector<Text> TextReader::some(std::size_t most)
+{
+    std::vector<Text> texts;
+    while (texts.size() < most && (texts.empty() || !reader_ || reader_->ready())) {
+        std::optional<Text> text = next();
+        if (!text) break;
+        texts.push_back(std::move(*text));
+    }
+    return texts;
+}
+
+std::vector<Text> TextReader::all()
+{
+    std::vector<Text> texts;
+    while (std::optional<Text> text = next())
+        texts.push_back(std::move(*text));
+    return texts;
+}
+
+Text TextReader::from_line(std::string place, std::string line)
+{
+    if (!options_.jsonl) {
+        std::string text = checked(place, std::move(line));
+        return {std::move(place), std::move(text), std::nullopt};
+    }
+    const nlohmann::json object = bert::parse_json(place, line);
+    const auto member = [&](const char* key) -> std::optional<std::string> {
+        const auto found = object.find(key);
+        if (found == object.end() || found->is_null()) return std::nullopt;
+        if (!found->is_string())
+            bert::fail_input(place, std::string(key) + ": expected a string, got " + bert::one_line(found->dump()));
+        return found->get<std::string>();
+    };
+    if (!object.is_object()) bert::fail_input(place, "expected an object with text, got " + bert::one_line(object.dump()));
+    std::optional<std::string> text = member("text");
+    if (!text) bert::fail_input(place, "expected an object with text, got " + bert::one_line(object.dump()));
+    return {std::move(place), std::move(*text), member("pair")};
+}
+
+std::string TextReader::checked(const std::string& place, std::string text)
+{
+    if (options_.strict) bert::require_utf8(place, text);
+    std::size_t replaced = 0;
+    for (std::size_t position = 0; position < text.size();) {
+        const bert::Utf8Character character = bert::read_utf8(text, position);
+        replaced += character.valid ? 0 : 1;
+        position += character.length;
+    }
+    if (replaced == 0) return text;
+    replaced_ += replaced;
+    std::u32string codes;
+    bert::decode_utf8(text, codes);
+    return bert::encode_utf8(codes);
+}
+
+bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, const bert::EncodeOptions& options)
+{
+    return at_place(text.place, [&] {
+        return text.pair ? tokenizer.encode_pair(text.text, *text.pair, options) : tokenizer.encode(text.text, options);
+    });
+}
+
+bert::Batch batch_of(const bert::Tokenizer& tokenizer, const std::vector<Text>& texts, bert::Truncation truncation,
+                     std::size_t max_length)
+{
+    const bool cut = truncation != bert::Truncation::none;
+    bert::EncodeOptions options;
+    options.truncation = truncation;
+    options.truncation_side = tokenizer.options().encode.truncation_side;
+    options.max_length = cut ? max_length : 0;
+    options.overflow = false;
+    std::vector<std::vector<std::int64_t>> ids, segments;
+    for (const Text& text : texts) {
+        bert::Encoding encoding = encoding_of(tokenizer, text, options);
+        if (encoding.size() > max_length)
+            bert::fail_input(text.place, "expected at most " + std::to_string(max_length) + " tokens, got " +
+                                             std::to_string(encoding.size()) + "; --truncation cuts");
+        ids.push_back(std::move(encoding.ids));
+        segments.push_back(std::move(encoding.type_ids));
+    }
+    return bert::pack(ids, segments);
+}
+
+}  // namespace program

@@ -1,0 +1,89 @@
+#include "machine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <string_view>
+#include <thread>
+
+#include <bert/core/threads.hpp>
+#include <bert/ops/fast.hpp>
+#include <bert/ops/product/engine.hpp>
+
+namespace program {
+
+namespace {
+
+using Arch = bert::fast::DefaultArch;
+
+/// The rest of the first line of a file that begins with a key, without `:` and spaces.
+std::string line_of(const char* path, std::string_view key)
+{
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with(key)) continue;
+        const std::size_t begin = line.find_first_not_of(" \t:", key.size());
+        return begin == std::string::npos ? "" : line.substr(begin);
+    }
+    return "";
+}
+
+std::string instruction_set()
+{
+    if constexpr (std::is_same_v<Arch, bert::fast::NoVectors>)
+        return "none";
+    else
+        return Arch::name();
+}
+
+template <class Real>
+double measured_peak()
+{
+    using Vector = bert::fast::Vector<Real, Arch>;
+    constexpr std::size_t chains = 12, steps = 2'000'000;  // enough chains to hide the latency of an addition
+    const std::size_t threads = bert::threads();
+    std::vector<Real> results(threads);
+    double best = 0;
+    for (int attempt = 0; attempt < 7; ++attempt) {
+        const auto begin = std::chrono::steady_clock::now();
+        bert::parallel_for(threads, [&](std::size_t piece, std::size_t) {
+            const Vector factor(Real(0.999999)), term(Real(1e-6));
+            std::array<Vector, chains> sums;
+            sums.fill(Vector(Real(piece)));
+            for (std::size_t step = 0; step < steps; ++step)
+                for (std::size_t chain = 0; chain < chains; ++chain)
+                    sums[chain] = bert::fast::multiply_add(sums[chain], factor, term);
+            std::array<Real, 64> numbers{};
+            for (const Vector& sum : sums) {
+                sum.store_unaligned(numbers.data());
+                results[piece] += numbers[0];
+            }
+        });
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+        best = std::max(best, 2.0 * static_cast<double>(Vector::size * chains * steps * threads) / seconds.count() * 1e-9);
+    }
+    volatile Real kept = results[0];  // nobody may leave the work out
+    static_cast<void>(kept);
+    return best;
+}
+
+}  // namespace
+
+Machine machine()
+{
+    Machine machine;
+    machine.processor = line_of("/proc/cpuinfo", "model name");
+    machine.processors = std::thread::hardware_concurrency();
+    machine.threads = bert::threads();
+    const std::string memory = line_of("/proc/meminfo", "MemTotal");
+    if (!memory.empty()) machine.memory_gib = std::stod(memory) / (1024.0 * 1024.0);  // the system says kB and means KiB
+    machine.instruction_set = instruction_set();
+    machine.vector_bits = 8 * sizeof(float) * bert::fast::Vector<float, Arch>::size;
+    if (openblas_get_corename != nullptr) machine.blas = openblas_get_corename();
+    return machine;
+}
+
+double peak_gflops(bool in_double) { return in_double ? measured_peak<double>() : measured_peak<float>(); }
+
+}  // namespace program

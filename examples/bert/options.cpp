@@ -1,0 +1,401 @@
+#include "options.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include <bert/core/error.hpp>
+#include <bert/core/one_line.hpp>
+
+#include "output.hpp"
+
+namespace program {
+
+namespace {
+
+/// The command line of one command. CLI11 takes it apart and writes the help; values are converted here, so that every message
+/// says what was expected and what came.
+class Parser {
+public:
+    Parser(const std::string& command, const std::string& description) : app_(description, "bert " + command), command_(command)
+    {
+        app_.get_formatter()->column_width(34);
+        app_.set_help_flag("-h,--help", "Print this and end");
+    }
+
+    void flag(const std::string& name, bool& target, const std::string& help) { app_.add_flag(name, target, help); }
+
+    void flag_or_not(const std::string& names, std::optional<bool>& target, const std::string& help)
+    {
+        app_.add_flag_function(
+            names, [&target](std::int64_t given) { target = given > 0; }, help);
+    }
+
+    /// An option with a text or a path.
+    template <class Text>
+    CLI::Option* text(const std::string& name, Text& target, const std::string& type, const std::string& help)
+    {
+        const auto set = [&target](const std::string& value) { target = unmarked(value); };
+        return app_.add_option_function<std::string>(name, set, help)->type_name(type);
+    }
+
+    /// An option that may be given several times.
+    void paths(const std::string& name, std::vector<std::filesystem::path>& target, const std::string& help)
+    {
+        const auto add = [&target](const std::vector<std::string>& values) {
+            for (const std::string& value : values)
+                target.emplace_back(unmarked(value));
+        };
+        app_.add_option_function<std::vector<std::string>>(name, add, help)->type_name("FILE")->allow_extra_args(false);
+    }
+
+    /// All arguments that are no options.
+    template <class Text>
+    CLI::Option* arguments(const std::string& name, std::vector<Text>& target, const std::string& help)
+    {
+        const auto set = [&target](const std::vector<std::string>& values) {
+            for (const std::string& value : values)
+                target.emplace_back(unmarked(value));
+        };
+        return app_.add_option_function<std::vector<std::string>>(name, set, help)->type_name("");
+    }
+
+    /// A number.
+    template <class Number, class Target>
+    CLI::Option* number(const std::string& name, Target& target, Number least, Number most, const std::string& help)
+    {
+        const auto set = [name, &target, least, most](const std::string& text) {
+            Number value{};
+            const char* const end = text.data() + text.size();
+            const std::from_chars_result result = std::from_chars(text.data(), end, value);
+            const std::string kind = std::is_integral_v<Number> ? "whole number" : "number";
+            if (result.ec != std::errc() || result.ptr != end || !(value >= least && value <= most))
+                bert::fail_input(name, "expected a " + kind + " from " + shown(least) + " to " + shown(most) + ", got " +
+                                           bert::in_quotes(text));
+            target = value;
+        };
+        return app_.add_option_function<std::string>(name, set, help)->type_name("N");
+    }
+
+    /// A whole number.
+    template <class Target>
+    CLI::Option* count(const std::string& name, Target& target, std::size_t least, const std::string& help)
+    {
+        return number<std::size_t>(name, target, least, std::numeric_limits<std::int32_t>::max(), help);
+    }
+
+    /// One of several names.
+    template <class Target, class Value>
+    CLI::Option* choice(const std::string& name, Target& target, std::initializer_list<std::pair<const char*, Value>> values,
+                        const std::string& help)
+    {
+        std::string names;
+        for (const auto& [text, value] : values)
+            names += (names.empty() ? "" : "|") + std::string(text);
+        const std::vector<std::pair<std::string, Value>> known(values.begin(), values.end());
+        const auto set = [name, names, known, &target](const std::string& given) {
+            for (const auto& [text, value] : known) {
+                if (text != given) continue;
+                target = value;
+                return;
+            }
+            bert::fail_input(name, "expected " + names + ", got " + bert::in_quotes(given));
+        };
+        return app_.add_option_function<std::string>(name, set, help)->type_name(names);
+    }
+
+    void common(CommonOptions& common, bool computes = true)
+    {
+        app_.option_defaults()->group("Common options");
+        text("--model", common.model, "DIR", "Model folder; without it, the small one that comes with the program");
+        if (computes) {
+            choice<Scalar, Scalar>(
+                "--scalar", common.scalar,
+                {{"float", Scalar::float32}, {"double", Scalar::float64}, {"long-double", Scalar::long_double}},
+                "Numbers to compute in (default: " + std::string(common.scalar == Scalar::float32 ? "float" : "double") + ")");
+            choice<Operations, Operations>(
+                "--ops", common.operations, {{"fast", Operations::fast}, {"reference", Operations::reference}},
+                "Set of operations (default: " + std::string(common.operations == Operations::fast ? "fast" : "reference") + ")");
+            choice<bool, bool>("--precision", bfloat16_, {{"float32", false}, {"bf16", true}}, "Of the products of --ops fast");
+            number<std::size_t>("--threads", common.threads, 1, 4096, "Threads (default: one a processor)");
+        }
+        flag("--json", common.json, "One JSON object a line on standard output");
+        flag("--quiet", common.quiet, "No warnings, no progress");
+        common_ = computes ? &common : nullptr;
+    }
+
+    void texts(TextOptions& texts, const std::string& what = "Texts; without any, and without --file, standard input is read")
+    {
+        arguments("TEXT", texts.arguments, what);
+        text_source(texts);
+    }
+
+    void text_source(TextOptions& texts)
+    {
+        paths("--file", texts.files, "File of texts, one a line; `-` is standard input; may be repeated");
+        choice<bool, bool>("--input", texts.jsonl, {{"lines", false}, {"jsonl", true}},
+                           "What a line is: a text, or an object with `text` and perhaps `pair`");
+        flag("--strict", texts.strict, "Refuse text that is not UTF-8 instead of replacing what isn't");
+    }
+
+    void vectors(VectorOptions& options, bool every_token)
+    {
+        using Pooling = std::optional<bert::Pooling>;
+        if (every_token)
+            choice<Pooling, Pooling>("--pooling", options.pooling,
+                                     {{"mean", bert::Pooling::mean},
+                                      {"cls", bert::Pooling::cls},
+                                      {"max", bert::Pooling::max},
+                                      {"pooler", bert::Pooling::pooler},
+                                      {"none", std::nullopt}},
+                                     "Tokens to text (default: mean); none: a vector for every token");
+        else
+            choice<Pooling, bert::Pooling>("--pooling", options.pooling,
+                                           {{"mean", bert::Pooling::mean},
+                                            {"cls", bert::Pooling::cls},
+                                            {"max", bert::Pooling::max},
+                                            {"pooler", bert::Pooling::pooler}},
+                                           "Tokens to text (default: mean)");
+        CLI::Option* const layer = count("--layer", options.layer, 0, "Layer to take: 0 the embeddings (default: the last one)");
+        choice<bert::Layers, bert::Layers>("--layers", options.layers,
+                                           {{"sum4", bert::Layers::sum4}, {"concat4", bert::Layers::concat4}},
+                                           "Sum of the last four layers, or these side by side")
+            ->excludes(layer);
+        flag("--normalize", options.normalize, "Scale vectors to length 1");
+        truncation(options.truncation, "What is cut of a text or a pair that is too long; without it, it is refused");
+        count("--max-length", options.max_length, 1, "Tokens that a text may have (default: the model's positions)");
+    }
+
+    void truncation(bert::Truncation& target, const std::string& help)
+    {
+        choice<bert::Truncation, bert::Truncation>("--truncation", target,
+                                                   {{"longest_first", bert::Truncation::longest_first},
+                                                    {"only_first", bert::Truncation::only_first},
+                                                    {"only_second", bert::Truncation::only_second}},
+                                                   help);
+    }
+
+    /// Reads the arguments.
+    void parse(Arguments arguments)
+    {
+        for (std::string& argument : arguments)
+            if (argument.starts_with('[')) argument.insert(argument.begin(), mark);
+        std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+        try {
+            app_.parse(std::move(arguments));
+        } catch (const CLI::CallForHelp&) {
+            print(app_.help());
+            throw HelpShown{};
+        } catch (const CLI::ExtrasError&) {
+            const std::vector<std::string> extras = app_.remaining();
+            bert::fail_input(command_, "expected options of this command (bert " + command_ + " --help), got " +
+                                           bert::in_quotes(extras.empty() ? "" : unmarked(extras.back())));
+        } catch (const CLI::ParseError& error) {
+            bert::fail_input(command_, bert::one_line(error.what()));
+        }
+        if (bfloat16_) bert::fail_input("--precision", "expected float32, got bf16, which this version doesn't have");
+        if (common_ != nullptr && common_->scalar == Scalar::long_double && common_->operations == Operations::fast)
+            bert::fail_input("--scalar", "expected float or double for --ops fast, got long-double, which --ops reference has");
+    }
+
+private:
+    /// CLI11 takes `[MASK]` for a list of one element: what begins with a bracket is marked before it looks.
+    static constexpr char mark = '\x01';
+    static std::string unmarked(const std::string& text) { return text.starts_with(mark) ? text.substr(1) : text; }
+
+    template <class Number>
+    static std::string shown(Number number)
+    {
+        if constexpr (std::is_integral_v<Number>)
+            return std::to_string(number);
+        else
+            return number_text(number);
+    }
+
+    CLI::App app_;
+    std::string command_;
+    bool bfloat16_ = false;
+    const CommonOptions* common_ = nullptr;
+};
+
+}  // namespace
+
+InfoOptions info_options(const Arguments& arguments)
+{
+    InfoOptions options;
+    Parser parser("info",
+                  "What a model folder or a file holds. Without a path: the default model, this machine, and what multiplies "
+                  "matrices in this program.");
+    parser.text("PATH", options.path, "", "A model folder, or one of its files");
+    parser.flag("--verbose", options.verbose, "Every tensor");
+    parser.common(options.common, false);
+    parser.parse(arguments);
+    return options;
+}
+
+TokenizeOptions tokenize_options(const Arguments& arguments)
+{
+    TokenizeOptions options;
+    bool no_special_tokens = false;
+    const auto side = [](Parser& parser, const std::string& name, std::optional<bert::Side>& target, const std::string& help) {
+        parser.choice<std::optional<bert::Side>, bert::Side>(name, target,
+                                                             {{"right", bert::Side::right}, {"left", bert::Side::left}}, help);
+    };
+    Parser parser("tokenize", "Texts to ids, tokens, offsets (in code points) and type ids; or ids to texts.");
+    parser.texts(options.texts);
+    parser.text("--pair", options.pair, "TEXT", "The second text of a pair, of which the argument is the first");
+    parser.text("--tokenizer", options.tokenizer, "PATH", "Folder, tokenizer.json or vocab.txt (default: the model's)");
+    parser.flag_or_not("--lowercase,!--no-lowercase", options.lowercase, "For a vocab.txt: whether to lower-case");
+    parser.count("--max-length", options.encode.max_length, 1, "Tokens that a window may hold, special ones included");
+    parser.truncation(options.encode.truncation, "What is cut above --max-length (default: longest_first)");
+    side(parser, "--truncation-side", options.truncation_side, "Where it is cut (default: the tokenizer's own)");
+    parser.count("--stride", options.encode.stride, 0, "Tokens that a window repeats of the one before (default: 0)");
+    parser.count("--pad-to", options.encode.pad_to, 0, "Tokens that a window has at least");
+    side(parser, "--padding-side", options.padding_side, "Where padding goes (default: the tokenizer's own)");
+    parser.flag("--no-special-tokens", no_special_tokens, "Without [CLS] and [SEP]");
+    parser.flag("--decode", options.decode, "The other way: lines of ids to text");
+    parser.flag("--skip-special-tokens", options.skip_special_tokens, "Leave special tokens out of what is decoded");
+    parser.common(options.common, false);
+    parser.parse(arguments);
+    options.encode.special_tokens = !no_special_tokens;
+    if (options.encode.stride > 0 && options.encode.max_length == 0)
+        bert::fail_input("--stride", "expected --max-length beside it, got none");
+    if (options.skip_special_tokens && !options.decode)
+        bert::fail_input("--skip-special-tokens", "expected --decode beside it, got none");
+    if (options.decode && (options.texts.jsonl || options.pair))
+        bert::fail_input("--decode", "expected lines of ids, got --input jsonl or --pair");
+    return options;
+}
+
+EncodeOptions encode_options(const Arguments& arguments)
+{
+    EncodeOptions options;
+    Parser parser("encode", "Texts to vectors.");
+    parser.texts(options.texts);
+    parser.vectors(options.vectors, true);
+    parser.text("--output", options.output, "FILE", "Write vectors to a .safetensors or .npy file instead");
+    parser.common(options.common);
+    parser.parse(arguments);
+    const std::string kind = options.output.extension().string();
+    if (!options.output.empty() && kind != ".safetensors" && kind != ".npy")
+        bert::fail_input("--output",
+                         "expected a name that ends in .safetensors or .npy, got " + bert::in_quotes(options.output.string()));
+    if (!options.output.empty() && options.common.scalar == Scalar::long_double)
+        bert::fail_input("--scalar", "expected float or double, which --output can hold, got long-double");
+    return options;
+}
+
+SimilarityOptions similarity_options(const Arguments& arguments)
+{
+    SimilarityOptions options;
+    Parser parser("similarity",
+                  "The cosine of the vectors of two texts, from -1 to 1: of two arguments, of lines with a tab between the "
+                  "texts, or of objects with `text` and `pair`.");
+    parser.texts(options.texts, "Two texts; without any, and without --file, standard input is read");
+    parser.vectors(options.vectors, false);
+    parser.common(options.common);
+    parser.parse(arguments);
+    return options;
+}
+
+SearchOptions search_options(const Arguments& arguments)
+{
+    SearchOptions options;
+    Parser parser("search", "The lines of files that are nearest to a query, by the cosine of their vectors.");
+    parser.arguments("QUERY", options.queries, "What to search for; without any, standard input is read, one query a line");
+    parser.text_source(options.texts);
+    parser.text("--index", options.index, "FILE",
+                "Keep lines and vectors in this .safetensors file; without --file, search what it keeps");
+    parser.count("--top", options.top, 1, "Lines to show for a query (default: 5)");
+    parser.vectors(options.vectors, false);
+    parser.common(options.common);
+    parser.parse(arguments);
+    if (options.texts.files.empty() && options.index.empty())
+        bert::fail_input("search", "expected --file or --index, got neither");
+    return options;
+}
+
+FillMaskOptions fill_mask_options(const Arguments& arguments)
+{
+    FillMaskOptions options;
+    Parser parser("fill-mask", "The most likely words for each [MASK] in a text, with their probabilities.");
+    parser.texts(options.texts);
+    parser.count("--top", options.top, 1, "Words to show (default: 5)");
+    parser.common(options.common);
+    parser.parse(arguments);
+    return options;
+}
+
+VerifyOptions verify_options(const Arguments& arguments)
+{
+    VerifyOptions options;
+    options.common.scalar = Scalar::float64;
+    options.common.operations = Operations::reference;
+    Parser parser("verify",
+                  "Holds the implementation to reference cases: every tensor that another implementation computed. Exit status 1 "
+                  "if one doesn't hold.");
+    parser.arguments("CASE", options.cases, "Folders with case.json; without any, the default model's");
+    parser.flag("--verbose", options.verbose, "A row for every tensor");
+    parser.common(options.common);
+    parser.parse(arguments);
+    return options;
+}
+
+DumpOptions dump_options(const Arguments& arguments)
+{
+    DumpOptions options;
+    Parser parser("dump", "All forward tensors of a model, under the names of reference cases, to a file.");
+    parser.texts(options.texts);
+    parser.text("--inputs", options.inputs, "FILE",
+                "safetensors with input.ids, and perhaps input.segments and input.mask, instead of texts");
+    parser.text("--output", options.output, "FILE", "The safetensors file to write")->required();
+    parser.common(options.common);
+    parser.parse(arguments);
+    if (!options.inputs.empty() && !(options.texts.arguments.empty() && options.texts.files.empty()))
+        bert::fail_input("--inputs", "expected no texts beside it, got some");
+    if (options.common.scalar == Scalar::long_double)
+        bert::fail_input("--scalar", "expected float or double, which a safetensors file can hold, got long-double");
+    return options;
+}
+
+DiffOptions diff_options(const Arguments& arguments)
+{
+    DiffOptions options;
+    Parser parser("diff",
+                  "Compares two files that dump wrote, or a dump with a reference case's expected.safetensors, by the rules of "
+                  "reference cases. Exit status 1 if they differ by more than the limit.");
+    parser.text("FOUND", options.found, "", "safetensors: what was computed")->required();
+    parser.text("EXPECTED", options.expected, "", "safetensors: what should have been")->required();
+    parser.number<double>("--limit", options.limit, 0, std::numeric_limits<double>::max(),
+                          "Largest error (default: that of reference cases, for float if FOUND is F32)");
+    parser.flag("--verbose", options.verbose, "A row for every tensor");
+    parser.common(options.common, false);
+    parser.parse(arguments);
+    return options;
+}
+
+BenchOptions bench_options(const Arguments& arguments)
+{
+    BenchOptions options;
+    Parser parser("bench",
+                  "How fast a model computes: tokens and operations a second, and which part of the processor's peak that is.");
+    parser.text("--config", options.config, "FILE", "A config.json; its weights are made up");
+    parser.count("--batch", options.batch, 1, "Sequences (default: 1)");
+    parser.count("--length", options.length, 1, "Tokens of each (default: 128)");
+    parser.count("--repeat", options.repeat, 1, "Measured runs (default: 20)");
+    parser.number<std::uint64_t>("--seed", options.seed, 0, std::numeric_limits<std::uint64_t>::max(),
+                                 "Of weights and ids (default: 1)");
+    parser.common(options.common);
+    parser.parse(arguments);
+    return options;
+}
+
+}  // namespace program

@@ -1,0 +1,146 @@
+/// @file
+/// bert search
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "commands.hpp"
+#include "input.hpp"
+#include "output.hpp"
+#include "search_index.hpp"
+#include "vectors.hpp"
+
+namespace program {
+
+namespace {
+
+/// The options that decide what a text's vector is, as the index remembers them.
+std::string how(const VectorOptions& options)
+{
+    constexpr std::array<const char*, 4> poolings{"mean", "cls", "max", "pooler"};  // in the order of bert::Pooling
+    constexpr std::array<const char*, 3> layers{"one", "sum4", "concat4"};          // of bert::Layers
+    const auto name = [](const auto& names, auto value) { return std::string(names.at(static_cast<std::size_t>(value))); };
+    return "pooling " + name(poolings, *options.pooling) + ", layers " + name(layers, options.layers) + ", layer " +
+           (options.layer ? std::to_string(*options.layer) : "last") + ", at most " +
+           (options.max_length > 0 ? std::to_string(options.max_length) : "all") + " tokens";
+}
+
+/// The lines of the files, with their vectors.
+template <class Real, class Ops>
+SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options, const std::vector<Text>& texts)
+{
+    SearchIndex<Real> index{{}, {}, how(options.vectors)};
+    const std::size_t width = vectorizer.width();
+    index.vectors.resize({texts.size(), width});
+    Progress progress(options.common.quiet, texts.size());
+    for (std::size_t first = 0; first < texts.size(); first += texts_together) {
+        const std::size_t last = std::min(first + texts_together, texts.size());
+        const std::vector<Text> some(texts.begin() + static_cast<std::ptrdiff_t>(first),
+                                     texts.begin() + static_cast<std::ptrdiff_t>(last));
+        const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(vectorizer.batch_of(some));
+        std::copy(vectors.begin(), vectors.end(), index.vectors.begin() + static_cast<std::ptrdiff_t>(first * width));
+        progress.add(some.size());
+    }
+    for (const Text& text : texts)
+        index.lines.push_back(text.text);
+    return index;
+}
+
+/// Whether this model makes the index's first vector of its first line: another model, or another tokenizer, doesn't.
+template <class Real, class Ops>
+bool is_of_this_model(Vectorizer<Real, Ops>& vectorizer, const SearchIndex<Real>& index)
+{
+    if (index.lines.empty()) return true;
+    const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(vectorizer.batch_of({{"index", index.lines[0], std::nullopt}}));
+    Real largest = 0;
+    for (std::size_t w = 0; w < vectors.shape(1); ++w)
+        largest = std::max(largest, std::abs(vectors(0, w) - index.vectors(0, w)));
+    return largest < Real(1e-3);  // other scalars and operations differ by a hundredth of that, in vectors of length 1
+}
+
+template <class Real, class Ops>
+SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options)
+{
+    std::vector<Text> texts;
+    if (!options.texts.files.empty()) texts = TextReader(options.texts, options.common.quiet).all();
+    if (options.index.empty()) return make_index(vectorizer, options, texts);
+    if constexpr (std::is_same_v<Real, long double>) {
+        bert::fail_input("--scalar", "expected float or double, which --index can hold, got long-double");
+    } else {
+        const std::string place = options.index.string();
+        std::error_code ignored;  // what can't be looked at, reading it says
+        if (std::filesystem::exists(options.index, ignored) || options.texts.files.empty()) {
+            SearchIndex<Real> index = read_search_index<Real>(options.index, vectorizer.width());
+            const bool same_texts = options.texts.files.empty() ||
+                                    std::equal(texts.begin(), texts.end(), index.lines.begin(), index.lines.end(),
+                                               [](const Text& text, const std::string& line) { return text.text == line; });
+            const bool same_vectors = index.made == how(options.vectors) && is_of_this_model(vectorizer, index);
+            if (same_texts && same_vectors) return index;
+            if (options.texts.files.empty())
+                bert::fail_input(place, "expected vectors made with this model and these options (" + how(options.vectors) +
+                                            "), got others (" + bert::one_line(index.made) + ")");
+            warn(options.common.quiet, place + ": made of other " + (same_texts ? "vectors" : "lines") + ", is made again");
+        }
+        SearchIndex<Real> index = make_index(vectorizer, options, texts);
+        write_search_index(options.index, index);
+        return index;
+    }
+}
+
+template <class Real>
+void show(const SearchIndex<Real>& index, const bert::Tensor<Real, 2>& query_vector, const Text& query,
+          const SearchOptions& options)
+{
+    const std::size_t N = index.lines.size(), W = index.vectors.shape(1), count = std::min(options.top, N);
+    std::vector<Real> scores(N);
+    for (std::size_t i = 0; i < N; ++i)
+        scores[i] = std::inner_product(query_vector.begin(), query_vector.end(),
+                                       index.vectors.begin() + static_cast<std::ptrdiff_t>(i * W), Real(0));
+    std::vector<std::size_t> order(N);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const auto nearer = [&](std::size_t i, std::size_t j) { return scores[i] != scores[j] ? scores[i] > scores[j] : i < j; };
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), nearer);
+    order.resize(count);
+
+    if (options.common.json) {
+        std::vector<JsonObject> found;
+        for (const std::size_t i : order)
+            found.push_back(JsonObject().add("line", i + 1).add("text", index.lines[i]).add("similarity", scores[i]));
+        print(JsonObject().add("query", query.text).add("found", found).text() + "\n");
+        return;
+    }
+    Table table("rrl");
+    for (const std::size_t i : order)
+        table.row({rounded(static_cast<double>(scores[i]), 4), std::to_string(i + 1), index.lines[i]});
+    print(table.text());
+}
+
+}  // namespace
+
+int search(const SearchOptions& options)
+{
+    return with_set(options.common, [&]<class Real, class Ops>() {
+        VectorOptions vectors = options.vectors;
+        vectors.normalize = true;
+        Vectorizer<Real, Ops> vectorizer(options.common, vectors);
+        const SearchIndex<Real> index = index_of(vectorizer, options);
+        TextReader queries({options.queries, {}, false, options.texts.strict}, options.common.quiet);
+        bool first = true;
+        while (const std::optional<Text> query = queries.next()) {
+            if (!first && !options.common.json) print("\n");
+            first = false;
+            show(index, vectorizer.vectors_of(vectorizer.batch_of({*query})), *query, options);
+        }
+        return 0;
+    });
+}
+
+}  // namespace program

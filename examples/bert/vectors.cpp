@@ -1,0 +1,84 @@
+#include "vectors.hpp"
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <bert/core/error.hpp>
+
+namespace program {
+
+template <class Real, class Ops>
+Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options)
+    : options_(options), pretrained_(load_pretrained<Real, Ops>(common))
+{
+    const bert::Config& config = pretrained_.model.config;
+    const std::size_t layers = config.num_hidden_layers, positions = config.max_position_embeddings;
+    if (options_.pooling == bert::Pooling::pooler && !pretrained_.model.pooler)
+        bert::fail_input("--pooling",
+                         "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
+    if (options_.layer && *options_.layer > layers)
+        bert::fail_input("--layer", "expected 0 to " + std::to_string(layers) + ", got " + std::to_string(*options_.layer));
+    if (options_.layers != bert::Layers::one && layers < 4)
+        bert::fail_input("--layers", "expected a model of at least 4 layers, got one of " + std::to_string(layers));
+    if (options_.max_length > positions)
+        bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
+                                             std::to_string(options_.max_length));
+    if (options_.max_length == 0) options_.max_length = positions;
+    if constexpr (std::is_same_v<Ops, bert::Fast>) {
+        if (options_.layers == bert::Layers::one && options_.layer.value_or(layers) == layers) {
+            packed_ = bert::pack(pretrained_.model.encoder, config);
+            pretrained_.model.encoder = {};
+        }
+    }
+}
+
+template <class Real, class Ops>
+bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts) const
+{
+    return program::batch_of(pretrained_.tokenizer, texts, options_.truncation, options_.max_length);
+}
+
+template <class Real, class Ops>
+bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
+{
+    const bert::Model<Real, Ops>& model = pretrained_.model;
+    if constexpr (std::is_same_v<Ops, bert::Fast>) {
+        if (packed_) {
+            model.embeddings.forward(batch, model.config, activations_.embeddings);
+            bert::Tensor<Real, 2> vectors;
+            packed_->forward(activations_.embeddings.norm.y, batch.sequences, vectors, workspace_);
+            return vectors;
+        }
+    }
+    const bert::VectorOptions layers{.layers = options_.layers, .layer = options_.layer};
+    return bert::token_vectors(model, batch, layers, activations_, workspace_);
+}
+
+template <class Real, class Ops>
+bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const bert::Batch& batch)
+{
+    bert::Tensor<Real, 2> vectors = of_tokens(batch);
+    if (options_.pooling == bert::Pooling::pooler) {
+        pretrained_.model.pooler->forward(vectors, batch, activations_.pooler, workspace_);
+        vectors = activations_.pooler.pooled;
+    } else if (options_.pooling) {
+        vectors = bert::pool(vectors, batch.sequences, *options_.pooling);
+    }
+    if (options_.normalize) bert::normalize_rows(vectors);
+    return vectors;
+}
+
+template <class Real, class Ops>
+std::size_t Vectorizer<Real, Ops>::width() const
+{
+    return pretrained_.model.config.hidden_size * (options_.layers == bert::Layers::concat4 ? 4 : 1);
+}
+
+template class Vectorizer<float, bert::Fast>;
+template class Vectorizer<double, bert::Fast>;
+template class Vectorizer<float, bert::Reference>;
+template class Vectorizer<double, bert::Reference>;
+template class Vectorizer<long double, bert::Reference>;
+
+}  // namespace program

@@ -1,0 +1,88 @@
+/// @file
+/// bert verify
+
+#include <cstddef>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "commands.hpp"
+#include "output.hpp"
+#include "report.hpp"
+#include "sets.hpp"
+
+namespace program {
+
+namespace {
+
+std::string set_name(const CommonOptions& common)
+{
+    const char* scalar = common.scalar == Scalar::float32 ? "float" : common.scalar == Scalar::float64 ? "double" : "long double";
+    return std::string(scalar) + ", " + (common.operations == Operations::fast ? "fast" : "reference");
+}
+
+std::vector<std::filesystem::path> cases_of(const VerifyOptions& options)
+{
+    if (!options.cases.empty()) return options.cases;
+    const std::filesystem::path folder = std::filesystem::path(BERT_SOURCE_DIR) / "reference_outputs" / "cases" / "default_model";
+    std::error_code ignored;  // what can't be looked at isn't there
+    if (!options.common.model.empty() || !std::filesystem::is_directory(folder, ignored))
+        bert::fail_input("verify", "expected a case, got none");
+    return {folder};
+}
+
+template <class Real, class Ops>
+bert::CaseReport run_case(const std::filesystem::path& folder)
+{
+    try {
+        return bert::verify_case<Real, Ops>(bert::ReferenceCase(folder));
+    } catch (const std::invalid_argument& error) {  // inputs that don't fit the model
+        bert::fail_input(folder.string(), error.what());
+    }
+}
+
+void show(const bert::CaseReport& report, const VerifyOptions& options)
+{
+    std::vector<KindRow> rows = rows_by_kind(report.comparisons);
+    if (report.gradients_not_compared > 0) rows.push_back({"grad", 0, 0, 0, 0, report.gradients_not_compared});
+    if (report.training_not_compared > 0) rows.push_back({"train", 0, 0, 0, 0, report.training_not_compared});
+    if (options.common.json) {
+        JsonObject object;
+        object.add("case", report.name).add("set", set_name(options.common)).add("holds", report.holds());
+        add_comparisons(rows, report.comparisons, options.verbose, object);
+        print(object.text() + "\n");
+        return;
+    }
+    print(report.name + " (" + set_name(options.common) + ")\n" + comparison_table(rows, report.comparisons, options.verbose));
+    if (report.comparisons.empty()) print("  FAILS: the case has nothing to compare\n");
+}
+
+}  // namespace
+
+int verify(const VerifyOptions& options)
+{
+    return with_set(options.common, [&]<class Real, class Ops>() {
+        std::size_t cases = 0;
+        std::vector<std::string> failed;
+        for (const std::filesystem::path& folder : cases_of(options)) {
+            const bert::CaseReport report = run_case<Real, Ops>(folder);
+            show(report, options);
+            flush_output();
+            ++cases;
+            if (!report.holds()) failed.push_back(report.name);
+        }
+        if (!options.common.json && cases > 1) {
+            std::string names;
+            for (const std::string& name : failed)
+                names += (names.empty() ? "" : ", ") + name;
+            print(failed.empty()
+                      ? "All " + std::to_string(cases) + " cases hold.\n"
+                      : std::to_string(failed.size()) + " of " + std::to_string(cases) + " cases FAIL: " + names + "\n");
+        }
+        return failed.empty() ? 0 : 1;
+    });
+}
+
+}  // namespace program

@@ -1,0 +1,31 @@
+/// @file
+/// What is instantiated once for all: the model of every pair of scalar and operations, and what works on it. Each pair has a
+/// file of its own beside this one; whoever includes this header doesn't compile them again.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include <bert/io/model_folder.hpp>
+#include <bert/model.hpp>
+#include <bert/ops/fast.hpp>
+#include <bert/pretrained.hpp>
+#include <bert/verify/case.hpp>
+#include <bert/verify/trace.hpp>
+
+/// The instances of one pair. `linkage` is `extern` to declare them, nothing to define them.
+#define BERT_INSTANCES(linkage, Real, Ops)                                                                                 \
+    linkage template struct bert::Model<Real, Ops>;                                                                        \
+    linkage template bert::Model<Real, Ops> bert::load_model(const std::filesystem::path&, bert::LoadReport*);             \
+    linkage template bert::Tensor<Real, 2> bert::token_vectors(const bert::Model<Real, Ops>&, const bert::Batch&,          \
+                                                               const bert::VectorOptions&, bert::ModelActivations<Real>&,  \
+                                                               bert::Workspace&);                                          \
+    linkage template std::vector<bert::NamedTensor> bert::forward_trace(const bert::Model<Real, Ops>&, const bert::Batch&, \
+                                                                        const bert::ModelActivations<Real>&, std::size_t); \
+    linkage template bert::CaseReport bert::verify_case<Real, Ops>(const bert::ReferenceCase&)
+
+BERT_INSTANCES(extern, float, bert::Fast);
+BERT_INSTANCES(extern, double, bert::Fast);
+BERT_INSTANCES(extern, float, bert::Reference);
+BERT_INSTANCES(extern, double, bert::Reference);
+BERT_INSTANCES(extern, long double, bert::Reference);

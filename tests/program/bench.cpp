@@ -1,0 +1,31 @@
+#include <string>
+
+#include <catch.hpp>
+
+#include "program.hpp"
+
+TEST_CASE("bench measures a model and one that is made up")
+{
+    for (const char* ops : {"fast", "reference"}) {
+        INFO(ops);
+        const Run result = run({"bench", "--json", "--ops", ops, "--batch", "2", "--length", "16", "--repeat", "3"});
+        REQUIRE(result.status == 0);
+        const nlohmann::json line = result.json()[0];
+        CHECK(line["tokens_per_second"] > 0);
+        CHECK(line["milliseconds"] > 0);
+        CHECK(line["batch"] == 2);
+        // 32 tokens through two layers of 4 H^2 + 2 H I and two sequences' attention, from 2 operations a weight.
+        const double operations = 2 * (2.0 * 32 * (4 * 48 * 48 + 2 * 48 * 176) + 2 * 4.0 * 16 * 16 * 48);
+        CHECK(line["gflops"].get<double>() * line["milliseconds"].get<double>() == Approx(operations * 1e-6).epsilon(1e-9));
+        CHECK(line["fraction_of_peak"] > 0);
+    }
+    const TemporaryFolder folder;
+    put(folder / "config.json",
+        R"({"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 8, "num_attention_heads": 2,
+                                    "num_hidden_layers": 1, "intermediate_size": 12, "vocab_size": 20, "max_position_embeddings": 9})");
+    const std::string config = folder / "config.json";
+    CHECK(run({"bench", "--config", config, "--length", "9", "--repeat", "1"}).status == 0);
+    const Run longer = run({"bench", "--config", config, "--length", "10"});
+    CHECK(longer.status == 2);
+    CHECK(longer.error == "bert: --length: expected at most the model's 9 positions, got 10\n");
+}

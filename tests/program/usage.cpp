@@ -1,0 +1,112 @@
+#include <catch.hpp>
+
+#include "program.hpp"
+
+TEST_CASE("what isn't a command is refused in one line")
+{
+    const Run unknown = run({"pretrian"});
+    CHECK(unknown.status == 2);
+    CHECK(unknown.out.empty());
+    CHECK(unknown.error ==
+          "bert: command: expected one of info, tokenize, encode, similarity, search, fill-mask, verify, dump, diff, bench, got "
+          "\"pretrian\"\n");
+    const Run none = run({});
+    CHECK(none.status == 2);
+    CHECK(none.error.ends_with("bench, got none\n"));
+}
+
+TEST_CASE("help is shown, for the program and for each command")
+{
+    const Run help = run({"--help"});
+    CHECK(help.status == 0);
+    CHECK(help.error.empty());
+    for (const char* command :
+         {"info", "tokenize", "encode", "similarity", "search", "fill-mask", "verify", "dump", "diff", "bench"}) {
+        INFO(command);
+        CHECK(help.out.find(std::string("\n  ") + command + " ") != std::string::npos);
+        const Run of_command = run({command, "--help"});
+        CHECK(of_command.status == 0);
+        CHECK(of_command.out.find("--json") != std::string::npos);
+        CHECK(of_command.error.empty());
+    }
+    CHECK(run({"--version"}).out.starts_with("bert 0."));
+}
+
+TEST_CASE("wrong options are refused in one line that names them")
+{
+    const auto error = [](const std::vector<std::string>& arguments) {
+        const Run result = run(arguments);
+        CHECK(result.status == 2);
+        CHECK(result.out.empty());
+        return result.error;
+    };
+    CHECK(error({"tokenize", "--jsno", "a"}) ==
+          "bert: tokenize: expected options of this command (bert tokenize --help), got \"--jsno\"\n");
+    CHECK(error({"encode", "--scalar", "half", "a"}) == "bert: --scalar: expected float|double|long-double, got \"half\"\n");
+    CHECK(error({"encode", "--scalar", "long-double", "a"}) ==
+          "bert: --scalar: expected float or double for --ops fast, got long-double, which --ops reference has\n");
+    CHECK(error({"encode", "--precision", "bf16", "a"}) ==
+          "bert: --precision: expected float32, got bf16, which this version doesn't have\n");
+    CHECK(error({"encode", "--threads", "0", "a"}) == "bert: --threads: expected a whole number from 1 to 4096, got \"0\"\n");
+    CHECK(error({"encode", "--threads", "two", "a"}) == "bert: --threads: expected a whole number from 1 to 4096, got \"two\"\n");
+    CHECK(error({"tokenize", "--max-length", "-3", "a"}) ==
+          "bert: --max-length: expected a whole number from 1 to 2147483647, got \"-3\"\n");
+    CHECK(error({"tokenize", "--max-length", "0", "a"}) ==
+          "bert: --max-length: expected a whole number from 1 to 2147483647, got \"0\"\n");
+    CHECK(error({"diff", "one.safetensors"}) == "bert: diff: EXPECTED is required\n");
+    CHECK(error({"encode", "--layer", "1", "--layers", "sum4", "a"}) == "bert: encode: --layer excludes --layers\n");
+}
+
+TEST_CASE("a model that isn't there is named")
+{
+    const Run result = run({"encode", "--model", "/nowhere", "a"});
+    CHECK(result.status == 2);
+    CHECK(result.error == "bert: /nowhere: expected a model folder, got no folder\n");
+}
+
+TEST_CASE("a full disk and a closed pipe end the program with one line")
+{
+    const TemporaryFolder folder;
+    put(folder / "in", "");
+    CHECK(Process({"tokenize", "a"}, folder / "in", "/dev/full", folder / "error").wait() == 2);
+    CHECK(contents_of(folder / "error") == "bert: standard output: expected to write it: No space left on device\n");
+
+    // Whoever reads standard output goes away before anything is written.
+    ::mkfifo((folder / "pipe").c_str(), 0600);
+    put(folder / "go", "");
+    const int reader = ::open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ::mkfifo((folder / "input").c_str(), 0600);
+    const Process process({"tokenize"}, folder / "input", folder / "pipe", folder / "piped");
+    const int input = ::open((folder / "input").c_str(), O_WRONLY);
+    REQUIRE(input >= 0);
+    ::usleep(300'000);  // it has opened both by now
+    ::close(reader);
+    REQUIRE(::write(input, "text\n", 5) == 5);
+    ::close(input);
+    CHECK(process.wait() == 2);
+    CHECK(contents_of(folder / "piped") == "bert: standard output: expected to write it: Broken pipe\n");
+}
+
+TEST_CASE("an interrupted run ends with status 130 and leaves nothing behind")
+{
+    const TemporaryFolder folder;
+    std::string lines;
+    for (int i = 0; i < 20'000; ++i)
+        lines += "A line of several words that takes its time, and another " + std::to_string(i) + "\n";
+    put(folder / "in", lines);
+    const Process process({"encode", "--ops", "reference", "--scalar", "long-double"}, folder / "in", folder / "out",
+                          folder / "error");
+    ::usleep(500'000);
+    process.interrupt();
+    CHECK(process.wait() == 130);
+    const std::string out = contents_of(folder / "out");
+    CHECK((out.empty() || out.back() == '\n'));
+
+    const TemporaryFolder other;
+    const Process writing({"encode", "--ops", "reference", "--scalar", "double", "--output", other / "vectors.npy"},
+                          folder / "in", folder / "out2", folder / "error2");
+    ::usleep(500'000);
+    writing.interrupt();
+    CHECK(writing.wait() == 130);
+    CHECK(other.names().empty());
+}
