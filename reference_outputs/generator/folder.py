@@ -1,6 +1,7 @@
 """Writes a case: the folder, its files, and the proof that it notices what it is there to notice."""
 
 import copy
+import fnmatch
 import json
 import pathlib
 from importlib.metadata import version
@@ -10,7 +11,7 @@ import torch
 
 from .compare import worst
 from .record import Forward, forward_and_gradients
-from .training import train, train_by_torch
+from .training import OPTIMIZERS, train, train_by_torch
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CASES = PROJECT / "reference_outputs" / "cases"
@@ -24,6 +25,7 @@ def generator_note(command):
 
 
 def write_json(path, content):
+    """Writes a JSON object, indented."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -33,11 +35,22 @@ def write_list(path, entries):
     path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
+def sizes_of(model, batch, **others):
+    """The sizes of a case by their letters, for case.json."""
+    config = model.config
+    B, L = batch["input.ids"].shape
+    H, A = config.hidden_size, config.num_attention_heads
+    sizes = {"B": B, "L": L, "layers": config.num_hidden_layers, "A": A, "D": H // A, "H": H}
+    return sizes | {"I": config.intermediate_size, "V": config.vocab_size} | others
+
+
 def in_double(model):
+    """A copy of the model in float64: the same numbers."""
     return copy.deepcopy(model).double()
 
 
 def loss_of(model, batch):
+    """The function that computes the loss of the batch anew."""
     return lambda: Forward(model, batch).losses["loss.total"]
 
 
@@ -56,8 +69,8 @@ def check_adamw(model, batch, expected, recipe):
     """Our adamw against PyTorch's."""
     student = in_double(model)
     theirs = train_by_torch(student, loss_of(student, batch), recipe)
-    for name, tensor in theirs.items():
-        assert torch.allclose(tensor, expected[name], rtol=1e-12, atol=1e-13), name
+    for name in theirs.keys() & expected.keys():
+        assert torch.allclose(theirs[name], expected[name], rtol=1e-12, atol=1e-13), name
 
 
 def check_parameters_matter(model, batch, expected, unused):
@@ -76,7 +89,7 @@ def check_parameters_matter(model, batch, expected, unused):
     return least
 
 
-def changed_recipes(recipe):
+def changed_recipes(recipe, clipped):
     """The same training with one thing done differently: a mistake that the case has to notice."""
     rate, warmup = recipe["learning_rate"], recipe["schedule"]["warmup_steps"]
     yield "learning rate 1 % larger", {"learning_rate": 1.01 * rate}
@@ -88,16 +101,17 @@ def changed_recipes(recipe):
     yield "no warm-up", {"schedule": {**recipe["schedule"], "warmup_steps": 0}}
     yield "a longer warm-up", {"schedule": {**recipe["schedule"], "warmup_steps": warmup + 1}}
     yield "a longer schedule", {"schedule": {**recipe["schedule"], "total_steps": recipe["schedule"]["total_steps"] + 1}}
-    if recipe["max_grad_norm"] < 1e6:
+    if clipped:
         yield "no clipping", {"max_grad_norm": 1e9}
-    for other in {"adamw", "bert_adam", "lamb"} - {recipe["optimizer"]}:
+    for other in sorted(set(OPTIMIZERS) - {recipe["optimizer"]}):
         yield other, {"optimizer": other}
 
 
 def check_recipe_matters(model, batch, expected, recipe):
     """Every mistake of changed_recipes moves some train.* by more than 1000 times its limit."""
     trained = {name: tensor for name, tensor in expected.items() if name.startswith("train.parameter.")}
-    for what, change in changed_recipes(recipe):
+    clipped = (expected["train.grad_norm"] > recipe["max_grad_norm"]).any()
+    for what, change in changed_recipes(recipe, clipped):
         student = in_double(model)
         found = train(student, loss_of(student, batch), recipe | change)
         by, _ = worst(found, trained, batch["input.mask"])
@@ -111,9 +125,19 @@ def check_float(model, batch, expected, recipe):
     return by
 
 
+def report(folder, tensors, least, used):
+    """Prints a line about a finished case."""
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    print(f"{folder.name}: {size / 1000:.0f} kB, {tensors} tensors; ", end="")
+    print(f"1 % of a parameter moves {least:.1e} limits; float uses {used:.2f} of its own")
+
+
 def write_case(name, note, model, batch, seed, sizes, recipe=None, left_out=None, unused=()):
     """Computes and checks the case, then writes its folder."""
     expected = compute(in_double(model), batch, recipe)
+    for pattern in left_out or {}:
+        for dropped in fnmatch.filter(expected, pattern):
+            del expected[dropped]
     least = check_parameters_matter(model, batch, expected, unused)
     used = check_float(model, batch, expected, recipe)
     if recipe is not None:
@@ -145,5 +169,4 @@ def write_case(name, note, model, batch, seed, sizes, recipe=None, left_out=None
     write_json(folder / "case.json", case)
     for file in folder.iterdir():
         file.chmod(0o644)
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    print(f"{name}: {size / 1000:.0f} kB, {len(expected)} tensors; 1 % of a parameter moves {least:.1e} limits; float uses {used:.2f}")
+    report(folder, len(expected), least, used)

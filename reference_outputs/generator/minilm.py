@@ -79,7 +79,6 @@ def stsb(model_folder, path):
     rows = [line.split("\t") for line in content.decode("utf-8").rstrip("\n").split("\n")[1:]]
     assert all(len(row) == 10 for row in rows)
     model, tokenizer = load(model_folder)
-    model.double()
     scores = numpy.array([float(row[9]) for row in rows])
     hashes, counts, vectors = [], [], []
     for row in rows:
