@@ -1,0 +1,74 @@
+// This project's side of inference.py: loads a model folder, then answers requests on standard input, a line each:
+//
+//   REPEAT BATCHES  then for each batch  B  then for each of its sequences  LENGTH ID ID ...
+//
+// An answer is a line: the mean time of one pass over all batches in milliseconds, then the first four numbers of each
+// sequence's first hidden state, to be compared with those of other engines.
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <bert/core/threads.hpp>
+#include <bert/io/model_folder.hpp>
+#include <bert/packed_encoder.hpp>
+
+int main(int count, char** arguments)
+{
+    if (count != 3) {
+        std::cerr << "usage: inference FOLDER THREADS\n";
+        return 2;
+    }
+    try {
+        bert::set_threads(std::stoul(arguments[2]));
+        auto model = bert::load_model<float, bert::Fast>(arguments[1]);
+        const bert::PackedEncoder<float> packed = bert::pack(model.encoder, model.config);
+        model.encoder = {};
+        bert::EmbeddingsActivations<float> embeddings;
+        bert::Workspace workspace;
+        std::vector<bert::Tensor<float, 2>> hidden;
+        std::cout << "ready" << std::endl;
+
+        for (std::string line; std::getline(std::cin, line);) {
+            std::istringstream request(line);
+            std::size_t repeat = 0, number_of_batches = 0;
+            request >> repeat >> number_of_batches;
+            std::vector<bert::Batch> batches;
+            for (std::size_t i = 0; i < number_of_batches; ++i) {
+                std::size_t B = 0;
+                request >> B;
+                std::vector<std::vector<std::int64_t>> ids(B);
+                for (std::vector<std::int64_t>& sequence : ids) {
+                    std::size_t length = 0;
+                    request >> length;
+                    sequence.resize(length);
+                    for (std::int64_t& id : sequence)
+                        request >> id;
+                }
+                batches.push_back(bert::pack(ids));
+            }
+            hidden.resize(number_of_batches);
+            const auto begin = std::chrono::steady_clock::now();
+            for (std::size_t r = 0; r < repeat; ++r) {
+                for (std::size_t i = 0; i < number_of_batches; ++i) {
+                    model.embeddings.forward(batches[i], model.config, embeddings);
+                    packed.forward(embeddings.norm.y, batches[i].sequences, hidden[i], workspace);
+                }
+            }
+            const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+            std::cout << time.count() / static_cast<double>(repeat);
+            for (std::size_t i = 0; i < number_of_batches; ++i)
+                for (std::size_t b = 0; b < batches[i].sequences.count(); ++b)
+                    for (std::size_t h = 0; h < 4; ++h)
+                        std::cout << ' ' << hidden[i](batches[i].sequences.begin[b], h);
+            std::cout << std::endl;
+        }
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << '\n';
+        return 2;
+    }
+}

@@ -1,0 +1,109 @@
+"""Inference in float32 beside its peers: same machine, weights and inputs, in turns.
+
+Usage: tests/benchmarks/run inference [--engines NAME...] [--work NAME...] [--rounds N] [--threads N]
+
+BERT-base with weights made from a seed. The peers are given padded batches, of sentences sorted by length; this project the same
+batches packed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+
+import numpy
+
+from engines import Engine, alternate, compare, table
+from peer import ENGINES
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+SCRATCH = PROJECT / "build" / "benchmarks"
+BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+MINILM = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
+RECTANGLES = {"1x16": (1, 16), "1x128": (1, 128), "1x512": (1, 512), "8x128": (8, 128), "32x128": (32, 128)}
+
+
+def model_folder(name, sizes):
+    """A folder with random weights of these sizes; made once."""
+    import torch
+    import transformers
+
+    folder = SCRATCH / name
+    if not (folder / "model.safetensors").exists():
+        torch.manual_seed(1)
+        model = transformers.BertModel(transformers.BertConfig(**sizes), add_pooling_layer=False)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))  # biases too
+        model.save_pretrained(folder)
+        config = json.loads((folder / "config.json").read_text())
+        assert config["architectures"] == ["BertModel"]
+    return folder
+
+
+def rectangle(B, L):
+    """Batches: a single one of random ids."""
+    rng = numpy.random.default_rng(1)
+    return [rng.integers(1000, 30000, size=(B, L)).tolist()]
+
+
+def sentences(count):
+    """Batches of 32 sentences of STS-B dev, sorted by length."""
+    import tokenizers
+
+    data = pathlib.Path(os.environ["BERT_DATA_DIR"])
+    tokenizer = tokenizers.BertWordPieceTokenizer(str(data / "vocab/bert-base-uncased/vocab.txt"))
+    rows = (data / "glue/STS-B/dev.tsv").read_text(encoding="utf-8").rstrip("\n").split("\n")[1:]
+    ids = [tokenizer.encode(text).ids for row in rows for text in row.split("\t")[7:9]][:count]
+    ids.sort(key=len)
+    return [ids[first : first + 32] for first in range(0, len(ids), 32)]
+
+
+def request(repeat, batches):
+    numbers = [repeat, len(batches)]
+    for batch in batches:
+        numbers.append(len(batch))
+        for sequence in batch:
+            numbers += [len(sequence), *sequence]
+    return " ".join(map(str, numbers))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
+    works = [*RECTANGLES, "sentences", "sentences-minilm"]
+    parser.add_argument("--work", nargs="+", default=works, choices=works)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("program", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+
+    for model, sizes in (("base", BASE), ("minilm", MINILM)):
+        work = [name for name in arguments.work if name.endswith("minilm") == (model == "minilm")]
+        if not work:
+            continue
+        folder = model_folder(model, sizes)
+        engines = [Engine("bert", [arguments.program, folder, arguments.threads])]
+        for name in arguments.engines:
+            engines.append(Engine(name, [sys.executable, HERE / "peer.py", name, folder, arguments.threads]))
+        for name in work:
+            batches = rectangle(*RECTANGLES[name]) if name in RECTANGLES else sentences(960)
+            once = engines[0].ask(request(1, batches))[0]
+            asked = request(max(1, int(500 / once)), batches)  # half a second a sample: the system counts time in hundredths
+            for attempt in range(3):
+                times, numbers, disturbed = alternate(engines, [asked] * len(engines), arguments.rounds)
+                for engine in arguments.engines:
+                    compare(engine, numbers[engine], numbers["bert"], 2e-4)
+                text, steady = table(f"{name}, float32, {arguments.threads} threads", times, disturbed)
+                print(text, flush=True)
+                if steady:
+                    break
+                print("Quartiles more than 6 % from the median: measured again.\n" if attempt < 2 else "", flush=True)
+        for engine in engines:
+            engine.close()
+
+
+if __name__ == "__main__":
+    main()
