@@ -84,7 +84,7 @@ inline void read_tokenizer_config(const JsonPlace& json, TokenizerOptions& optio
         std::map<std::int64_t, AddedToken> by_id;
         for (const auto& [id, value] : json.at("added_tokens_decoder").object().value.items()) {
             const JsonPlace entry{value, json.place + ": added_tokens_decoder." + one_line(id)};
-            const nlohmann::json number = nlohmann::json::parse(id, nullptr, false);
+            const nlohmann::json number = parse_json(entry.place, id);
             by_id.emplace(JsonPlace{number, entry.place}.number(std::int64_t{1} << 31), added_token_from(entry, false));
         }
         for (const auto& [id, token] : by_id)
