@@ -17,18 +17,6 @@ namespace program {
 
 namespace {
 
-/// The rows of x that are asked for.
-template <class Real>
-bert::Tensor<Real, 2> rows_at(const bert::Tensor<Real, 2>& x, const std::vector<std::size_t>& at)
-{
-    bert::Tensor<Real, 2> rows;
-    rows.resize({at.size(), x.shape(1)});
-    for (std::size_t i = 0; i < at.size(); ++i)
-        for (std::size_t h = 0; h < x.shape(1); ++h)
-            rows(i, h) = x(at[i], h);
-    return rows;
-}
-
 template <class Real, class Ops>
 void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const FillMaskOptions& options,
           bert::ModelActivations<Real>& act, bert::Workspace& workspace)
@@ -43,8 +31,8 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
         bert::fail_input(text.place,
                          "expected " + tokenizer.options().special.mask + " in the text, got " + bert::in_quotes(text.text));
 
-    const bert::Tensor<Real, 2> hidden = rows_at(model.infer(batch, act, workspace), masked);
-    model.masked_word->forward(hidden, model.embeddings.word, model.config, act.masked_word, workspace);
+    const bert::Tensor<Real, 2>& hidden = model.infer(batch, act, workspace);
+    model.masked_word->forward(hidden, masked, model.embeddings.word, model.config, act.masked_word, workspace);
     bert::Tensor<Real, 2> probabilities;
     Ops::softmax(act.masked_word.logits, probabilities);
 

@@ -45,9 +45,7 @@ bert::CaseReport run_case(const std::filesystem::path& folder)
 
 void show(const bert::CaseReport& report, const VerifyOptions& options)
 {
-    std::vector<KindRow> rows = rows_by_kind(report.comparisons);
-    if (report.gradients_not_compared > 0) rows.push_back({"grad", 0, 0, 0, 0, report.gradients_not_compared});
-    if (report.training_not_compared > 0) rows.push_back({"train", 0, 0, 0, 0, report.training_not_compared});
+    const std::vector<KindRow> rows = rows_by_kind(report.comparisons);
     if (options.common.json) {
         JsonObject object;
         object.add("case", report.name).add("set", set_name(options.common)).add("holds", report.holds());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bert/config.hpp"
+#include "bert/core/dropout.hpp"
 #include "bert/core/parameters.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -19,6 +20,7 @@ namespace bert {
 template <class Real>
 struct SelfAttentionActivations {
     bool keep_scores = false;  ///< set by the caller: whether a fast set of operations writes scores and probabilities out
+    Dropout dropout;           ///< set by the caller: none in inference
     Tensor<Real, 2> query;     ///< what each token asks, [T, H]
     Tensor<Real, 2> key;       ///< what each token is found by, [T, H]
     Tensor<Real, 2> value;     ///< what each token gives, [T, H]
@@ -62,20 +64,56 @@ struct SelfAttention {
     /// Attends, mixes the heads, adds the input and normalizes.
     /// \f[ q = x W_q^T + b_q,\quad k = x W_k^T + b_k,\quad v = x W_v^T + b_v,\quad
     ///     c = \mathrm{attention}(q, k, v),\quad y = \mathrm{LayerNorm}(x + c\,W_o^T + b_o) \f]
-    /// Symbols: \f$q, k, v\f$ `act.query`, `act.key`, `act.value`, \f$c\f$ `act.heads.context`, \f$y\f$ `act.output.norm.y`.
+    /// Symbols: \f$q, k, v\f$ `act.query`, `act.key`, `act.value`, \f$c\f$ `act.heads.context`, \f$y\f$ `act.output.norm.y`;
+    /// \f$W_q, b_q\f$ `query.weight`, `query.bias`, k and v likewise; \f$W_o, b_o\f$ `output.weight`, `output.bias`.
     /// @param x  hidden states, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  num_attention_heads and layer_norm_eps
-    /// @param[in,out] act  every tensor of the formula; keep_scores is read
+    /// @param[in,out] act  every tensor of the formula; keep_scores and dropout are read
     /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config, SelfAttentionActivations<Real>& act,
                  Workspace& workspace) const
     {
-        const AttentionOptions options{.heads = config.num_attention_heads, .causal = false, .keep_scores = act.keep_scores};
+        const AttentionOptions options = options_of(config, act);
         Ops::query_key_value(Ops{}, x, query, key, value, act.query, act.key, act.value, workspace);
         Ops::attention(Ops{}, act.query, act.key, act.value, sequences, options, act.heads, workspace);
-        Ops::linear_residual_layer_norm(Ops{}, act.heads.context, output, x, norm, Real(config.layer_norm_eps), act.output,
-                                        workspace);
+        Ops::linear_residual_layer_norm(Ops{}, act.heads.context, output, x, norm, Real(config.layer_norm_eps),
+                                        act.dropout.at(DropoutSite::attention), act.output, workspace);
+    }
+
+    /// The same steps from the last to the first. x was used four times: by the residual, as query, as key and as value.
+    /// @param d_y  [T, H]
+    /// @param x  as in forward
+    /// @param sequences  as in forward
+    /// @param config  as in forward
+    /// @param act  what forward computed
+    /// @param[in,out] d_attention  is added to
+    /// @param[out] d_act  the gradients of act's tensors
+    /// @param[out] d_x  [T, H]
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
+                  const SelfAttentionActivations<Real>& act, SelfAttention& d_attention, SelfAttentionActivations<Real>& d_act,
+                  Tensor<Real, 2>& d_x, Workspace& workspace) const
+    {
+        Ops::linear_residual_layer_norm_backward(Ops{}, d_y, act.heads.context, output, norm,
+                                                 act.dropout.at(DropoutSite::attention), act.output, d_attention.output,
+                                                 d_attention.norm, d_act.output, d_act.heads.context, workspace);
+        Ops::attention_backward(Ops{}, d_act.heads.context, act.query, act.key, act.value, sequences, options_of(config, act),
+                                act.heads, d_act.heads, d_act.query, d_act.key, d_act.value, workspace);
+        d_x = d_act.output.sum;  // by the residual
+        Ops::query_key_value_backward(Ops{}, d_act.query, d_act.key, d_act.value, x, query, key, value, d_attention.query,
+                                      d_attention.key, d_attention.value, d_x, workspace);
+    }
+
+private:
+    static AttentionOptions options_of(const Config& config, const SelfAttentionActivations<Real>& act)
+    {
+        return {.heads = config.num_attention_heads,
+                .causal = false,
+                .keep_scores = act.keep_scores,
+                .dropout = act.dropout.at(DropoutSite::probabilities)};
     }
 };
 

@@ -43,7 +43,8 @@ struct Config {
     bool tie_word_embeddings = true;              ///< the masked-word head's matrix is the word table
 
     std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< of C classes by number, published as `id2label`
-    std::string problem_type;       ///< "regression", "single_label_classification", "multi_label_classification" or ""
+    std::string problem_type;  ///< "regression", "single_label_classification", "multi_label_classification" or "": checked and
+                               ///< written; which loss is taken follows from the labels that are given
     std::string dtype = "float32";  ///< of the stored weights: also "float64", "float16" or "bfloat16"
 
     std::string other_keys = "{}";  ///< what else the file said: a JSON object that is written back as it was

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,15 @@ namespace bert {
 template <class Real>
 struct EncoderActivations {
     bool keep_scores = false;  ///< set by the caller: whether attention writes scores and probabilities out
+    Dropout dropout;           ///< set by the caller: none in inference
     std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block
+};
+
+/// What Encoder::backward computes.
+template <class Real>
+struct EncoderGradients {
+    std::vector<Tensor<Real, 2>> y;       ///< the gradient of each block's result, [T, H] each
+    EncoderBlockActivations<Real> block;  ///< the gradients of one block's tensors; every block uses it in turn
 };
 
 /// A stack of blocks of the same shape. (Devlin et al. 2019, section 3.)
@@ -27,10 +36,13 @@ struct Encoder {
     /// @param visit  called with each name and its tensors
     /// @param name  prefix, as in `encoder`
     /// @param first  an instance
-    /// @param selves  more instances, with as many layers
+    /// @param selves  more instances
+    /// @throws std::invalid_argument if they don't have as many layers
     template <class Visit, class First, class... Selves>
     static void parameters(Visit&& visit, const std::string& name, First& first, Selves&... selves)
     {
+        if (((selves.layer.size() != first.layer.size()) || ...))
+            throw std::invalid_argument("encoder: expected instances of " + std::to_string(first.layer.size()) + " layers each");
         for (std::size_t l = 0; l < first.layer.size(); ++l)
             EncoderBlock<Real, Ops>::parameters(visit, name + ".layer." + std::to_string(l), first.layer[l], selves.layer[l]...);
     }
@@ -50,7 +62,7 @@ struct Encoder {
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
-    /// @param[in,out] act  of every block; keep_scores is read
+    /// @param[in,out] act  of every block; keep_scores and dropout are read
     /// @param workspace  scratch
     /// @return  the last block's result, [T, H], which stands in act (x itself if there is no block)
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
@@ -60,13 +72,44 @@ struct Encoder {
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < layer.size(); ++l) {
             act.layer[l].attention.keep_scores = act.keep_scores;
+            act.layer[l].attention.dropout = act.layer[l].feed_forward.dropout = act.dropout.in_layer(l);
             layer[l].forward(*input, sequences, config, act.layer[l], workspace);
             input = &act.layer[l].y();
         }
         return *input;
     }
 
-    /// Block after block, keeping only the running block's tensors and its input: for whoever wants the result alone.
+    /// The blocks' gradients, from the last block to the first.
+    /// @param d_y  of the last block's result, [T, H]
+    /// @param x  as in forward
+    /// @param sequences  as in forward
+    /// @param config  as in forward
+    /// @param act  what forward computed
+    /// @param[in,out] d_encoder  is added to
+    /// @param[out] d_act  the gradient of every block's result
+    /// @param[out] d_x  [T, H]
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
+                  const EncoderActivations<Real>& act, Encoder& d_encoder, EncoderGradients<Real>& d_act, Tensor<Real, 2>& d_x,
+                  Workspace& workspace) const
+    {
+        if (layer.empty()) {
+            d_x = d_y;
+            return;
+        }
+        d_act.y.resize(layer.size());
+        d_act.y.back() = d_y;
+        for (std::size_t l = layer.size(); l-- > 0;) {
+            const Tensor<Real, 2>& input = l == 0 ? x : act.layer[l - 1].y();
+            Tensor<Real, 2>& d_input = l == 0 ? d_x : d_act.y[l - 1];
+            layer[l].backward(d_act.y[l], input, sequences, config, act.layer[l], d_encoder.layer[l], d_act.block, d_input,
+                              workspace);
+        }
+    }
+
+    /// The same for whoever wants the result alone: two blocks' tensors are kept in turn, those of the block that runs and those of
+    /// the one whose result it reads.
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
@@ -81,6 +124,7 @@ struct Encoder {
         for (std::size_t l = 0; l < layer.size(); ++l) {
             EncoderBlockActivations<Real>& running = act.layer[l % 2];
             running.attention.keep_scores = false;
+            running.attention.dropout = running.feed_forward.dropout = Dropout{};
             layer[l].forward(*input, sequences, config, running, workspace);
             input = &running.y();
         }

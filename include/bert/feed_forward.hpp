@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bert/config.hpp"
+#include "bert/core/dropout.hpp"
 #include "bert/core/parameters.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
@@ -17,6 +18,7 @@ namespace bert {
 /// What FeedForward::forward computes.
 template <class Real>
 struct FeedForwardActivations {
+    Dropout dropout;                   ///< set by the caller: none in inference
     Tensor<Real, 2> pre_activation;    ///< before the activation, [T, I]
     Tensor<Real, 2> intermediate;      ///< after it, [T, I]
     ResidualActivations<Real> output;  ///< output.norm.y, [T, H], is the block's output
@@ -50,18 +52,40 @@ struct FeedForward {
         return {make_linear<Real>(I, H), make_linear<Real>(H, I), make_layer_norm<Real>(H)};
     }
 
-    /// Widens, bends, narrows, adds the input and normalizes.
+    /// Widens to I, applies the activation, narrows to H, adds the input and normalizes.
     /// \f[ y = \mathrm{LayerNorm}\big(x + f(x W_1^T + b_1)\,W_2^T + b_2\big) \f]
     /// Symbols: \f$W_1, b_1\f$ `intermediate`, \f$W_2, b_2\f$ `output`, \f$f\f$ config.hidden_act, \f$y\f$ `act.output.norm.y`.
     /// @param x  hidden states, [T, H]
     /// @param config  hidden_act and layer_norm_eps
-    /// @param[out] act  every tensor of the formula
+    /// @param[in,out] act  every tensor of the formula; dropout is read
     /// @param workspace  scratch
     void forward(const Tensor<Real, 2>& x, const Config& config, FeedForwardActivations<Real>& act, Workspace& workspace) const
     {
         Ops::linear_activation(Ops{}, x, intermediate, config.hidden_act, act.pre_activation, act.intermediate, workspace);
-        Ops::linear_residual_layer_norm(Ops{}, act.intermediate, output, x, norm, Real(config.layer_norm_eps), act.output,
-                                        workspace);
+        Ops::linear_residual_layer_norm(Ops{}, act.intermediate, output, x, norm, Real(config.layer_norm_eps),
+                                        act.dropout.at(DropoutSite::feed_forward), act.output, workspace);
+    }
+
+    /// The same steps from the last to the first. x was used twice: by the residual, and by the first map.
+    /// @param d_y  [T, H]
+    /// @param x  as in forward
+    /// @param config  as in forward
+    /// @param act  what forward computed
+    /// @param[in,out] d_feed_forward  is added to
+    /// @param[out] d_act  the gradients of act's tensors
+    /// @param[out] d_x  [T, H]
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Config& config,
+                  const FeedForwardActivations<Real>& act, FeedForward& d_feed_forward, FeedForwardActivations<Real>& d_act,
+                  Tensor<Real, 2>& d_x, Workspace& workspace) const
+    {
+        Ops::linear_residual_layer_norm_backward(Ops{}, d_y, act.intermediate, output, norm,
+                                                 act.dropout.at(DropoutSite::feed_forward), act.output, d_feed_forward.output,
+                                                 d_feed_forward.norm, d_act.output, d_act.intermediate, workspace);
+        d_x = d_act.output.sum;  // by the residual
+        Ops::linear_activation_backward(Ops{}, d_act.intermediate, x, intermediate, config.hidden_act, act.pre_activation,
+                                        d_feed_forward.intermediate, d_act.pre_activation, d_x, workspace);
     }
 };
 

@@ -8,7 +8,7 @@
 /// | BertForMaskedLM | MaskedWordHead | [T, V] |
 /// | BertForNextSentencePrediction | Pooler, ClassifierHead with C = 2: 0 follows, 1 doesn't | [B, 2] |
 /// | BertForSequenceClassification | Pooler, ClassifierHead | [B, C] |
-/// | BertForMultipleChoice | Pooler, ClassifierHead with C = 1: one number an ending | [B, 1], read as [examples, endings] |
+/// | BertForMultipleChoice | Pooler, ClassifierHead with C = 1: one number per ending | [B, 1], read as [examples, endings] |
 /// | BertForTokenClassification | ClassifierHead on every token | [T, C] |
 /// | BertForQuestionAnswering | ClassifierHead on every token with C = 2: start and end of the answer | [T, 2] |
 #pragma once
@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "bert/config.hpp"
 #include "bert/core/parameters.hpp"
@@ -56,18 +57,24 @@ struct Pooler {
     static Pooler make(const Config& config) { return {make_linear<Real>(config.hidden_size, config.hidden_size)}; }
 
     /// \f[ \mathrm{pooled}_b = \tanh(W\, x_{\mathrm{first\ of\ } b} + \mathrm{bias}) \f]
+    /// Symbols: \f$W\f$, bias `dense.weight`, `dense.bias`, \f$x_{\mathrm{first\ of\ }b}\f$ a row of `act.first`, the argument of tanh
+    /// `act.pre_activation`.
     /// @param x  hidden states, [T, H]
-    /// @param batch  where each sequence begins, and that its first token is real
+    /// @param batch  the sequences; each must have a real token at position 0
     /// @param[out] act  first, pre_activation, pooled
     /// @param workspace  scratch
-    /// @throws std::invalid_argument if a sequence is empty or its first position is masked
+    /// @throws std::invalid_argument if x is not [T, H], a sequence is empty, or its first position is masked
     void forward(const Tensor<Real, 2>& x, const Batch& batch, PoolerActivations<Real>& act, Workspace& workspace) const
     {
-        const std::size_t B = batch.sequences.count(), H = x.shape(1);
+        const std::size_t B = batch.sequences.count(), T = batch.sequences.tokens(), H = x.shape(1);
+        require_shape("pooler: x", x, {T, H});
+        require_shape("pooler: positions", batch.positions, {T});
         act.first.resize({B, H});
         for (std::size_t b = 0; b < B; ++b) {
+            if (batch.sequences.length(b) == 0)
+                throw std::invalid_argument("pooler: sequence " + std::to_string(b) + ": expected a token, got none");
             const std::size_t row = batch.sequences.begin[b];
-            if (batch.sequences.length(b) == 0 || batch.positions(row) != 0)
+            if (batch.positions(row) != 0)
                 throw std::invalid_argument("pooler: sequence " + std::to_string(b) +
                                             ": expected a real token at position 0, got a masked one");
             for (std::size_t h = 0; h < H; ++h)
@@ -76,24 +83,49 @@ struct Pooler {
         Ops::linear(act.first, dense.weight, dense.bias, act.pre_activation, workspace);
         Ops::tanh(act.pre_activation, act.pooled);
     }
+
+    /// The same steps from the last to the first. Of the hidden states, only each sequence's first has a gradient.
+    /// @param d_pooled  [B, H]
+    /// @param batch  as in forward
+    /// @param act  what forward computed
+    /// @param[in,out] d_pooler  is added to
+    /// @param[out] d_act  the gradients of pre_activation and first
+    /// @param[in,out] d_x  [T, H], is added to: other heads look at the same hidden states
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Tensor<Real, 2>& d_pooled, const Batch& batch, const PoolerActivations<Real>& act, Pooler& d_pooler,
+                  PoolerActivations<Real>& d_act, Tensor<Real, 2>& d_x, Workspace& workspace) const
+    {
+        const std::size_t B = batch.sequences.count(), T = batch.sequences.tokens(), H = act.first.shape(1);
+        require_shape("pooler: d_x", d_x, {T, H});
+        Ops::tanh_backward(d_pooled, act.pooled, d_act.pre_activation);
+        Ops::linear_backward(d_act.pre_activation, act.first, dense.weight, d_pooler.dense.weight, d_pooler.dense.bias,
+                             d_act.first, workspace);
+        for (std::size_t b = 0; b < B; ++b)
+            for (std::size_t h = 0; h < H; ++h)
+                d_x(batch.sequences.begin[b], h) += d_act.first(b, h);
+    }
 };
 
 /// What MaskedWordHead::forward computes.
 template <class Real>
 struct MaskedWordActivations {
-    Tensor<Real, 2> pre_activation;   ///< after the affine map, [T, H]
-    Tensor<Real, 2> activated;        ///< after the activation, [T, H]
-    LayerNormActivations<Real> norm;  ///< norm.y is compared with every row of the word table, [T, H]
-    Tensor<Real, 2> logits;           ///< one number for each word, [T, V]
+    std::vector<std::size_t> rows;    ///< which of the T hidden states are asked, M of them
+    Tensor<Real, 2> asked;            ///< these rows, [M, H]
+    Tensor<Real, 2> pre_activation;   ///< after the affine map, [M, H]
+    Tensor<Real, 2> activated;        ///< after the activation, [M, H]
+    LayerNormActivations<Real> norm;  ///< norm.y is compared with every row of the word table, [M, H]
+    Tensor<Real, 2> logits;           ///< one number for each word, [M, V]
 };
 
-/// Which word stands here? (Devlin et al. 2019, section 3.1, task 1.)
+/// The masked language model (masked LM, MLM): which word stands here? (Devlin et al. 2019, section 3.1, task 1; transform, bias and
+/// tying are the published code's: google-research/bert, run_pretraining.py, get_masked_lm_output.)
 template <class Real, class Ops = Reference>
 struct MaskedWordHead {
     Linear<Real> transform;   ///< [H, H], [H]; published as transform.dense
     LayerNorm<Real> norm;     ///< [H] each; published as transform.LayerNorm
     Tensor<Real, 2> decoder;  ///< [V, H], published as decoder.weight; empty where it is tied to the word table, as in BERT
-    Tensor<Real, 1> bias;     ///< [V]; published as bias, beside a decoder of its own as decoder.bias
+    Tensor<Real, 1> bias;     ///< [V]; published as bias; if decoder has its own matrix, as decoder.bias
 
     /// The parameters with their published names.
     /// @param visit  called with each name and its tensors
@@ -121,25 +153,70 @@ struct MaskedWordHead {
                 zeros<Real, 1>({V})};
     }
 
-    /// \f[ z = \mathrm{LayerNorm}(f(x W^T + b)),\quad \mathrm{logits}_{tv} = z_t \cdot E_v + \mathrm{bias}_v \f]
-    /// Symbols: \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`, or `word_table` if
-    /// tied.
-    /// @param x  hidden states of the rows whose word is asked for, [T, H]
+    /// \f[ z = \mathrm{LayerNorm}(f(x W^T + b)),\quad \mathrm{logits}_{mv} = z_m \cdot E_v + \mathrm{bias}_v \f]
+    /// where the x are those hidden states whose word is asked for: in training those behind `[MASK]`, a sixth of all, because
+    /// logits are many.
+    /// Symbols: \f$x\f$ `act.asked`, \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`,
+    /// or `word_table` if tied.
+    /// @param hidden  hidden states, [T, H]
+    /// @param rows  which of them are asked, M of them
     /// @param word_table  the embeddings' word table, [V, H]
     /// @param config  hidden_act and layer_norm_eps
     /// @param[out] act  every tensor of the formula
     /// @param workspace  scratch
-    void forward(const Tensor<Real, 2>& x, const Tensor<Real, 2>& word_table, const Config& config,
-                 MaskedWordActivations<Real>& act, Workspace& workspace) const
+    /// @throws std::invalid_argument for a row that hidden doesn't have
+    void forward(const Tensor<Real, 2>& hidden, const std::vector<std::size_t>& rows, const Tensor<Real, 2>& word_table,
+                 const Config& config, MaskedWordActivations<Real>& act, Workspace& workspace) const
     {
+        const std::size_t M = rows.size(), T = hidden.shape(0), H = hidden.shape(1);
+        act.rows = rows;
+        act.asked.resize({M, H});
+        for (std::size_t m = 0; m < M; ++m) {
+            if (rows[m] >= T)
+                throw std::invalid_argument("masked_word: rows[" + std::to_string(m) + "]: expected a row below " +
+                                            std::to_string(T) + ", got " + std::to_string(rows[m]));
+            for (std::size_t h = 0; h < H; ++h)
+                act.asked(m, h) = hidden(rows[m], h);
+        }
         const Tensor<Real, 2>& table = decoder.size() == 0 ? word_table : decoder;
-        Ops::linear_activation(Ops{}, x, transform, config.hidden_act, act.pre_activation, act.activated, workspace);
+        Ops::linear_activation(Ops{}, act.asked, transform, config.hidden_act, act.pre_activation, act.activated, workspace);
         Ops::layer_norm(act.activated, norm, Real(config.layer_norm_eps), act.norm);
         Ops::linear(act.norm.y, table, bias, act.logits, workspace);
     }
+
+    /// The same steps from the last to the first. A word table that is the decoder too learns here what it should have said, and
+    /// in the embeddings what it should have meant: both are added up in one gradient.
+    /// @param d_logits  [M, V]
+    /// @param word_table  as in forward
+    /// @param config  as in forward
+    /// @param act  what forward computed
+    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_word_table  [V, H], is added to if the decoder is tied
+    /// @param[out] d_act  the gradients of act's tensors
+    /// @param[in,out] d_hidden  [T, H], is added to: other heads look at the same hidden states
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Tensor<Real, 2>& d_logits, const Tensor<Real, 2>& word_table, const Config& config,
+                  const MaskedWordActivations<Real>& act, MaskedWordHead& d_head, Tensor<Real, 2>& d_word_table,
+                  MaskedWordActivations<Real>& d_act, Tensor<Real, 2>& d_hidden, Workspace& workspace) const
+    {
+        const bool tied = decoder.size() == 0;
+        const Tensor<Real, 2>& table = tied ? word_table : decoder;
+        Tensor<Real, 2>& d_table = tied ? d_word_table : d_head.decoder;
+        Ops::linear_backward(d_logits, act.norm.y, table, d_table, d_head.bias, d_act.norm.y, workspace);
+        Ops::layer_norm_backward(d_act.norm.y, norm, act.norm, d_head.norm, d_act.activated);
+        d_act.asked.resize(act.asked.shape());
+        d_act.asked.fill(Real(0));
+        Ops::linear_activation_backward(Ops{}, d_act.activated, act.asked, transform, config.hidden_act, act.pre_activation,
+                                        d_head.transform, d_act.pre_activation, d_act.asked, workspace);
+        for (std::size_t m = 0; m < act.rows.size(); ++m)
+            for (std::size_t h = 0; h < d_hidden.shape(1); ++h)
+                d_hidden(act.rows[m], h) += d_act.asked(m, h);
+    }
 };
 
-/// An affine map to one number a class: of whole sequences (their pooled vectors) or of tokens (their hidden states).
+/// An affine map to one number per class: of whole sequences (their pooled vectors) or of tokens (their hidden states).
+/// (Devlin et al. 2019, sections 3.1, task 2, NSP; 4.1; 4.2; 5.3.)
 template <class Real, class Ops = Reference>
 struct ClassifierHead {
     Linear<Real> map;  ///< [C, H], [C]; published as classifier, qa_outputs or cls.seq_relationship
@@ -170,6 +247,18 @@ struct ClassifierHead {
     void forward(const Tensor<Real, 2>& x, Tensor<Real, 2>& logits, Workspace& workspace) const
     {
         Ops::linear(x, map.weight, map.bias, logits, workspace);
+    }
+
+    /// @param d_logits  [B, C] or [T, C]
+    /// @param x  as in forward
+    /// @param[in,out] d_head  is added to
+    /// @param[out] d_x  [B, H] or [T, H]
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Tensor<Real, 2>& d_logits, const Tensor<Real, 2>& x, ClassifierHead& d_head, Tensor<Real, 2>& d_x,
+                  Workspace& workspace) const
+    {
+        Ops::linear_backward(d_logits, x, map.weight, d_head.map.weight, d_head.map.bias, d_x, workspace);
     }
 };
 

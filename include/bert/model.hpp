@@ -3,19 +3,21 @@
 #pragma once
 
 #include <cstddef>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bert/config.hpp"
+#include "bert/core/dropout.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
 #include "bert/embeddings.hpp"
 #include "bert/encoder.hpp"
 #include "bert/heads.hpp"
-#include "bert/losses.hpp"
 
 namespace bert {
 
@@ -57,13 +59,42 @@ inline Heads heads_of(std::string_view architecture)
 /// What Model::forward computes. A member of a head that the model doesn't have stays empty.
 template <class Real>
 struct ModelActivations {
-    EmbeddingsActivations<Real> embeddings;   ///< embeddings.norm.y goes into the encoder
+    Dropout dropout;                                     ///< set by the caller: none in inference
+    std::optional<std::vector<std::size_t>> asked_rows;  ///< set by the caller: whose word is asked for; nothing: everybody's
+
+    EmbeddingsActivations<Real> embeddings;   ///< embeddings.y() goes into the encoder
     EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_scores is the caller's to set
     PoolerActivations<Real> pooler;           ///< pooler.pooled, [B, H]
-    MaskedWordActivations<Real> masked_word;  ///< masked_word.logits, [T, V]
+    MaskedWordActivations<Real> masked_word;  ///< masked_word.logits, [M, V]
     Tensor<Real, 2> next_sentence_logits;     ///< [B, 2]
+    Tensor<Real, 2> classifier_input;         ///< what a classifier looks at, after dropout, [B, H] or [T, H]
     Tensor<Real, 2> classifier_logits;        ///< [B, C], [B, 1], [T, C] or [T, 2]: see Classifier
 };
+
+/// What Model::backward computes beside the gradient of the parameters: the gradients of the activations.
+template <class Real>
+struct ModelGradients {
+    EmbeddingsActivations<Real> embeddings;   ///< of its tensors
+    Tensor<Real, 2> encoder_input;            ///< of embeddings.y(), [T, H]
+    EncoderGradients<Real> encoder;           ///< encoder.y: of each block's result
+    Tensor<Real, 2> hidden;                   ///< of the last block's result, [T, H]
+    PoolerActivations<Real> pooler;           ///< of its tensors
+    MaskedWordActivations<Real> masked_word;  ///< of its tensors
+    Tensor<Real, 2> next_sentence_logits;     ///< [B, 2]
+    Tensor<Real, 2> next_sentence_input;      ///< of the pooled vectors, [B, H]
+    Tensor<Real, 2> classifier_logits;        ///< as the logits
+    Tensor<Real, 2> classifier_input;         ///< of the pooled vectors [B, H] or the hidden states [T, H]
+};
+
+/// The dropout of a configuration.
+/// @param config  its three probabilities
+/// @param stream  seed and step
+/// @return  for ModelActivations::dropout
+inline Dropout dropout_of(const Config& config, const RandomStream& stream)
+{
+    return {config.hidden_dropout_prob, config.attention_probs_dropout_prob,
+            config.classifier_dropout.value_or(config.hidden_dropout_prob), stream, 0};
+}
 
 /// BERT with the heads of one architecture. Its gradient and its optimizer moments are Models too.
 template <class Real, class Ops = Reference>
@@ -80,10 +111,17 @@ struct Model {
     /// @param visit  called with each name and its tensors
     /// @param name  prefix before the published names, usually empty
     /// @param first  an instance
-    /// @param selves  more instances, with the same heads
+    /// @param selves  more instances
+    /// @throws std::invalid_argument if they don't have the same heads
     template <class Visit, class First, class... Selves>
     static void parameters(Visit&& visit, const std::string& name, First& first, Selves&... selves)
     {
+        const bool same_heads = ((selves.pooler.has_value() == first.pooler.has_value() &&
+                                  selves.masked_word.has_value() == first.masked_word.has_value() &&
+                                  selves.next_sentence.has_value() == first.next_sentence.has_value() &&
+                                  selves.classifier.has_value() == first.classifier.has_value()) &&
+                                 ...);
+        if (!same_heads) throw std::invalid_argument("model: expected instances with the same heads");
         const std::string base = name + (first.config.architecture == "BertModel" ? "" : "bert.");
         Embeddings<Real, Ops>::parameters(visit, base + "embeddings", first.embeddings, selves.embeddings...);
         Encoder<Real, Ops>::parameters(visit, base + "encoder", first.encoder, selves.encoder...);
@@ -123,19 +161,25 @@ struct Model {
 
     /// Embeddings, encoder and every head, keeping all that is computed.
     /// @param batch  T tokens in B sequences
-    /// @param[in,out] act  every tensor; encoder.keep_scores is read
+    /// @param[in,out] act  every tensor; encoder.keep_scores, dropout and asked_rows are read
     /// @param workspace  scratch
     /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
     /// token
     void forward(const Batch& batch, ModelActivations<Real>& act, Workspace& workspace) const
     {
+        act.embeddings.dropout = act.encoder.dropout = act.dropout;
         embeddings.forward(batch, config, act.embeddings);
         const Tensor<Real, 2>& hidden =
-            encoder.forward(act.embeddings.norm.y, batch.sequences, config, act.encoder, workspace);  // [T, H]
+            encoder.forward(act.embeddings.y(), batch.sequences, config, act.encoder, workspace);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, act.pooler, workspace);
-        if (masked_word) masked_word->forward(hidden, embeddings.word, config, act.masked_word, workspace);
+        if (masked_word)
+            masked_word->forward(hidden, act.asked_rows ? *act.asked_rows : all_rows(hidden), embeddings.word, config,
+                                 act.masked_word, workspace);
         if (next_sentence) next_sentence->forward(act.pooler.pooled, act.next_sentence_logits, workspace);
-        if (classifier) classifier->forward(pooler ? act.pooler.pooled : hidden, act.classifier_logits, workspace);
+        if (classifier) {
+            Ops::dropout(pooler ? act.pooler.pooled : hidden, classifier_dropout(act), act.classifier_input);
+            classifier->forward(act.classifier_input, act.classifier_logits, workspace);
+        }
     }
 
     /// The hidden states alone, as little kept as possible.
@@ -146,49 +190,72 @@ struct Model {
     /// @throws std::invalid_argument for an id, segment or position outside its table
     const Tensor<Real, 2>& infer(const Batch& batch, ModelActivations<Real>& act, Workspace& workspace) const
     {
+        act.embeddings.dropout = Dropout{};
         embeddings.forward(batch, config, act.embeddings);
         return encoder.infer(act.embeddings.norm.y, batch.sequences, config, act.encoder, workspace);
     }
 
-    /// How far forward's logits are from the labels.
+    /// From the logits' gradients back to the embeddings: the gradient of every parameter is added to d_model.
     /// @param batch  what forward was given
     /// @param act  what forward computed
-    /// @param labels  what it should have answered
-    /// @return  each loss, their sum, and how many rows were labelled
-    /// @throws std::invalid_argument if a shape doesn't fit or a label is not a class
-    Losses<Real> loss(const Batch& batch, const ModelActivations<Real>& act, const Labels<Real>& labels) const
+    /// @param[in,out] d_model  a model of the same configuration, which is added to
+    /// @param[in,out] d_act  the gradients of act's tensors; those of the logits are read (model_loss_backward writes them), and
+    ///     where they are empty nothing comes from that head
+    /// @param workspace  scratch
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const Batch& batch, const ModelActivations<Real>& act, Model& d_model, ModelGradients<Real>& d_act,
+                  Workspace& workspace) const
     {
-        Losses<Real> losses;
-        const auto add = [&](const MeanLoss<Real>& part) {
-            losses.total += part.value;
-            losses.count += part.count;
-            return part.value;
-        };
-        if (masked_word && labels.masked_words.size() > 0)
-            losses.masked_words = add(Ops::cross_entropy(act.masked_word.logits, labels.masked_words));
-        if (next_sentence && labels.next_sentence.size() > 0)
-            losses.next_sentence = add(Ops::cross_entropy(act.next_sentence_logits, labels.next_sentence));
-        if (classifier) {
-            const Tensor<Real, 2>& logits = act.classifier_logits;
-            switch (heads_of(config.architecture).classifier) {
-                case Classifier::none: break;
-                case Classifier::sequence:
-                    if (labels.classes.size() > 0) add(Ops::cross_entropy(logits, labels.classes));
-                    if (labels.values.size() > 0) add(Ops::mean_squared_error(logits, labels.values));
-                    if (labels.several.size() > 0) add(Ops::binary_cross_entropy(logits, labels.several));
-                    break;
-                case Classifier::choice:
-                    if (labels.choices.size() > 0) add(choice_loss<Ops>(logits, labels.choices));
-                    break;
-                case Classifier::tokens:
-                    if (labels.tokens.size() > 0) add(Ops::cross_entropy(logits, labels.tokens));
-                    break;
-                case Classifier::span:
-                    if (labels.starts.size() > 0) add(span_loss<Ops>(logits, batch, labels.starts, labels.ends));
-                    break;
-            }
+        const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), H = config.hidden_size;
+        set_to_zero(d_act.hidden, T, H);
+        if (pooler) set_to_zero(d_act.pooler.pooled, B, H);
+        if (classifier && d_act.classifier_logits.size() > 0) {
+            classifier->backward(d_act.classifier_logits, act.classifier_input, *d_model.classifier, d_act.classifier_input,
+                                 workspace);
+            Ops::dropout_backward(d_act.classifier_input, classifier_dropout(act), d_act.classifier_input);
+            add_to(pooler ? d_act.pooler.pooled : d_act.hidden, d_act.classifier_input);
         }
-        return losses;
+        if (next_sentence && d_act.next_sentence_logits.size() > 0) {
+            next_sentence->backward(d_act.next_sentence_logits, act.pooler.pooled, *d_model.next_sentence,
+                                    d_act.next_sentence_input, workspace);
+            add_to(d_act.pooler.pooled, d_act.next_sentence_input);
+        }
+        if (pooler)
+            pooler->backward(d_act.pooler.pooled, batch, act.pooler, *d_model.pooler, d_act.pooler, d_act.hidden, workspace);
+        if (masked_word && d_act.masked_word.logits.size() > 0)
+            masked_word->backward(d_act.masked_word.logits, embeddings.word, config, act.masked_word, *d_model.masked_word,
+                                  d_model.embeddings.word, d_act.masked_word, d_act.hidden, workspace);
+        encoder.backward(d_act.hidden, act.embeddings.y(), batch.sequences, config, act.encoder, d_model.encoder, d_act.encoder,
+                         d_act.encoder_input, workspace);
+        embeddings.backward(d_act.encoder_input, batch, config, act.embeddings, d_model.embeddings, d_act.embeddings);
+    }
+
+private:
+    static std::vector<std::size_t> all_rows(const Tensor<Real, 2>& hidden)
+    {
+        std::vector<std::size_t> rows(hidden.shape(0));
+        std::iota(rows.begin(), rows.end(), std::size_t{0});
+        return rows;
+    }
+
+    /// The place of the dropout before a classifier. Spans have none.
+    DropoutPlace classifier_dropout(const ModelActivations<Real>& act) const
+    {
+        const bool span = heads_of(config.architecture).classifier == Classifier::span;
+        return span ? DropoutPlace{} : act.dropout.at(DropoutSite::classifier);
+    }
+
+    static void set_to_zero(Tensor<Real, 2>& tensor, std::size_t rows, std::size_t columns)
+    {
+        tensor.resize({rows, columns});
+        tensor.fill(Real(0));
+    }
+
+    static void add_to(Tensor<Real, 2>& sum, const Tensor<Real, 2>& term)
+    {
+        for (std::size_t t = 0; t < sum.shape(0); ++t)
+            for (std::size_t h = 0; h < sum.shape(1); ++h)
+                sum(t, h) += term(t, h);
     }
 };
 

@@ -45,7 +45,8 @@ struct PackedEncoder {
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param[out] y  the last block's result, [T, H]; may be x
-    /// @param workspace  scratch: four rows of hidden width and one of intermediate width for each token
+    /// @param workspace  scratch: five rows of hidden width (x, query, key, value, context) and one of intermediate
+    ///     width for each token
     /// @throws std::invalid_argument if x is not [T, H]
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, Tensor<Real, 2>& y, Workspace& workspace) const
     {
@@ -164,6 +165,7 @@ private:
                             {query + H, n, D, stride},
                             {query + 2 * H, n, D, stride},
                             false,
+                            DropoutPlace{},
                             context.row(first) + column,
                             context.stride,
                             nullptr,

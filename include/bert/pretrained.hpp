@@ -95,22 +95,27 @@ Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch,
 /// @param sequences  where each text begins; none is empty
 /// @param pooling  mean, cls or max
 /// @return  [B, W]
-/// @throws std::invalid_argument for an empty sequence
+/// @throws std::invalid_argument if vectors is not [T, W], for an empty sequence, and for Pooling::pooler, which takes a model
 template <class Real>
 Tensor<Real, 2> pool(const Tensor<Real, 2>& vectors, const Sequences& sequences, Pooling pooling)
 {
     const std::size_t B = sequences.count(), W = vectors.shape(1);
+    require_shape("pool: vectors", vectors, {sequences.tokens(), W});
+    if (pooling == Pooling::pooler) throw std::invalid_argument("pool: pooling: expected mean, cls or max, got pooler");
     Tensor<Real, 2> pooled;
     pooled.resize({B, W});
     for (std::size_t b = 0; b < B; ++b) {
         const std::size_t first = sequences.begin[b], n = sequences.length(b);
         if (n == 0) throw std::invalid_argument("pool: sequence " + std::to_string(b) + ": expected a token, got none");
-        for (std::size_t w = 0; w < W; ++w) {
-            Real value = vectors(first, w);
-            for (std::size_t t = first + 1; t < first + n && pooling != Pooling::cls; ++t)
-                value = pooling == Pooling::max ? std::max(value, vectors(t, w)) : value + vectors(t, w);
-            pooled(b, w) = pooling == Pooling::mean ? value / Real(n) : value;
-        }
+        for (std::size_t w = 0; w < W; ++w)
+            pooled(b, w) = vectors(first, w);
+        if (pooling == Pooling::cls) continue;
+        for (std::size_t t = first + 1; t < first + n; ++t)
+            for (std::size_t w = 0; w < W; ++w)
+                pooled(b, w) = pooling == Pooling::max ? std::max(pooled(b, w), vectors(t, w)) : pooled(b, w) + vectors(t, w);
+        if (pooling == Pooling::mean)
+            for (std::size_t w = 0; w < W; ++w)
+                pooled(b, w) /= Real(n);
     }
     return pooled;
 }
@@ -140,9 +145,10 @@ struct Pretrained {
     /// Packs texts for the model.
     /// @param texts  B texts
     /// @param truncation  of a text that is longer than the model's positions; none: it is refused
+    /// @param first  the number of the first text, for messages
     /// @return  the batch
     /// @throws InputError for a text that is too long
-    Batch batch_of(const std::vector<std::string>& texts, Truncation truncation = Truncation::none) const
+    Batch batch_of(const std::vector<std::string>& texts, Truncation truncation = Truncation::none, std::size_t first = 0) const
     {
         const std::size_t positions = model.config.max_position_embeddings;
         EncodeOptions options;
@@ -153,7 +159,7 @@ struct Pretrained {
         for (std::size_t b = 0; b < texts.size(); ++b) {
             Encoding encoding = tokenizer.encode(texts[b], options);
             if (encoding.size() > positions)
-                fail_input("text " + std::to_string(b),
+                fail_input("text " + std::to_string(first + b),
                            "expected at most " + std::to_string(positions) + " tokens, got " + std::to_string(encoding.size()));
             ids.push_back(std::move(encoding.ids));
             segments.push_back(std::move(encoding.type_ids));
@@ -178,7 +184,7 @@ struct Pretrained {
         for (std::size_t first = 0; first < texts.size(); first += batch_size) {
             const auto begin = texts.begin() + static_cast<std::ptrdiff_t>(first);
             const auto end = texts.begin() + static_cast<std::ptrdiff_t>(std::min(first + batch_size, texts.size()));
-            const Batch batch = batch_of({begin, end}, options.truncation);
+            const Batch batch = batch_of({begin, end}, options.truncation, first);
             const Tensor<Real, 2> of_tokens = token_vectors(model, batch, options, act, workspace);
             Tensor<Real, 2> of_texts;
             if (options.pooling == Pooling::pooler) {

@@ -311,8 +311,8 @@ TEMPLATE_TEST_CASE("The fused operations agree with the reference's compositions
         }
         const bert::LayerNorm<TestType> norm{random<TestType, 1>({77}), random<TestType, 1>({77})};
         bert::ResidualActivations<TestType> act, expected;
-        Reference::linear_residual_layer_norm(Reference{}, x, map, residual, norm, TestType(1e-12), expected, workspace);
-        Fast::linear_residual_layer_norm(Fast{}, x, map, residual, norm, TestType(1e-12), act, workspace);
+        Reference::linear_residual_layer_norm(Reference{}, x, map, residual, norm, TestType(1e-12), {}, expected, workspace);
+        Fast::linear_residual_layer_norm(Fast{}, x, map, residual, norm, TestType(1e-12), {}, act, workspace);
         CHECK(error(act.projected, expected.projected) <= limit<TestType>);
         CHECK(error(act.sum, expected.sum) <= limit<TestType>);
         CHECK(error(act.norm.y, expected.norm.y) <= limit<TestType>);

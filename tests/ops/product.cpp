@@ -46,7 +46,8 @@ Tensor<Real, 2> multiply(const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight
     y.resize({x.shape(0), out});
     y.fill(std::numeric_limits<Real>::quiet_NaN());  // a number that is not written is found
     Workspace workspace;
-    bert::product::multiply<Arch>(bert::product::rows_of(x), std::array{bert::product::rows_of(weight)}, workspace,
+    bert::product::multiply<Arch>(bert::product::rows_of(x), bert::product::Right::transposed,
+                                  std::array{bert::product::rows_of(weight)}, workspace,
                                   [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t count) {
                                       std::copy_n(sums, count, y.data() + row * out + column);
                                   });

@@ -9,7 +9,7 @@ namespace bert {
 
 /// The function between the two products of a feed-forward network, and in the masked-word head.
 enum class Activation {
-    gelu,       ///< x Phi(x), with the error function: BERT's own
+    gelu,       ///< x Phi(x), with the error function: what "gelu" in a config.json means to the reference library
     gelu_tanh,  ///< its approximation with tanh: GPT-2's, ALBERT's
     relu,       ///< max(0, x)
 };

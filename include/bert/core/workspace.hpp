@@ -1,5 +1,6 @@
 /// @file
-/// Scratch memory that a caller owns and passes on: nothing is hidden in statics or threads, nothing is allocated twice.
+/// Scratch memory that a caller owns and passes on: nothing is hidden in statics or threads, and buffers keep their memory from
+/// call to call.
 #pragma once
 
 #include <cstddef>

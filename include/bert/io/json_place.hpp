@@ -15,11 +15,6 @@
 
 namespace bert::detail {
 
-/// A name for a message.
-/// @param name  any bytes
-/// @return  it between quotation marks, on one line and short
-inline std::string in_quotes(std::string_view name) { return '"' + one_line(name) + '"'; }
-
 /// A value of a JSON document, and where it is.
 struct JsonPlace {
     const nlohmann::json& value;  ///< the value
@@ -78,6 +73,15 @@ struct JsonPlace {
         if (!value.is_number_integer() || value < 0 || value >= limit)
             fail("a whole number from 0 to " + std::to_string(limit - 1));
         return value.get<std::int64_t>();
+    }
+    /// @param least  the smallest that may be there
+    /// @param most  the largest
+    /// @return  this number, with or without a point
+    double real(double least, double most) const
+    {
+        if (!value.is_number() || !(value >= least && value <= most))
+            fail("a number from " + nlohmann::json(least).dump() + " to " + nlohmann::json(most).dump());
+        return value.get<double>();
     }
     /// @param key  a key of this object
     /// @param fallback  what a missing one means

@@ -123,7 +123,8 @@ Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* rep
     if (table == nullptr) table = decoder;  // one of two tied matrices is enough
     if (config.tie_word_embeddings && decoder != nullptr) config.tie_word_embeddings = detail::same_contents(*table, *decoder);
 
-    // A model that needs far more numbers than the files hold is refused before memory is taken for it.
+    // A model that needs far more numbers than the files hold is refused before memory is taken for it. A stored number has at
+    // least two bytes; the rest is left to tensors that are tied, or that only the architecture's other heads have.
     std::size_t bytes = 0;
     for (const TensorView* view : files.tensors())
         bytes += view->bytes;

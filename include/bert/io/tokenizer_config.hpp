@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/core/error.hpp"
+#include "bert/io/json.hpp"
 #include "bert/io/json_place.hpp"
 #include "bert/tokenizer.hpp"
 

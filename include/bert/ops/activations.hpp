@@ -1,10 +1,13 @@
 /// @file
 /// What operations leave behind: the tensors of their formulas, for backward, for the debugger and for verification.
+///
+/// The gradients of these tensors are such structs too: in a `d_act`, `d_act.sum` is the gradient of `act.sum`.
 #pragma once
 
 #include <cstddef>
 #include <vector>
 
+#include "bert/core/dropout.hpp"
 #include "bert/core/tensor.hpp"
 
 namespace bert {
@@ -30,20 +33,23 @@ template <class Real>
 struct AttentionActivations {
     std::vector<Tensor<Real, 2>> scores;         ///< scaled, before a causal mask, [n, n] each, n the sequence's length
     std::vector<Tensor<Real, 2>> probabilities;  ///< their softmax, [n, n] each: row i is what token i takes from each token j
+    std::vector<Tensor<Real, 2>> dropped;        ///< the probabilities after dropout, [n, n] each
     Tensor<Real, 2> context;                     ///< the mean of the values under these probabilities, heads joined, [T, H]
 };
 
 /// How attention is run.
 struct AttentionOptions {
-    std::size_t heads = 1;    ///< A; H is a multiple of it
-    bool causal = false;      ///< a token sees only itself and what stands before it (GPT), not both sides (BERT)
-    bool keep_scores = true;  ///< false: scores and probabilities are not wanted, and a fast set doesn't write them out
+    std::size_t heads = 1;      ///< A; H is a multiple of it
+    bool causal = false;        ///< a token sees only itself and what stands before it (GPT), not both sides (BERT)
+    bool keep_scores = true;    ///< false: scores and probabilities are not wanted, and a fast set doesn't write them out
+    DropoutPlace dropout = {};  ///< of the probabilities; head and first_row are set by the operation
 };
 
 /// What the end of a sub-layer computes: projection, residual, layer norm.
 template <class Real>
 struct ResidualActivations {
     Tensor<Real, 2> projected;        ///< the sub-layer's output, [T, H]
+    Tensor<Real, 2> dropped;          ///< after dropout, [T, H]
     Tensor<Real, 2> sum;              ///< with the residual added, [T, H]
     LayerNormActivations<Real> norm;  ///< norm.y is what goes on
 };

@@ -2,31 +2,33 @@
 /// The fast operations: the same signatures as the reference's and the same results within rounding, for float and double.
 ///
 /// They are vectorised with xsimd for the instruction set that the including file is compiled for, and share the work among
-/// OpenMP's threads in pieces that depend on shapes alone. What they promise beyond the reference's contract: 1, 2 and 3
-/// threads give the same bits, and a row the same bits in any batch (with the own product engine, which is the default).
+/// OpenMP's threads in pieces that depend on shapes alone. What they promise beyond the reference's contract: any number
+/// of threads gives the same bits, and a row the same bits in any batch (with the own product engine, which is the default).
 #pragma once
 
 #include "bert/ops/fast/activations.hpp"
 #include "bert/ops/fast/attention.hpp"
+#include "bert/ops/fast/dropout.hpp"
+#include "bert/ops/fast/embedding_lookup.hpp"
 #include "bert/ops/fast/fused.hpp"
 #include "bert/ops/fast/layer_norm.hpp"
 #include "bert/ops/fast/linear.hpp"
 #include "bert/ops/fast/softmax.hpp"
 #include "bert/ops/fast/vector.hpp"
-#include "bert/ops/reference/embedding_lookup.hpp"
 #include "bert/ops/reference/losses.hpp"
 
 namespace bert {
 
-/// All operations for one instruction set. Looking up embeddings copies rows, and losses are small: they are the reference's.
+/// All operations for one instruction set. Losses are the reference's.
 /// @tparam Arch  an instruction set of xsimd, or fast::NoVectors
 template <class Arch>
 struct FastOperations : fast::LinearOperations<Arch>,
                         fast::ActivationOperations<Arch>,
-                        fast::SoftmaxOperation<Arch>,
-                        fast::LayerNormOperation<Arch>,
-                        reference::EmbeddingLookupOperation,
-                        fast::AttentionOperation<Arch>,
+                        fast::SoftmaxOperations<Arch>,
+                        fast::LayerNormOperations<Arch>,
+                        fast::DropoutOperations,
+                        fast::EmbeddingLookupOperations,
+                        fast::AttentionOperations<Arch>,
                         fast::FusedOperations<Arch>,
                         reference::LossOperations {
 };

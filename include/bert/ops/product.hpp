@@ -1,9 +1,9 @@
 /// @file
-/// Matrix products, x Wᵀ, by whichever engine is chosen. Components never name one.
+/// Matrix products, x Wᵀ and x M, by whichever engine is chosen. Components never name one.
 ///
-/// A product ends in the caller's `finish(row, column, sums, count)`: it is given each row of each tile, `count` sums from
-/// `column` on, while they are in the cache, and writes what it makes of them. So a bias, an activation or a residual costs
-/// no pass of its own over memory, whatever the engine.
+/// A product ends in the caller's `finish(which, row, column, sums, count)`: it is given each row of each tile, `count` sums
+/// from `column` on, while they are in the cache, and writes what it makes of them. So a bias, an activation or a residual
+/// costs no pass of its own over memory, whatever the engine.
 #pragma once
 
 #include <algorithm>
@@ -31,92 +31,125 @@ Rows<Real> rows_of(const Tensor<Real, 2>& matrix)
     return {matrix.data(), matrix.shape(0), matrix.shape(1), matrix.shape(1)};
 }
 
-/// The workspace's shared buffer that a product may use.
+/// The workspace's shared buffer for sums.
 inline constexpr std::size_t scratch_slot = 0;
+
+/// The workspace's shared buffer for a transposed operand.
+inline constexpr std::size_t transposed_slot = 1;
+
+/// How the right operand of a product lies in memory.
+enum class Right {
+    transposed,  ///< W, [out, in]: the product is x Wᵀ, as in forward
+    plain,       ///< M, [in, out]: the product is x M, as in backward
+};
+
+/// @param right  how it lies @param operand  it @return  columns of the product
+template <class Real>
+std::size_t product_width(Right right, const Rows<Real>& operand)
+{
+    return right == Right::transposed ? operand.count : operand.width;
+}
 
 namespace detail {
 
 /// The own kernel, weights packed on the way: a panel that has just been packed is in the cache when it is used.
 template <class Arch, class Real, std::size_t n, class Finish>
-void multiply_own(const Rows<Real>& x, const std::array<Rows<Real>, n>& weights, Workspace& workspace, const Finish& finish)
+void multiply_own(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands, Workspace& workspace,
+                  const Finish& finish)
 {
     using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
-    const std::size_t panels = Kernel::panels(weights[0].count), K = x.width;
+    const std::size_t width = product_width(right, operands[0]), panels = Kernel::panels(width), K = x.width;
     workspace.prepare_threads();
     parallel_for(n * panels, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / panels, column = piece % panels * Kernel::panel_width;
-        const std::size_t count = std::min(Kernel::panel_width, weights[which].count - column);
+        const std::size_t count = std::min(Kernel::panel_width, width - column);
         Real* strip = workspace.template of_thread<Real>(thread, Kernel::strip_size + K * Kernel::panel_width);
         Real* panel = strip + Kernel::strip_size;
-        Kernel::pack(weights[which], column, panel);
+        if (right == Right::transposed)
+            Kernel::pack(operands[which], column, panel);
+        else
+            Kernel::pack_columns(operands[which], column, panel);
         Kernel::multiply(x, panel, strip, [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); });
     });
 }
 
-/// sums = x Wᵀ by the CBLAS.
-inline void gemm(int rows, int columns, int K, const float* x, int x_stride, const float* weight, int weight_stride, float* sums)
+/// sums = x Wᵀ or x M by the CBLAS.
+inline void gemm(Right right, int rows, int columns, int K, const float* x, int x_stride, const float* operand, int stride,
+                 float* sums)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, K, 1.0F, x, x_stride, weight, weight_stride, 0.0F, sums,
-                columns);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, right == Right::transposed ? CblasTrans : CblasNoTrans, rows, columns, K, 1.0F, x,
+                x_stride, operand, stride, 0.0F, sums, columns);
 }
-inline void gemm(int rows, int columns, int K, const double* x, int x_stride, const double* weight, int weight_stride,
+inline void gemm(Right right, int rows, int columns, int K, const double* x, int x_stride, const double* operand, int stride,
                  double* sums)
 {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, columns, K, 1.0, x, x_stride, weight, weight_stride, 0.0, sums,
-                columns);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, right == Right::transposed ? CblasTrans : CblasNoTrans, rows, columns, K, 1.0, x,
+                x_stride, operand, stride, 0.0, sums, columns);
 }
 
-/// The sums of one tile, [x.count, weight.count].
+/// The sums of one tile, [x.count, columns of operand].
 template <class Real>
-void multiply_tile(Engine engine, const Rows<Real>& x, const Rows<Real>& weight, Real* sums)
+void multiply_tile(Engine engine, const Rows<Real>& x, Right right, const Rows<Real>& operand, Real* sums)
 {
+    const std::size_t width = product_width(right, operand);
     if (engine != Engine::loops && x.width > 0) {
-        gemm(static_cast<int>(x.count), static_cast<int>(weight.count), static_cast<int>(x.width), x.data,
-             static_cast<int>(x.stride), weight.data, static_cast<int>(weight.stride), sums);
+        gemm(right, static_cast<int>(x.count), static_cast<int>(width), static_cast<int>(x.width), x.data,
+             static_cast<int>(x.stride), operand.data, static_cast<int>(operand.stride), sums);
         return;
     }
+    const std::size_t of_column = right == Right::transposed ? operand.stride : 1;  // from one column of the product to the next
+    const std::size_t of_k = right == Right::transposed ? 1 : operand.stride;       // from one k to the next
     for (std::size_t t = 0; t < x.count; ++t) {
-        for (std::size_t o = 0; o < weight.count; ++o) {
+        for (std::size_t o = 0; o < width; ++o) {
             Real sum = 0;
-            for (std::size_t i = 0; i < x.width; ++i)
-                sum += x.data[t * x.stride + i] * weight.data[o * weight.stride + i];
-            sums[t * weight.count + o] = sum;
+            for (std::size_t k = 0; k < x.width; ++k)
+                sum += x.data[t * x.stride + k] * operand.data[o * of_column + k * of_k];
+            sums[t * width + o] = sum;
         }
     }
 }
 
+/// Some columns of a product.
+template <class Real>
+Rows<Real> columns_of(Right right, const Rows<Real>& operand, std::size_t first, std::size_t count)
+{
+    if (right == Right::transposed) return {operand.data + first * operand.stride, count, operand.width, operand.stride};
+    return {operand.data + first, operand.count, count, operand.stride};
+}
+
 /// CBLAS or plain loops, on tiles whose size depends on the shapes alone, each by one thread.
 template <class Real, std::size_t n, class Finish>
-void multiply_in_tiles(Engine engine, const Rows<Real>& x, const std::array<Rows<Real>, n>& weights, Workspace& workspace,
-                       const Finish& finish)
+void multiply_in_tiles(Engine engine, const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands,
+                       Workspace& workspace, const Finish& finish)
 {
-    constexpr std::size_t height = 256, width = 192;
-    const std::size_t high = (x.count + height - 1) / height, wide = (weights[0].count + width - 1) / width;
+    constexpr std::size_t tile_height = 256, tile_width = 192;
+    const std::size_t width = product_width(right, operands[0]);
+    const std::size_t high = (x.count + tile_height - 1) / tile_height, wide = (width + tile_width - 1) / tile_width;
     workspace.prepare_threads();
     parallel_for(n * wide * high, [&](std::size_t piece, std::size_t thread) {
-        const std::size_t which = piece / (wide * high), column = piece / high % wide * width, row = piece % high * height;
-        const Rows<Real>& weight = weights[which];
-        const Rows<Real> some_rows{x.data + row * x.stride, std::min(height, x.count - row), x.width, x.stride};
-        const Rows<Real> some_columns{weight.data + column * weight.stride, std::min(width, weight.count - column), weight.width,
-                                      weight.stride};
-        Real* sums = workspace.template of_thread<Real>(thread, height * width);
-        multiply_tile(engine, some_rows, some_columns, sums);
+        const std::size_t which = piece / (wide * high);
+        const std::size_t column = piece / high % wide * tile_width, row = piece % high * tile_height;
+        const Rows<Real> some_rows{x.data + row * x.stride, std::min(tile_height, x.count - row), x.width, x.stride};
+        const std::size_t count = std::min(tile_width, width - column);
+        Real* sums = workspace.template of_thread<Real>(thread, tile_height * tile_width);
+        multiply_tile(engine, some_rows, right, columns_of(right, operands[which], column, count), sums);
         for (std::size_t t = 0; t < some_rows.count; ++t)
-            finish(which, row + t, column, sums + t * some_columns.count, some_columns.count);
+            finish(which, row + t, column, sums + t * count, count);
     });
 }
 
 #ifdef BERT_WITH_ONEDNN
 /// oneDNN, a whole product at a time.
 template <std::size_t n, class Finish>
-void multiply_whole(const Rows<float>& x, const std::array<Rows<float>, n>& weights, Workspace& workspace, const Finish& finish)
+void multiply_whole(const Rows<float>& x, Right right, const std::array<Rows<float>, n>& operands, Workspace& workspace,
+                    const Finish& finish)
 {
     for (std::size_t which = 0; which < n; ++which) {
-        const std::size_t out = weights[which].count;
+        const std::size_t out = product_width(right, operands[which]);
         if (x.count == 0 || out == 0) return;
         float* sums = workspace.shared<float>(scratch_slot, x.count * out);
         if (x.width > 0)
-            multiply_onednn(x, weights[which], sums);
+            multiply_onednn(x, right == Right::transposed, operands[which], sums);
         else
             std::fill_n(sums, x.count * out, 0.0F);
         parallel_for(x.count, [&](std::size_t row, std::size_t) { finish(which, row, std::size_t{0}, sums + row * out, out); });
@@ -126,36 +159,57 @@ void multiply_whole(const Rows<float>& x, const std::array<Rows<float>, n>& weig
 
 }  // namespace detail
 
-/// Multiplies the same rows by one or several weights of one shape, with any engine but the own kernel.
+/// Multiplies the same rows by one or several operands of one shape, with any engine but the own kernel.
 /// @param engine  which; in double, which oneDNN doesn't know, CBLAS stands in for it
 /// @param x  [T, in]
-/// @param weights  [out, in] each
+/// @param right  how the operands lie
+/// @param operands  [out, in] each, or [in, out] each
 /// @param workspace  scratch
 /// @param finish  as in multiply
 template <class Real, std::size_t n, class Finish>
-void multiply_with(Engine engine, const Rows<Real>& x, const std::array<Rows<Real>, n>& weights, Workspace& workspace,
-                   const Finish& finish)
+void multiply_with(Engine engine, const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands,
+                   Workspace& workspace, const Finish& finish)
 {
 #ifdef BERT_WITH_ONEDNN
     if constexpr (std::is_same_v<Real, float>) {
-        if (engine == Engine::onednn) return detail::multiply_whole(x, weights, workspace, finish);
+        if (engine == Engine::onednn) return detail::multiply_whole(x, right, operands, workspace, finish);
     }
 #endif
-    detail::multiply_in_tiles(engine, x, weights, workspace, finish);
+    detail::multiply_in_tiles(engine, x, right, operands, workspace, finish);
 }
 
-/// Multiplies the same rows by one or several weights of one shape.
+/// Multiplies the same rows by one or several operands of one shape.
 /// @param x  [T, in]
-/// @param weights  [out, in] each
+/// @param right  how the operands lie
+/// @param operands  [out, in] each, or [in, out] each
 /// @param workspace  scratch; its threads' buffers
-/// @param finish  called as finish(which, row, column, sums, count) once for every number of every product, by several threads
+/// @param finish  called as finish(which, row, column, sums, count) once for every number of every product, by several threads;
+///     column is a multiple of 4
 template <class Arch, class Real, std::size_t n, class Finish>
-void multiply(const Rows<Real>& x, const std::array<Rows<Real>, n>& weights, Workspace& workspace, const Finish& finish)
+void multiply(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands, Workspace& workspace,
+              const Finish& finish)
 {
     if (engine() == Engine::own)
-        detail::multiply_own<Arch>(x, weights, workspace, finish);
+        detail::multiply_own<Arch>(x, right, operands, workspace, finish);
     else
-        multiply_with(engine(), x, weights, workspace, finish);
+        multiply_with(engine(), x, right, operands, workspace, finish);
+}
+
+/// Writes a matrix transposed, in blocks of a cache line.
+/// @param x  [rows, columns]
+/// @param[out] transposed  [columns, rows]
+template <class Real>
+void transpose(const Rows<Real>& x, Real* transposed)
+{
+    constexpr std::size_t block = 64 / sizeof(Real);
+    const std::size_t blocks = (x.width + block - 1) / block;
+    parallel_for(blocks, [&](std::size_t piece, std::size_t) {
+        const std::size_t first = piece * block, last = std::min(x.width, first + block);
+        for (std::size_t t0 = 0; t0 < x.count; t0 += block)
+            for (std::size_t i = first; i < last; ++i)
+                for (std::size_t t = t0; t < std::min(x.count, t0 + block); ++t)
+                    transposed[i * x.count + t] = x.data[t * x.stride + i];
+    });
 }
 
 }  // namespace bert::product

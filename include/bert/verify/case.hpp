@@ -15,14 +15,22 @@
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
 #include "bert/io/json.hpp"
+#include "bert/io/json_place.hpp"
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/model_folder.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/losses.hpp"
+#include "bert/training/trainer.hpp"
 #include "bert/verify/comparison.hpp"
 #include "bert/verify/trace.hpp"
 
 namespace bert {
+
+/// Training steps as a case describes them: the same batch in each.
+struct TrainingRecipe {
+    TrainingOptions options;  ///< optimizer, schedule, clipping
+    std::size_t steps = 0;    ///< how many
+};
 
 /// A reference case, opened. The names and shapes of its tensors are those of reference_outputs/README.md.
 class ReferenceCase {
@@ -113,6 +121,38 @@ public:
         return batch_.sequences.count() / choices->shape[0];
     }
 
+    /// The case's training steps.
+    /// @return  what case.json says of them
+    /// @throws InputError if it says nothing, or not what it should
+    TrainingRecipe training() const
+    {
+        const std::filesystem::path file = folder_ / "case.json";
+        const nlohmann::json description = parse_json(file.string(), MappedFile(file).text());
+        const detail::JsonPlace train = detail::JsonPlace{description, file.string()}.at("train");
+        constexpr double large = 1e9;
+        TrainingRecipe recipe;
+        recipe.steps = static_cast<std::size_t>(train.at("steps").number(1'000'000));
+        recipe.options.dropout = false;
+        OptimizerOptions& optimizer = recipe.options.optimizer;
+        const std::string kind = train.at("optimizer").one_of({"adamw", "bert_adam", "lamb"});
+        optimizer.kind = kind == "adamw" ? OptimizerKind::adamw : kind == "lamb" ? OptimizerKind::lamb : OptimizerKind::bert_adam;
+        optimizer.learning_rate = train.at("learning_rate").real(0, large);
+        optimizer.beta1 = train.at("beta1").real(0, 1);
+        optimizer.beta2 = train.at("beta2").real(0, 1);
+        optimizer.epsilon = train.at("epsilon").real(0, large);
+        optimizer.weight_decay = train.at("weight_decay").real(0, large);
+        optimizer.no_decay.clear();
+        for (const detail::JsonPlace& part : train.at("no_decay").elements())
+            optimizer.no_decay.push_back(part.text());
+        optimizer.clipping = {train.at("max_grad_norm").real(0, large), train.at("clip_epsilon").real(0, 1)};
+        const detail::JsonPlace schedule = train.at("schedule");
+        schedule.at("type").one_of({"linear"});
+        optimizer.schedule = {.kind = ScheduleKind::linear,
+                              .warmup_steps = static_cast<std::size_t>(schedule.at("warmup_steps").number(1'000'000)),
+                              .total_steps = static_cast<std::size_t>(schedule.at("total_steps").number(1'000'000))};
+        return recipe;
+    }
+
 private:
     static std::filesystem::path model_folder_of(const std::filesystem::path& folder)
     {
@@ -169,10 +209,8 @@ inline NamedTensor named_tensor(const TensorView& view)
 
 /// What came of holding an implementation to a case.
 struct CaseReport {
-    std::string name;                        ///< the case's
-    std::vector<Comparison> comparisons;     ///< in the order of the computation
-    std::size_t gradients_not_compared = 0;  ///< tensors of the case for which there is nothing to compare yet
-    std::size_t training_not_compared = 0;   ///< likewise
+    std::string name;                     ///< the case's
+    std::vector<Comparison> comparisons;  ///< in the order of the computation
 
     /// @return  whether every comparison holds, and there is one
     bool holds() const
@@ -182,32 +220,69 @@ struct CaseReport {
     }
 };
 
-/// Runs a case's model on its inputs and compares every forward tensor and loss.
+/// The loss curve and the parameters of a case's training steps, under their published names.
+/// @param reference  a case that has them
+/// @return  the tensors
+/// @throws InputError if case.json doesn't say how, or a file is broken
+template <class Real, class Ops>
+std::vector<NamedTensor> training_trace(const ReferenceCase& reference)
+{
+    const TrainingRecipe recipe = reference.training();
+    const std::vector<Example<Real>> batch{{reference.batch(), reference.labels<Real>()}};
+    auto model = reference.model<Real, Ops>();
+    Trainer<Real, Ops> trainer(recipe.options, model);
+    NamedTensor loss{"train.loss", {recipe.steps}, {}}, norm{"train.grad_norm", {recipe.steps}, {}};
+    NamedTensor rate{"train.learning_rate", {recipe.steps}, {}};
+    for (std::size_t k = 0; k < recipe.steps; ++k) {
+        const TrainingReport<Real> step = trainer.step(batch, model);
+        loss.values.push_back(static_cast<double>(step.losses.total));
+        norm.values.push_back(step.norm);
+        rate.values.push_back(step.learning_rate);
+    }
+    std::vector<NamedTensor> trace{loss, norm, rate};
+    Model<Real, Ops>::parameters(
+        [&](const std::string& name, const auto& tensor) { trace.push_back(detail::whole("train.parameter." + name, tensor)); },
+        "", model);
+    return trace;
+}
+
+/// Runs a case's model on its inputs, forward and backward, then its training steps, and compares every tensor.
 /// @param reference  the case
 /// @return  a comparison for each expected tensor
 /// @throws InputError if a file is broken
 template <class Real, class Ops>
 CaseReport verify_case(const ReferenceCase& reference)
 {
+    std::vector<NamedTensor> expected;
+    bool has_gradients = false, has_training = false;
+    for (const TensorView& view : reference.expected().tensors()) {
+        const std::string kind = kind_of(view.name);
+        if (kind.empty()) continue;
+        expected.push_back(named_tensor(view));
+        has_gradients = has_gradients || kind == "grad";
+        has_training = has_training || kind.starts_with("train.");
+    }
+    std::vector<NamedTensor> found;
+    const auto append = [&](const std::vector<NamedTensor>& trace) { found.insert(found.end(), trace.begin(), trace.end()); };
+
+    const Batch& batch = reference.batch();
+    const Labels<Real> labels = reference.labels<Real>();
     const auto model = reference.model<Real, Ops>();
     ModelActivations<Real> act;
     act.encoder.keep_scores = true;
     Workspace workspace;
-    model.forward(reference.batch(), act, workspace);
-    std::vector<NamedTensor> found = forward_trace(model, reference.batch(), act, reference.endings());
-    const std::vector<NamedTensor> losses = loss_trace(model.loss(reference.batch(), act, reference.labels<Real>()));
-    found.insert(found.end(), losses.begin(), losses.end());
-
-    CaseReport report{reference.name(), {}, 0, 0};
-    std::vector<NamedTensor> expected;
-    for (const TensorView& view : reference.expected().tensors()) {
-        const std::string kind = kind_of(view.name);
-        if (kind == "grad") ++report.gradients_not_compared;
-        if (kind.starts_with("train.")) ++report.training_not_compared;
-        if (kind == "forward" || kind == "loss") expected.push_back(named_tensor(view));
+    model.forward(batch, act, workspace);
+    append(forward_trace(model, batch, act, reference.endings()));
+    append(loss_trace(model_loss(model, batch, act, labels)));
+    if (has_gradients) {
+        auto gradient = Model<Real, Ops>::make(model.config);
+        ModelGradients<Real> d_act;
+        model_loss_backward(model, batch, act, labels, {}, d_act);
+        model.backward(batch, act, gradient, d_act, workspace);
+        append(gradient_trace(gradient, d_act, batch));
     }
-    report.comparisons = compare_all(found, expected, reference.mask(), limits_of<Real>());
-    return report;
+    if (has_training) append(training_trace<Real, Ops>(reference));
+    return {reference.name(), compare_all(found, expected, reference.mask(), limits_of<Real>())};
 }
 
 }  // namespace bert

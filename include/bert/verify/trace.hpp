@@ -82,7 +82,7 @@ std::vector<NamedTensor> forward_trace(const Model<Real, Ops>& model, const Batc
     const auto rows = [&](const std::string& name, const Tensor<Real, 2>& tensor) {
         trace.push_back(detail::padded_rows("forward." + name, tensor, batch));
     };
-    rows("embeddings", act.embeddings.norm.y);
+    rows("embeddings", act.embeddings.y());
     for (std::size_t l = 0; l < act.encoder.layer.size(); ++l) {
         const std::string layer = "layer." + std::to_string(l) + ".";
         const SelfAttentionActivations<Real>& attention = act.encoder.layer[l].attention;
@@ -98,7 +98,7 @@ std::vector<NamedTensor> forward_trace(const Model<Real, Ops>& model, const Batc
         rows(layer + "output", feed_forward.output.norm.y);
     }
     if (model.pooler) trace.push_back(detail::whole("forward.pooled", act.pooler.pooled));
-    if (model.masked_word) {
+    if (model.masked_word && act.masked_word.rows.size() == batch.sequences.tokens()) {
         rows("mlm.transform", act.masked_word.norm.y);
         rows("logits.mlm", act.masked_word.logits);
     }
@@ -131,6 +131,40 @@ std::vector<NamedTensor> loss_trace(const Losses<Real>& losses)
     if (losses.masked_words) trace.push_back(detail::single("loss.mlm", *losses.masked_words));
     if (losses.next_sentence) trace.push_back(detail::single("loss.nsp", *losses.next_sentence));
     trace.push_back(detail::single("loss.total", losses.total));
+    return trace;
+}
+
+/// Every gradient under its published name, in the order of backward: heads first, then layer after layer down to the embeddings;
+/// before each layer's parameters the gradient of its result, which shows where a wrong gradient begins.
+/// @param gradient  what Model::backward added to, from zero
+/// @param d_act  what it computed besides
+/// @param batch  what it was given
+/// @return  the tensors
+template <class Real, class Ops>
+std::vector<NamedTensor> gradient_trace(const Model<Real, Ops>& gradient, const ModelGradients<Real>& d_act, const Batch& batch)
+{
+    std::vector<NamedTensor> forwards;  // parameters in the order of forward
+    Model<Real, Ops>::parameters(
+        [&](const std::string& name, const auto& tensor) { forwards.push_back(detail::whole("grad." + name, tensor)); }, "",
+        gradient);
+    const std::size_t layers = gradient.encoder.layer.size();
+    const auto is_of = [](const NamedTensor& tensor, const std::string& part) {
+        return tensor.name.find(part) != std::string::npos;
+    };
+
+    std::vector<NamedTensor> trace;
+    const auto take = [&](const auto& belongs) {
+        for (auto tensor = forwards.rbegin(); tensor != forwards.rend(); ++tensor)
+            if (belongs(*tensor)) trace.push_back(*tensor);
+    };
+    take([&](const NamedTensor& t) { return !is_of(t, "encoder.layer.") && !is_of(t, "embeddings."); });
+    for (std::size_t l = layers; l-- > 0;) {
+        const std::string layer = "layer." + std::to_string(l) + ".";
+        trace.push_back(detail::padded_rows("grad.forward." + layer + "output", d_act.encoder.y[l], batch));
+        take([&](const NamedTensor& t) { return is_of(t, "encoder." + layer); });
+    }
+    trace.push_back(detail::padded_rows("grad.forward.embeddings", d_act.encoder_input, batch));
+    take([&](const NamedTensor& t) { return is_of(t, "embeddings."); });
     return trace;
 }
 

@@ -5,6 +5,7 @@
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
+#include "differences.hpp"
 
 using bert::Reference;
 using bert::Tensor;
@@ -61,4 +62,41 @@ TEST_CASE("activate: the function of a published name")
     Tensor<double, 2> y;
     Reference::activate(Reference{}, bert::Activation::relu, x, y);
     CHECK((y == Tensor<double, 2>{{0, 1}}));
+}
+
+TEST_CASE("The activations' slopes at numbers that are known")
+{
+    // GELU's slope: Phi(0) = 1/2 at 0; at 1, Phi(1) + phi(1) = 0.841344746068543 + 0.241970724519143. tanh' = 1 - tanh^2.
+    const Tensor<double, 2> x = {{0, 1, -1}}, d_y = {{1, 1, 2}};
+    Tensor<double, 2> d_x;
+    Reference::gelu_backward(d_y, x, d_x);
+    CHECK(std::abs(d_x(0, 0) - 0.5) < 1e-15);
+    CHECK(std::abs(d_x(0, 1) - 1.083315470587686) < 1e-14);
+    CHECK(std::abs(d_x(0, 2) - 2 * (1 - 1.083315470587686)) < 1e-14);
+    Reference::relu_backward(d_y, x, d_x);
+    CHECK((d_x == Tensor<double, 2>{{0, 1, 0}}));
+    Reference::tanh_backward(d_y, Tensor<double, 2>{{0, 0.5, -1}}, d_x);
+    CHECK((d_x == Tensor<double, 2>{{1, 0.75, 0}}));
+}
+
+TEST_CASE("The activations' backward against central differences")
+{
+    auto x = differences::random<2>({7, 9}, 1);
+    const auto d_y = differences::random<2>({7, 9}, 2);
+    Tensor<double, 2> y, d_x;
+    for (const auto activation : {bert::Activation::gelu, bert::Activation::gelu_tanh, bert::Activation::relu}) {
+        const auto loss = [&] {
+            Reference::activate(Reference{}, activation, x, y);
+            return differences::weighted_sum(y, d_y);
+        };
+        Reference::activate_backward(Reference{}, activation, d_y, x, d_x);
+        CHECK(bert::check_tensor_gradient("x", x, d_x, loss).message == "");
+    }
+    const auto loss = [&] {
+        Reference::tanh(x, y);
+        return differences::weighted_sum(y, d_y);
+    };
+    loss();
+    Reference::tanh_backward(d_y, y, d_x);
+    CHECK(bert::check_tensor_gradient("x", x, d_x, loss).message == "");
 }

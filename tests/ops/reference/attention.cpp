@@ -4,6 +4,7 @@
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
+#include "differences.hpp"
 
 using bert::Reference;
 using bert::Sequences;
@@ -80,4 +81,48 @@ TEST_CASE("attention: what doesn't fit is named")
                       "attention: sequences: expected 2 tokens, got 1");
     CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, Sequences{{0, 2}}, {.heads = 3}, act, workspace),
                       "attention: heads: expected a divisor of 2, got 3");
+}
+
+TEST_CASE("attention_backward: one token gets back what it gave")
+{
+    // Alone with itself the probability is 1 whatever the score: the value's gradient is the context's, query and key have none.
+    const Tensor<double, 2> query = {{2, 3}}, key = {{5, 7}}, value = {{1, 4}}, d_context = {{10, 20}};
+    bert::AttentionActivations<double> act, d_act;
+    Tensor<double, 2> d_query, d_key, d_value;
+    bert::Workspace workspace;
+    Reference::attention(Reference{}, query, key, value, Sequences{{0, 1}}, {.heads = 1}, act, workspace);
+    Reference::attention_backward(Reference{}, d_context, query, key, value, Sequences{{0, 1}}, {.heads = 1}, act, d_act, d_query,
+                                  d_key, d_value, workspace);
+    CHECK((d_value == d_context));
+    CHECK((d_query == Tensor<double, 2>{{0, 0}}));
+    CHECK((d_key == Tensor<double, 2>{{0, 0}}));
+}
+
+TEST_CASE("attention_backward against central differences: heads, sequences, the causal mask, dropout")
+{
+    const Sequences sequences{{0, 4, 4, 5, 8}};
+    for (const bool causal : {false, true}) {
+        for (const double probability : {0.0, 0.4}) {
+            auto query = differences::random<2>({8, 6}, 1), key = differences::random<2>({8, 6}, 2),
+                 value = differences::random<2>({8, 6}, 3);
+            const auto d_context = differences::random<2>({8, 6}, 4);
+            bert::AttentionOptions options{.heads = 2, .causal = causal};
+            options.dropout = {
+                .probability = probability, .stream = {5, 6}, .layer = 1, .site = bert::DropoutSite::probabilities};
+            bert::AttentionActivations<double> act, d_act;
+            Tensor<double, 2> d_query, d_key, d_value;
+            bert::Workspace workspace;
+            const auto loss = [&] {
+                Reference::attention(Reference{}, query, key, value, sequences, options, act, workspace);
+                return differences::weighted_sum(act.context, d_context);
+            };
+            loss();
+            Reference::attention_backward(Reference{}, d_context, query, key, value, sequences, options, act, d_act, d_query,
+                                          d_key, d_value, workspace);
+            INFO("causal " << causal << ", dropout " << probability);
+            CHECK(bert::check_tensor_gradient("query", query, d_query, loss).message == "");
+            CHECK(bert::check_tensor_gradient("key", key, d_key, loss).message == "");
+            CHECK(bert::check_tensor_gradient("value", value, d_value, loss).message == "");
+        }
+    }
 }

@@ -15,3 +15,15 @@ TEST_CASE("embedding_lookup: the row of each id, repeated where the id is")
     CHECK_THROWS_WITH(Reference::embedding_lookup(bert::IndexTensor<1>{0, 3}, table, y),
                       "embedding_lookup: ids[1]: expected 0 to 2, got 3");
 }
+
+TEST_CASE("embedding_lookup_backward: repeated ids are summed, the constant row learns nothing")
+{
+    Tensor<double, 2> d_table = {{100, 100}, {100, 100}, {100, 100}, {100, 100}};
+    const Tensor<double, 2> d_y = {{1, 2}, {10, 20}, {1000, 2000}, {5, 6}};
+    Reference::embedding_lookup_backward(d_y, bert::IndexTensor<1>{2, 0, 2, 1}, std::size_t{1}, d_table);
+    CHECK((d_table == Tensor<double, 2>{{110, 120}, {100, 100}, {1101, 2102}, {100, 100}}));
+    Reference::embedding_lookup_backward(d_y, bert::IndexTensor<1>{3, 3, 3, 1}, std::nullopt, d_table);
+    CHECK((d_table == Tensor<double, 2>{{110, 120}, {105, 106}, {1101, 2102}, {1111, 2122}}));
+    CHECK_THROWS_WITH(Reference::embedding_lookup_backward(d_y, bert::IndexTensor<1>{0, 0, 4, 0}, std::nullopt, d_table),
+                      "embedding_lookup_backward: ids[2]: expected 0 to 3, got 4");
+}

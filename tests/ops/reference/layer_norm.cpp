@@ -4,6 +4,7 @@
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
+#include "differences.hpp"
 
 using bert::LayerNorm;
 using bert::Reference;
@@ -60,4 +61,39 @@ TEST_CASE("layer_norm: a scale of another width is refused, not broadcast")
                       "layer_norm: gamma: expected [2], got [1]");
     CHECK_THROWS_WITH(Reference::layer_norm(Tensor<double, 2>{{1, 2}}, long_beta, 1e-12, act),
                       "layer_norm: beta: expected [2], got [3]");
+}
+
+TEST_CASE("layer_norm_backward: by hand, and added to what is there")
+{
+    // x = (-1, 1): mean 0, deviation 1, x_hat = x. With gamma (1, 2) and d_y (1, 1), d_x_hat = (1, 2): its mean is 3/2, its part
+    // along x_hat 1/2, and what is left of 1 - 3/2 + 1/2 and 2 - 3/2 - 1/2 is nothing: two numbers have no freedom but these.
+    const LayerNorm<double> norm{{1, 2}, {0, 0}};
+    bert::LayerNormActivations<double> act;
+    Reference::layer_norm(Tensor<double, 2>{{-1, 1}}, norm, 0.0, act);
+    LayerNorm<double> d_norm{{10, 10}, {20, 20}};
+    Tensor<double, 2> d_x;
+    Reference::layer_norm_backward(Tensor<double, 2>{{1, 1}}, norm, act, d_norm, d_x);
+    CHECK((d_x == Tensor<double, 2>{{0, 0}}));
+    CHECK((d_norm.gamma == Tensor<double, 1>{9, 11}));
+    CHECK((d_norm.beta == Tensor<double, 1>{21, 21}));
+}
+
+TEST_CASE("layer_norm_backward against central differences, with an epsilon that matters too")
+{
+    for (const double epsilon : {1e-12, 0.5}) {
+        auto x = differences::random<2>({5, 6}, 1);
+        const auto d_y = differences::random<2>({5, 6}, 2);
+        LayerNorm<double> norm{differences::random<1>({6}, 3), differences::random<1>({6}, 4)};
+        auto d_norm = bert::make_layer_norm<double>(6);
+        bert::LayerNormActivations<double> act;
+        Tensor<double, 2> d_x;
+        const auto loss = [&] {
+            Reference::layer_norm(x, norm, epsilon, act);
+            return differences::weighted_sum(act.y, d_y);
+        };
+        loss();
+        Reference::layer_norm_backward(d_y, norm, act, d_norm, d_x);
+        CHECK(bert::check_tensor_gradient("x", x, d_x, loss).message == "");
+        CHECK(bert::check_gradient(norm, d_norm, loss).message == "");
+    }
 }

@@ -4,6 +4,7 @@
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
+#include "differences.hpp"
 
 using bert::ignored_label;
 using bert::IndexTensor;
@@ -40,4 +41,58 @@ TEST_CASE("binary_cross_entropy: -log of the logistic function, without overflow
     const auto loss = Reference::binary_cross_entropy(Tensor<double, 2>{{s, s, 1000}}, Tensor<double, 2>{{1, 0, 1}});
     CHECK(std::abs(loss.value - (std::log(4.0 / 3) + std::log(4.0)) / 3) < 1e-15);
     CHECK(loss.count == 3);
+}
+
+TEST_CASE("cross_entropy: label smoothing spreads a part of the label over all classes")
+{
+    // Two classes with p = (1/4, 3/4), label 1, smoothing 0.2: targets 0.1 and 0.9.
+    const Tensor<double, 2> logits = {{0, std::log(3.0)}};
+    const auto loss = Reference::cross_entropy(logits, IndexTensor<1>{1}, {.smoothing = 0.2});
+    CHECK(std::abs(loss.value - (0.1 * std::log(4.0) + 0.9 * std::log(4.0 / 3))) < 1e-15);
+    Tensor<double, 2> d_logits;
+    Reference::cross_entropy_backward(2.0, logits, IndexTensor<1>{1}, {.smoothing = 0.2}, d_logits);
+    CHECK(std::abs(d_logits(0, 0) - 2 * (0.25 - 0.1)) < 1e-15);
+    CHECK(std::abs(d_logits(0, 1) - 2 * (0.75 - 0.9)) < 1e-15);
+}
+
+TEST_CASE("cross_entropy: the sum is divided by what the caller says, as in the original code's masked words")
+{
+    const Tensor<double, 2> logits = {{0, 0}, {0, 0}, {0, 0}};
+    const IndexTensor<1> labels = {0, 1, ignored_label};
+    CHECK(std::abs(Reference::cross_entropy(logits, labels, {.divisor = 2 + 1e-5}).value - 2 * std::log(2.0) / (2 + 1e-5)) <
+          1e-15);
+    Tensor<double, 2> d_logits;
+    Reference::cross_entropy_backward(1.0, logits, labels, {.divisor = 8.0}, d_logits);
+    CHECK((d_logits == Tensor<double, 2>{{-0.0625, 0.0625}, {0.0625, -0.0625}, {0, 0}}));
+}
+
+TEST_CASE("cross_entropy_backward: without any label there is no gradient")
+{
+    Tensor<double, 2> d_logits;
+    Reference::cross_entropy_backward(1.0, Tensor<double, 2>{{1, 2}}, IndexTensor<1>{ignored_label}, {}, d_logits);
+    CHECK((d_logits == Tensor<double, 2>{{0, 0}}));
+}
+
+TEST_CASE("The losses' backward against central differences")
+{
+    auto logits = differences::random<2>({6, 5}, 1);
+    Tensor<double, 2> d_logits;
+    const IndexTensor<1> labels = {0, 4, ignored_label, 2, 2, 1};
+    for (const bert::CrossEntropyOptions options : {bert::CrossEntropyOptions{}, {0.1, {}}, {0.3, 7.0}}) {
+        Reference::cross_entropy_backward(3.0, logits, labels, options, d_logits);
+        const auto loss = [&] { return 3 * Reference::cross_entropy(logits, labels, options).value; };
+        CHECK(bert::check_tensor_gradient("logits", logits, d_logits, loss).message == "");
+    }
+    auto predictions = differences::random<2>({6, 1}, 2);
+    const auto values = differences::random<1>({6}, 3);
+    Tensor<double, 2> d_predictions;
+    Reference::mean_squared_error_backward(0.5, predictions, values, d_predictions);
+    const auto squared = [&] { return 0.5 * Reference::mean_squared_error(predictions, values).value; };
+    CHECK(bert::check_tensor_gradient("predictions", predictions, d_predictions, squared).message == "");
+    auto several = bert::zeros<double, 2>({6, 5});
+    for (std::size_t i = 0; i < several.size(); i += 3)
+        several.data()[i] = 1;
+    Reference::binary_cross_entropy_backward(1.0, logits, several, d_logits);
+    const auto binary = [&] { return Reference::binary_cross_entropy(logits, several).value; };
+    CHECK(bert::check_tensor_gradient("logits", logits, d_logits, binary).message == "");
 }

@@ -5,6 +5,7 @@
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
+#include "differences.hpp"
 
 using bert::Reference;
 using bert::Tensor;
@@ -39,4 +40,26 @@ TEST_CASE("softmax: minus infinity has no probability, a NaN is not hidden, and 
     CHECK(p(0, 2) == 0.5);
     for (std::size_t j = 0; j < 3; ++j)
         CHECK(std::isnan(p(1, j)));
+}
+
+TEST_CASE("softmax_backward: by hand")
+{
+    // p = (1/4, 3/4), d_p = (1, 0): the mean of d_p under p is 1/4, so d_s = (1/4 * 3/4, 3/4 * -1/4).
+    Tensor<double, 2> d_scores;
+    Reference::softmax_backward(Tensor<double, 2>{{1, 0}}, Tensor<double, 2>{{0.25, 0.75}}, d_scores);
+    CHECK((d_scores == Tensor<double, 2>{{0.1875, -0.1875}}));
+}
+
+TEST_CASE("softmax_backward against central differences")
+{
+    auto scores = differences::random<2>({5, 7}, 1);
+    const auto d_probabilities = differences::random<2>({5, 7}, 2);
+    Tensor<double, 2> probabilities, d_scores;
+    const auto loss = [&] {
+        Reference::softmax(scores, probabilities);
+        return differences::weighted_sum(probabilities, d_probabilities);
+    };
+    loss();
+    Reference::softmax_backward(d_probabilities, probabilities, d_scores);
+    CHECK(bert::check_tensor_gradient("scores", scores, d_scores, loss).message == "");
 }

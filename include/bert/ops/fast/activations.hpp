@@ -34,9 +34,26 @@ struct Activations {
             case Activation::relu: return map<V>(n, x, y, [](const V& v) { return fast::relu(v); });
         }
     }
+
+    /// The backward of a row.
+    /// @param activation  which
+    /// @param n  how many numbers
+    /// @param d_y  [n]
+    /// @param x  what row was given, [n]
+    /// @param d_x  [n]; may be d_y
+    static void row_backward(Activation activation, std::size_t n, const Real* d_y, const Real* x, Real* d_x)
+    {
+        switch (activation) {
+            case Activation::gelu: return map<V>(n, d_y, x, d_x, [](const V& d, const V& v) { return d * gelu_slope(v); });
+            case Activation::gelu_tanh:
+                return map<V>(n, d_y, x, d_x, [](const V& d, const V& v) { return d * gelu_tanh_slope(v); });
+            case Activation::relu:
+                return map<V>(n, d_y, x, d_x, [](const V& d, const V& v) { return select(V(Real(0)) < v, d, V(Real(0))); });
+        }
+    }
 };
 
-/// The operations `gelu`, `gelu_tanh`, `relu`, `tanh`; `activate` is the reference's choice among them.
+/// The operations `gelu`, `gelu_tanh`, `relu`, `tanh` and their backward; `activate` is the reference's choice among them.
 /// @tparam Arch  the instruction set
 template <class Arch>
 struct ActivationOperations : reference::ActivationOperations {
@@ -78,7 +95,42 @@ struct ActivationOperations : reference::ActivationOperations {
         });
     }
 
+    /// @copydoc bert::reference::ActivationOperations::gelu_backward
+    template <class Real>
+    static void gelu_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, Tensor<Real, 2>& d_x)
+    {
+        require_shape("gelu_backward: d_y", d_y, {x.shape(0), x.shape(1)});
+        backward_on_all_threads(Activation::gelu, d_y, x, d_x);
+    }
+
+    /// @copydoc bert::reference::ActivationOperations::gelu_tanh_backward
+    template <class Real>
+    static void gelu_tanh_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, Tensor<Real, 2>& d_x)
+    {
+        require_shape("gelu_tanh_backward: d_y", d_y, {x.shape(0), x.shape(1)});
+        backward_on_all_threads(Activation::gelu_tanh, d_y, x, d_x);
+    }
+
+    /// @copydoc bert::reference::ActivationOperations::relu_backward
+    template <class Real>
+    static void relu_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, Tensor<Real, 2>& d_x)
+    {
+        require_shape("relu_backward: d_y", d_y, {x.shape(0), x.shape(1)});
+        backward_on_all_threads(Activation::relu, d_y, x, d_x);
+    }
+
 private:
+    template <class Real>
+    static void backward_on_all_threads(Activation activation, const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x,
+                                        Tensor<Real, 2>& d_x)
+    {
+        const Real* const inputs = x.data();
+        const Real* const first = d_y.data();
+        on_all_threads(d_y, d_x, [&](std::size_t n, const Real* from, Real* to) {
+            Activations<Vector<Real, Arch>>::row_backward(activation, n, from, inputs + (from - first), to);
+        });
+    }
+
     /// Cuts all numbers into pieces for the threads.
     template <class Real, class Function>
     static void on_all_threads(const Tensor<Real, 2>& x, Tensor<Real, 2>& y, const Function& function)

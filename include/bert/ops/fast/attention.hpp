@@ -8,18 +8,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <stdexcept>
-#include <string>
 
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
 #include "bert/ops/activations.hpp"
+#include "bert/ops/fast/dropout.hpp"
 #include "bert/ops/fast/replaced.hpp"
 #include "bert/ops/fast/softmax.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/kernel.hpp"
+#include "bert/ops/reference/attention.hpp"
 
 namespace bert::fast {
 
@@ -32,14 +32,15 @@ struct AttentionHead {
     using Rows = product::Rows<Real>;                              ///< rows of a matrix
     static constexpr std::size_t block = 4 * Kernel::tile_height;  ///< rows whose scores stay in the cache
 
-    Rows query;           ///< [n, D]
-    Rows key;             ///< [n, D]
-    Rows value;           ///< [n, D]
-    bool causal;          ///< a token sees only what stands before it
-    Real* context;        ///< [n, D]
-    std::size_t stride;   ///< from one row of context to the next
-    Real* scores;         ///< [n, n] to keep them in, or null
-    Real* probabilities;  ///< [n, n] to keep them in, or null
+    Rows query;            ///< [n, D]
+    Rows key;              ///< [n, D]
+    Rows value;            ///< [n, D]
+    bool causal;           ///< a token sees only what stands before it
+    DropoutPlace dropout;  ///< of the probabilities, for this head and sequence
+    Real* context;         ///< [n, D]
+    std::size_t stride;    ///< from one row of context to the next
+    Real* scores;          ///< [n, n] to keep them in, or null
+    Real* probabilities;   ///< [n, n] to keep them in, or null
 
     /// @param n  tokens of a sequence @param D  width of a head @return  numbers of scratch that run() wants
     static std::size_t scratch_size(std::size_t n, std::size_t D)
@@ -91,13 +92,123 @@ private:
         softmax_row<V>(visible, row, row);
         std::fill(row + visible, row + n, Real(0));
         if (probabilities != nullptr) copy(n, row, probabilities + i * n);
+        if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, row, row);
     }
 };
 
-/// The operation `attention`.
+/// The backward of one head of one sequence. Probabilities are computed anew, block by block, rather than kept: [n, n] numbers a
+/// head would be most of what a training step has to remember.
+/// @tparam V  the vector
+template <class V>
+struct AttentionHeadBackward {
+    using Real = typename V::value_type;                           ///< the scalar
+    using Kernel = product::Kernel<V>;                             ///< the product
+    using Rows = product::Rows<Real>;                              ///< rows of a matrix
+    static constexpr std::size_t block = 4 * Kernel::tile_height;  ///< rows whose scores stay in the cache
+
+    Rows query;            ///< [n, D]
+    Rows key;              ///< [n, D]
+    Rows value;            ///< [n, D]
+    Rows d_context;        ///< [n, D]
+    bool causal;           ///< a token sees only what stands before it
+    DropoutPlace dropout;  ///< of the probabilities, for this head and sequence
+    Real* d_query;         ///< [n, D]
+    Real* d_key;           ///< [n, D]
+    Real* d_value;         ///< [n, D]
+    std::size_t stride;    ///< from one row of these to the next
+
+    /// @param n  tokens of a sequence @param D  width of a head @return  numbers of scratch that run() wants
+    static std::size_t scratch_size(std::size_t n, std::size_t D)
+    {
+        return Kernel::strip_size + 2 * padded(n) * D + n * padded(D) + 3 * whole_lines(block * padded(n)) + block * padded(D);
+    }
+
+    /// Computes d_query, d_key and d_value.
+    /// @param scratch  scratch_size() numbers
+    void run(Real* scratch) const
+    {
+        const std::size_t n = query.count, D = query.width, row_size = padded(n);
+        Real* const strip = scratch;
+        Real* const probabilities = strip + Kernel::strip_size;                // [block, padded(n)]
+        Real* const d_scores = probabilities + whole_lines(block * row_size);  // [block, padded(n)]
+        Real* const transposed = d_scores + whole_lines(block * row_size);     // [n, block]
+        Real* const keys = transposed + whole_lines(block * row_size);         // [padded(n)/width][D][width]
+        Real* const values = keys + row_size * D;                              // [padded(n)/width][D][width]
+        Real* const key_columns = values + row_size * D;                       // [padded(D)/width][n][width]
+        Real* const some_columns = key_columns + n * padded(D);                // [padded(D)/width][block][width]
+        for (std::size_t j = 0; j < n; j += Kernel::panel_width) {
+            Kernel::pack(key, j, keys + j * D);
+            Kernel::pack(value, j, values + j * D);
+        }
+        for (std::size_t d = 0; d < D; d += Kernel::panel_width)
+            Kernel::pack_columns(key, d, key_columns + d * n);
+        const Real scale = 1 / std::sqrt(Real(D));
+        for (std::size_t first = 0; first < n; first += block) {
+            const std::size_t rows = std::min(block, n - first);
+            const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
+            const Rows some_contexts{d_context.data + first * d_context.stride, rows, D, d_context.stride};
+            for (std::size_t j = 0; j < n; j += Kernel::panel_width) {
+                Kernel::multiply(some_queries, keys + j * D, strip, [&](std::size_t i, const Real* sums) {
+                    map<V>(Kernel::panel_width, sums, probabilities + i * row_size + j, [&](const V& s) { return s * V(scale); });
+                });
+                Kernel::multiply(some_contexts, values + j * D, strip, [&](std::size_t i, const Real* sums) {
+                    std::copy_n(sums, Kernel::panel_width, d_scores + i * row_size + j);
+                });
+            }
+            for (std::size_t i = 0; i < rows; ++i)
+                row_backward(first + i, probabilities + i * row_size, scale, d_scores + i * row_size);
+            const Rows some_d_scores{d_scores, rows, n, row_size};
+            for (std::size_t d = 0; d < D; d += Kernel::panel_width)
+                Kernel::multiply(some_d_scores, key_columns + d * n, strip, [&](std::size_t i, const Real* sums) {
+                    std::copy_n(sums, std::min(Kernel::panel_width, D - d), d_query + (first + i) * stride + d);
+                });
+            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, transposed, some_columns, strip,
+                           d_value);
+            add_transposed(some_d_scores, some_queries, first == 0, transposed, some_columns, strip, d_key);
+        }
+    }
+
+private:
+    static std::size_t padded(std::size_t count) { return Kernel::panels(count) * Kernel::panel_width; }
+
+    /// Row i: scores become probabilities after dropout, and the gradient of these becomes the scores', times scale.
+    void row_backward(std::size_t i, Real* probabilities, Real scale, Real* d_scores) const
+    {
+        const std::size_t n = query.count, visible = causal ? i + 1 : n;
+        softmax_row<V>(visible, probabilities, probabilities);
+        std::fill(probabilities + visible, probabilities + n, Real(0));
+        if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, d_scores, d_scores);
+        softmax_row_backward<V>(visible, d_scores, probabilities, scale, d_scores);
+        std::fill(d_scores + visible, d_scores + n, Real(0));
+        if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, probabilities, probabilities);
+    }
+
+    /// sum (+)= leftᵀ right: left [rows, n], right [rows, D].
+    void add_transposed(const Rows& left, const Rows& right, bool is_first, Real* transposed, Real* columns, Real* strip,
+                        Real* sum) const
+    {
+        const std::size_t n = left.width, rows = left.count, D = right.width;
+        for (std::size_t i = 0; i < rows; ++i)
+            for (std::size_t j = 0; j < n; ++j)
+                transposed[j * rows + i] = left.data[i * left.stride + j];
+        for (std::size_t d = 0; d < D; d += Kernel::panel_width) {
+            Kernel::pack_columns(right, d, columns + d * rows);
+            Kernel::multiply({transposed, n, rows, rows}, columns + d * rows, strip, [&](std::size_t j, const Real* sums) {
+                Real* const to = sum + j * stride + d;
+                const std::size_t count = std::min(Kernel::panel_width, D - d);
+                if (is_first)
+                    std::copy_n(sums, count, to);
+                else
+                    add<V>(count, sums, to, to);
+            });
+        }
+    }
+};
+
+/// The operation `attention` and its backward.
 /// @tparam Arch  the instruction set
 template <class Arch>
-struct AttentionOperation {
+struct AttentionOperations {
     /// @copydoc bert::reference::AttentionOperations::attention
     /// @param workspace  scratch
     template <class Ops, class Real>
@@ -106,17 +217,11 @@ struct AttentionOperation {
                           Workspace& workspace)
     {
         using Head = AttentionHead<Vector<Real, Arch>>;
-        static_assert(same_function<&Ops::template softmax<Real>, &SoftmaxOperation<Arch>::template softmax<Real>>,
-                      "Fast::attention has softmax inside: whoever replaces softmax replaces attention too");
+        static_assert(same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>> &&
+                          same_function<&Ops::template dropout<Real>, &DropoutOperations::template dropout<Real>>,
+                      "Fast::attention has softmax and dropout inside: whoever replaces one replaces attention too");
         const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
-        require_shape("attention: key", key, {T, H});
-        require_shape("attention: value", value, {T, H});
-        if (sequences.tokens() != T)
-            throw std::invalid_argument("attention: sequences: expected " + std::to_string(T) + " tokens, got " +
-                                        std::to_string(sequences.tokens()));
-        if (A == 0 || H % A != 0)
-            throw std::invalid_argument("attention: heads: expected a divisor of " + std::to_string(H) + ", got " +
-                                        std::to_string(A));
+        reference::require_attention_shapes(query, key, value, sequences, options);
         act.context.resize({T, H});
         act.scores.resize(options.keep_scores ? B * A : 0);
         act.probabilities.resize(options.keep_scores ? B * A : 0);
@@ -133,10 +238,49 @@ struct AttentionOperation {
                             {key.data() + place, n, D, H},
                             {value.data() + place, n, D, H},
                             options.causal,
+                            reference::dropout_of_head(options, piece % A, sequences.begin[b]),
                             act.context.data() + place,
                             H,
                             options.keep_scores ? act.scores[piece].data() : nullptr,
                             options.keep_scores ? act.probabilities[piece].data() : nullptr};
+            head.run(workspace.template of_thread<Real>(thread, Head::scratch_size(n, D)));
+        });
+    }
+
+    /// @copydoc bert::reference::AttentionOperations::attention_backward
+    /// @param workspace  scratch
+    template <class Ops, class Real>
+    static void attention_backward(Ops, const Tensor<Real, 2>& d_context, const Tensor<Real, 2>& query,
+                                   const Tensor<Real, 2>& key, const Tensor<Real, 2>& value, const Sequences& sequences,
+                                   const AttentionOptions& options, const AttentionActivations<Real>&,
+                                   AttentionActivations<Real>&, Tensor<Real, 2>& d_query, Tensor<Real, 2>& d_key,
+                                   Tensor<Real, 2>& d_value, Workspace& workspace)
+    {
+        using Head = AttentionHeadBackward<Vector<Real, Arch>>;
+        static_assert(
+            same_function<&Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>> &&
+                same_function<&Ops::template dropout_backward<Real>, &DropoutOperations::template dropout_backward<Real>>,
+            "Fast::attention_backward has softmax_backward and dropout_backward inside: whoever replaces one replaces it too");
+        const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
+        reference::require_attention_shapes(query, key, value, sequences, options);
+        require_shape("attention_backward: d_context", d_context, {T, H});
+        d_query.resize({T, H});
+        d_key.resize({T, H});
+        d_value.resize({T, H});
+        workspace.prepare_threads();
+        parallel_for(B * A, [&](std::size_t piece, std::size_t thread) {
+            const std::size_t b = piece / A, D = H / A, n = sequences.length(b);
+            const std::size_t place = sequences.begin[b] * H + piece % A * D;
+            const Head head{{query.data() + place, n, D, H},
+                            {key.data() + place, n, D, H},
+                            {value.data() + place, n, D, H},
+                            {d_context.data() + place, n, D, H},
+                            options.causal,
+                            reference::dropout_of_head(options, piece % A, sequences.begin[b]),
+                            d_query.data() + place,
+                            d_key.data() + place,
+                            d_value.data() + place,
+                            H};
             head.run(workspace.template of_thread<Real>(thread, Head::scratch_size(n, D)));
         });
     }

@@ -3,26 +3,31 @@
 /// The reference passes over memory once for each.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
 #include "bert/core/activation.hpp"
+#include "bert/core/dropout.hpp"
 #include "bert/core/parameters.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
 #include "bert/ops/activations.hpp"
 #include "bert/ops/fast/activations.hpp"
+#include "bert/ops/fast/dropout.hpp"
 #include "bert/ops/fast/linear.hpp"
 #include "bert/ops/fast/replaced.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product.hpp"
+#include "bert/ops/reference/fused.hpp"
 
 namespace bert::fast {
 
-/// The operations `linear_activation` and `linear_residual_layer_norm`.
+/// The operations `linear_activation` with its backward, and `linear_residual_layer_norm`; the backward of the latter is the
+/// reference's, made of fast operations.
 /// @tparam Arch  the instruction set
 template <class Arch>
-struct FusedOperations {
+struct FusedOperations : reference::FusedOperations {
     /// @copydoc bert::reference::FusedOperations::linear_activation
     template <class Ops, class Real>
     static void linear_activation(Ops, const Tensor<Real, 2>& x, const Linear<Real>& map, Activation activation,
@@ -42,7 +47,7 @@ struct FusedOperations {
         pre_activation.resize({T, out});
         y.resize({T, out});
         const std::array weights{product::rows_of(map.weight)};
-        product::multiply<Arch>(product::rows_of(x), weights, workspace,
+        product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
                                     Real* before = pre_activation.data() + t * out + column;
                                     add<V>(count, sums, map.bias.data() + column, before);
@@ -50,28 +55,48 @@ struct FusedOperations {
                                 });
     }
 
+    /// @copydoc bert::reference::FusedOperations::linear_activation_backward
+    template <class Ops, class Real>
+    static void linear_activation_backward(Ops, const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Linear<Real>& map,
+                                           Activation activation, const Tensor<Real, 2>& pre_activation, Linear<Real>& d_map,
+                                           Tensor<Real, 2>& d_pre_activation, Tensor<Real, 2>& d_x, Workspace& workspace)
+    {
+        static_assert(
+            same_function<&Ops::template linear_backward<Real>, &LinearOperations<Arch>::template linear_backward<Real>>,
+            "Fast::linear_activation_backward has linear_backward inside: whoever replaces one replaces both");
+        Ops::activate_backward(Ops{}, activation, d_y, pre_activation, d_pre_activation);
+        LinearOperations<Arch>::add_backward(d_pre_activation, x, map, d_map, d_x, workspace);
+    }
+
     /// @copydoc bert::reference::FusedOperations::linear_residual_layer_norm
     template <class Ops, class Real>
     static void linear_residual_layer_norm(Ops, const Tensor<Real, 2>& x, const Linear<Real>& map,
                                            const Tensor<Real, 2>& residual, const LayerNorm<Real>& norm, Real epsilon,
-                                           ResidualActivations<Real>& act, Workspace& workspace)
+                                           const DropoutPlace& place, ResidualActivations<Real>& act, Workspace& workspace)
     {
         using V = Vector<Real, Arch>;
-        static_assert(same_function<&Ops::template linear<Real>, &LinearOperations<Arch>::template linear<Real>>,
-                      "Fast::linear_residual_layer_norm has linear inside: whoever replaces linear replaces it too");
+        static_assert(same_function<&Ops::template linear<Real>, &LinearOperations<Arch>::template linear<Real>> &&
+                          same_function<&Ops::template dropout<Real>, &DropoutOperations::template dropout<Real>>,
+                      "Fast::linear_residual_layer_norm has linear and dropout inside: whoever replaces one replaces it too");
         const std::size_t T = x.shape(0), in = x.shape(1), H = map.weight.shape(0);
         require_shape("linear: weight", map.weight, {H, in});
         require_shape("linear: bias", map.bias, {H});
         require_shape("linear_residual_layer_norm: residual", residual, {T, H});
         act.projected.resize({T, H});
+        act.dropped.resize({T, H});
         act.sum.resize({T, H});
         const std::array weights{product::rows_of(map.weight)};
-        product::multiply<Arch>(product::rows_of(x), weights, workspace,
+        product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
-                                    const std::size_t place = t * H + column;
-                                    Real* projected = act.projected.data() + place;
+                                    const std::size_t begin = t * H + column;
+                                    Real* const projected = act.projected.data() + begin;
+                                    Real* const dropped = act.dropped.data() + begin;
                                     add<V>(count, sums, map.bias.data() + column, projected);
-                                    add<V>(count, projected, residual.data() + place, act.sum.data() + place);
+                                    if (place.probability == 0)
+                                        std::copy_n(projected, count, dropped);
+                                    else
+                                        dropout_row(place, t, column, count, projected, dropped);
+                                    add<V>(count, dropped, residual.data() + begin, act.sum.data() + begin);
                                 });
         Ops::layer_norm(act.sum, norm, epsilon, act.norm);
     }

@@ -26,6 +26,8 @@
 #include <xsimd/xsimd.hpp>
 #endif
 
+#include "bert/core/threads.hpp"
+
 namespace bert::fast {
 
 /// The instruction set of a vector of one number.
@@ -53,7 +55,7 @@ struct OneNumber {
     friend OneNumber operator/(OneNumber a, OneNumber b) { return OneNumber(a.number / b.number); }
     friend bool operator<(OneNumber a, OneNumber b) { return a.number < b.number; }
     friend OneNumber select(bool condition, OneNumber a, OneNumber b) { return condition ? a : b; }
-    friend OneNumber min(OneNumber a, OneNumber b) { return OneNumber(std::min(a.number, b.number)); }
+    friend OneNumber min(OneNumber a, OneNumber b) { return a.number < b.number ? a : b; }  // b if one is NaN, as x86 has it
     friend OneNumber max(OneNumber a, OneNumber b) { return OneNumber(std::max(a.number, b.number)); }
     friend OneNumber fma(OneNumber a, OneNumber b, OneNumber c) { return OneNumber(a.number * b.number + c.number); }
     friend OneNumber exp(OneNumber a) { return OneNumber(std::exp(a.number)); }
@@ -201,6 +203,42 @@ void for_each_vector(std::size_t n, const Real* x, Real padding, const Visit& vi
     for (; i + V::size <= n; i += V::size)
         visit(V::load_unaligned(x + i));
     if (i < n) visit(load_first<V>(x + i, n - i, padding));
+}
+
+/// The numbers of a matrix as add_columns asks for them.
+template <class V>
+struct LoadRow {
+    const typename V::value_type* matrix;  ///< [T, H]
+    std::size_t H;                         ///< columns
+
+    /// @param t  a row @param h  a column @return  the numbers from there on
+    V operator()(std::size_t t, std::size_t h) const { return V::load_unaligned(matrix + t * H + h); }
+    /// @param t  a row @param h  a column @param count  how many numbers @return  these, the others 0
+    V operator()(std::size_t t, std::size_t h, std::size_t count) const { return load_first<V>(matrix + t * H + h, count); }
+};
+
+/// Adds the columns of a matrix, or of the product of two matrices number by number: sums[h] += sum over t of f(t, h). In pieces
+/// of some columns, each by one thread, so that the order of the sums is that of the rows.
+/// @param T  rows
+/// @param H  columns
+/// @param sums  [H], is added to
+/// @param term  term(t, h): V's numbers of row t from column h on; term(t, h, count): the first count of them, the others 0
+template <class V, class Real, class Term>
+void add_columns(std::size_t T, std::size_t H, Real* sums, const Term& term)
+{
+    constexpr std::size_t piece_vectors = 4, piece = piece_vectors * V::size;
+    parallel_for((H + piece - 1) / piece, [&](std::size_t index, std::size_t) {
+        for (std::size_t h = index * piece; h < std::min(H, (index + 1) * piece); h += V::size) {
+            const std::size_t count = std::min(V::size, H - h);
+            V sum(Real(0));
+            for (std::size_t t = 0; t < T; ++t)
+                sum = sum + (count == V::size ? term(t, h) : term(t, h, count));
+            if (count == V::size)
+                V(V::load_unaligned(sums + h) + sum).store_unaligned(sums + h);
+            else
+                store_first(V(load_first<V>(sums + h, count) + sum), sums + h, count);
+        }
+    });
 }
 
 /// @param vector  numbers @return  their sum, always in the same order

@@ -80,7 +80,7 @@ bool rows_keep_their_bits()
         Tensor<Real, 2> y;
         y.resize({count, out});
         const Rows<Real> some{x.data() + first * in, count, in, in};
-        multiply<Arch>(some, std::array{rows_of(weight)}, workspace,
+        multiply<Arch>(some, Right::transposed, std::array{rows_of(weight)}, workspace,
                        [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t n) {
                            std::copy_n(sums, n, y.data() + row * out + column);
                        });

@@ -1,11 +1,12 @@
 /// @file
-/// The project's own matrix product: y = x Wᵀ for W that is packed once, in panels as wide as two vectors.
+/// The project's own matrix product: y = x Wᵀ for W in packed panels, each as wide as two vectors. (PackedLinear keeps the panels,
+/// `linear` makes them anew in each call.)
 ///
-/// A panel holds 2V columns of Wᵀ (V numbers in a vector), all K of them, one k after the other: [K][2V]. A tile of y is one
+/// A panel holds 2P columns of Wᵀ (P numbers in a vector), all K of them, one k after the other: [K][2P]. A tile of y is one
 /// panel wide and as high as the registers allow: 14 rows of two accumulators with 32 registers, 6 with 16. Each step of k
 /// loads two vectors of the panel and, for each row, one number of x, and adds their products to all accumulators:
 /// ```
-///             panel[k]:  [ 0 .. V-1 ][ V .. 2V-1 ]
+///             panel[k]:  [ 0 .. P-1 ][ P .. 2P-1 ]
 /// x[0][k] -> row 0:      accumulator  accumulator
 /// x[1][k] -> row 1:      accumulator  accumulator
 ///    ...
@@ -42,7 +43,8 @@ struct Kernel {
     using Real = typename V::value_type;  ///< of the numbers in a vector
 
     static constexpr std::size_t panel_width = 2 * V::size;                ///< columns of a panel
-    static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;   ///< rows of a tile: 32 registers or 16
+    static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;   ///< rows of a tile: 64-byte vectors come
+                                                                           ///< with 32 registers; the rest is taken for 16
     static constexpr std::size_t depth = 768;                              ///< a block of k
     static constexpr std::size_t block_height = 16 * tile_height;          ///< rows of x that stay in the second-level cache
     static constexpr std::size_t strip_size = block_height * panel_width;  ///< numbers in a strip of sums
@@ -60,16 +62,17 @@ struct Kernel {
         const std::size_t columns = std::min(panel_width, weight.count - first), K = weight.width;
         for (std::size_t k0 = 0; k0 < K; k0 += square) {
             const std::size_t k1 = std::min(k0 + square, K);
-            for (std::size_t j = 0; j < panel_width; ++j) {
-                const Real* row = weight.data + (first + j) * weight.stride;
+            for (std::size_t j = 0; j < columns; ++j)
                 for (std::size_t k = k0; k < k1; ++k)
-                    panel[k * panel_width + j] = j < columns ? row[k] : Real(0);
-            }
+                    panel[k * panel_width + j] = weight.data[(first + j) * weight.stride + k];
+            for (std::size_t j = columns; j < panel_width; ++j)
+                for (std::size_t k = k0; k < k1; ++k)
+                    panel[k * panel_width + j] = Real(0);
         }
     }
 
-    /// Packs one panel of a matrix that isn't transposed: y = x V.
-    /// @param matrix  V, a row for each k
+    /// Packs one panel of a matrix that isn't transposed: y = x M.
+    /// @param matrix  M, a row for each k
     /// @param first  the panel's first column
     /// @param[out] panel  [K][panel_width]
     static void pack_columns(const Rows<Real>& matrix, std::size_t first, Real* panel)
@@ -116,7 +119,7 @@ private:
     };
 
     template <std::size_t... row>
-    static void add_tile(std::index_sequence<row...>, const Step& step, Real* sums)
+    static void compute_tile(std::index_sequence<row...>, const Step& step, Real* sums)
     {
         V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
         V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
@@ -141,7 +144,7 @@ private:
     template <std::size_t height>
     static void tile(const Step& step, Real* sums)
     {
-        add_tile(std::make_index_sequence<height>{}, step, sums);
+        compute_tile(std::make_index_sequence<height>{}, step, sums);
     }
 
     using Tile = void (*)(const Step&, Real*);

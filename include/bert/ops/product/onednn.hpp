@@ -12,11 +12,12 @@
 
 namespace bert::product {
 
-/// y = x Wᵀ, with oneDNN's own threads.
+/// y = x Wᵀ or x M, with oneDNN's own threads.
 /// @param x  [T, in]
-/// @param weight  W, [out, in]
+/// @param transposed  whether the operand is W, [out, in], or M, [in, out]
+/// @param operand  W or M
 /// @param[out] y  [T, out]
-inline void multiply_onednn(const Rows<float>& x, const Rows<float>& weight, float* y)
+inline void multiply_onednn(const Rows<float>& x, bool transposed, const Rows<float>& operand, float* y)
 {
     using dnnl::memory;
     const auto matrix = [](std::size_t rows, std::size_t columns, std::size_t row_stride, std::size_t column_stride) {
@@ -24,16 +25,18 @@ inline void multiply_onednn(const Rows<float>& x, const Rows<float>& weight, flo
                             memory::dims{static_cast<memory::dim>(row_stride), static_cast<memory::dim>(column_stride)});
     };
     const memory::desc x_shape = matrix(x.count, x.width, x.stride, 1);
-    const memory::desc weight_shape = matrix(weight.width, weight.count, 1, weight.stride);  // Wᵀ
-    const memory::desc y_shape = matrix(x.count, weight.count, weight.count, 1);
+    const std::size_t out = transposed ? operand.count : operand.width;
+    const memory::desc operand_shape =
+        transposed ? matrix(x.width, out, 1, operand.stride) : matrix(x.width, out, operand.stride, 1);
+    const memory::desc y_shape = matrix(x.count, out, out, 1);
     const dnnl::engine processor(dnnl::engine::kind::cpu, 0);
     dnnl::stream stream(processor);
-    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x_shape, weight_shape, y_shape), processor);
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x_shape, operand_shape, y_shape), processor);
     const memory x_memory(x_shape, processor, const_cast<float*>(x.data));  // read only, though its type can't say so
-    const memory weight_memory(weight_shape, processor, const_cast<float*>(weight.data));
+    const memory operand_memory(operand_shape, processor, const_cast<float*>(operand.data));
     const memory y_memory(y_shape, processor, y);
     dnnl::matmul(description)
-        .execute(stream, {{DNNL_ARG_SRC, x_memory}, {DNNL_ARG_WEIGHTS, weight_memory}, {DNNL_ARG_DST, y_memory}});
+        .execute(stream, {{DNNL_ARG_SRC, x_memory}, {DNNL_ARG_WEIGHTS, operand_memory}, {DNNL_ARG_DST, y_memory}});
     stream.wait();
 }
 

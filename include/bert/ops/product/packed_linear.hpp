@@ -80,7 +80,7 @@ void multiply_packed(const Rows<Real>& x, const PackedLinear<Real, Arch>& map, W
     using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
     if (map.engine != Engine::own) {
         const std::array weights{Rows<Real>{map.weight.data(), map.out, map.in, map.in}};
-        multiply_with(map.engine, x, weights, workspace,
+        multiply_with(map.engine, x, Right::transposed, weights, workspace,
                       [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t count) {
                           finish(row, column, sums, count);
                       });

@@ -11,12 +11,13 @@
 
 namespace bert::reference {
 
-/// The operation `softmax`.
-struct SoftmaxOperation {
+/// The operation `softmax` and its backward.
+struct SoftmaxOperations {
     /// Turns each row of scores into probabilities, which sum to 1.
     /// \f[ p_{ij} = e^{s_{ij} - m_i} \Big/ \sum_k e^{s_{ik} - m_i},\quad m_i = \max_k s_{ik} \f]
-    /// Symbols: \f$s\f$ `scores`, \f$p\f$ `probabilities`, \f$m_i\f$ `largest`. The maximum changes nothing but keeps e^s finite.
-    /// @param scores  [rows, n]; -infinity has the probability 0, if not the whole row is
+    /// Symbols: \f$s\f$ `scores`, \f$p\f$ `probabilities`, where \f$e^{s-m}\f$ stands until it is divided by `sum`, \f$m_i\f$
+    /// `largest`. The maximum changes nothing but keeps e^s finite.
+    /// @param scores  [rows, n]; -infinity gets the probability 0; a row of nothing but -infinity becomes NaN
     /// @param[out] probabilities  [rows, n]; may be scores itself
     template <class Real>
     static void softmax(const Tensor<Real, 2>& scores, Tensor<Real, 2>& probabilities)
@@ -34,6 +35,31 @@ struct SoftmaxOperation {
             }
             for (std::size_t j = 0; j < n; ++j)
                 probabilities(i, j) /= sum;
+        }
+    }
+
+    /// Each score moves every probability of its row: p_k by p_k (δ_kj - p_j) times what s_j moves (δ_kj is 1 for k = j, else 0).
+    /// Summed over k against δp_k this leaves
+    /// \f[ \delta s_{ij} = p_{ij}\,(\delta p_{ij} - a_i),\quad a_i = \sum_k p_{ik}\,\delta p_{ik} \f]
+    /// Symbols: \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$a_i\f$ `average`: the mean of δp under p. A row
+    /// of d_scores sums to 0: to raise all scores alike changes nothing.
+    /// @param d_probabilities  [rows, n]
+    /// @param probabilities  what softmax computed, [rows, n]
+    /// @param[out] d_scores  [rows, n]; may be d_probabilities itself
+    /// @throws std::invalid_argument if d_probabilities is not [rows, n]
+    template <class Real>
+    static void softmax_backward(const Tensor<Real, 2>& d_probabilities, const Tensor<Real, 2>& probabilities,
+                                 Tensor<Real, 2>& d_scores)
+    {
+        const std::size_t rows = probabilities.shape(0), n = probabilities.shape(1);
+        require_shape("softmax_backward: d_probabilities", d_probabilities, {rows, n});
+        d_scores.resize({rows, n});
+        for (std::size_t i = 0; i < rows; ++i) {
+            Real average = 0;
+            for (std::size_t k = 0; k < n; ++k)
+                average += probabilities(i, k) * d_probabilities(i, k);
+            for (std::size_t j = 0; j < n; ++j)
+                d_scores(i, j) = probabilities(i, j) * (d_probabilities(i, j) - average);
         }
     }
 };

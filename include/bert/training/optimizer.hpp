@@ -1,0 +1,171 @@
+/// @file
+/// One optimizer step on a whole component: which parameters are decayed, frozen or slower, clipping, and what is done about
+/// numbers that are not finite.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bert/core/parameters.hpp"
+#include "bert/training/clipping.hpp"
+#include "bert/training/optimizers.hpp"
+#include "bert/training/schedule.hpp"
+
+namespace bert {
+
+/// Which of the three.
+enum class OptimizerKind {
+    adamw,      ///< adamw
+    bert_adam,  ///< bert_adam
+    lamb,       ///< lamb
+};
+
+/// All that makes an optimizer. Names of parameters are the published ones; a part of a name stands for all that contain it.
+struct OptimizerOptions {
+    OptimizerKind kind = OptimizerKind::adamw;                  ///< which
+    double learning_rate = 5e-5;                                ///< at its peak
+    Schedule schedule{.kind = ScheduleKind::constant};          ///< of the learning rate
+    double beta1 = 0.9;                                         ///< of the first moment
+    double beta2 = 0.999;                                       ///< of the second
+    double epsilon = 1e-6;                                      ///< the original code's; PyTorch's default is 1e-8
+    double weight_decay = 0.01;                                 ///< of what is decayed
+    std::vector<std::string> no_decay = {"bias", "LayerNorm"};  ///< parts of names that are not decayed
+    std::vector<std::string> frozen;                            ///< parts of names that don't change, nor count in the norm
+    double layer_decay = 1;                                     ///< of the rate, from each layer to the one below it
+    Clipping clipping;                                          ///< of the whole gradient
+    std::size_t most_skipped = 10;                              ///< steps in a row without a finite gradient that end training
+};
+
+/// What became of a step.
+struct StepReport {
+    double learning_rate = 0;  ///< at its peak, times the schedule's factor
+    double norm = 0;           ///< of the gradient, before clipping
+    bool skipped = false;      ///< nothing was changed: the gradient was not finite
+    std::string first_bad;     ///< the first tensor that was not finite; empty: all were
+};
+
+/// An optimizer with its moments.
+/// @tparam Component  a model, or anything else with parameters
+template <class Component>
+class Optimizer {
+public:
+    /// @param options  all that makes it
+    /// @param component  what it will train; only its sizes matter
+    Optimizer(OptimizerOptions options, const Component& component) : options_(std::move(options)), m_(component), v_(component)
+    {
+        const auto clear = [](const std::string&, auto& tensor) { tensor.fill(0); };
+        Component::parameters(clear, "", m_);
+        Component::parameters(clear, "", v_);
+        Component::parameters(
+            [this](const std::string& name, const auto&) { layers_ = std::max(layers_, layer_of(name).value_or(0)); }, "", m_);
+    }
+
+    /// Moves the parameters against the gradient. If the gradient has a NaN or an infinity, nothing is changed, and the step is
+    /// counted as skipped; the schedule goes on.
+    /// @param gradient  of component
+    /// @param[in,out] component  the parameters
+    /// @return  what became of it
+    /// @throws std::runtime_error when too many steps in a row had to be skipped
+    StepReport step(const Component& gradient, Component& component)
+    {
+        StepReport report;
+        report.learning_rate = options_.learning_rate * options_.schedule.factor(steps_);
+        const GradientNorm norm = gradient_norm(gradient, [this](const std::string& name) { return !is_frozen(name); });
+        report.norm = norm.norm;
+        report.first_bad = norm.first_bad;
+        ++steps_;
+        if (!std::isfinite(norm.norm)) {
+            report.skipped = true;
+            ++skipped_;
+            ++skipped_in_a_row_;
+            if (skipped_in_a_row_ > options_.most_skipped)
+                throw std::runtime_error("optimizer: expected a finite gradient, got none in " +
+                                         std::to_string(skipped_in_a_row_) + " steps; the first bad tensor is " +
+                                         report.first_bad);
+            return report;
+        }
+        skipped_in_a_row_ = 0;
+        ++updates_;
+        Component::parameters(
+            [&](const std::string& name, auto& p, const auto& g, auto& m, auto& v) {
+                if (is_frozen(name)) return;
+                const std::size_t left = update(update_options(name, report), g, p, m, v);
+                if (left > 0 && report.first_bad.empty()) report.first_bad = name;
+            },
+            "", component, gradient, m_, v_);
+        return report;
+    }
+
+    /// @return  the options
+    const OptimizerOptions& options() const { return options_; }
+    /// @return  how many steps have been taken, skipped ones included
+    std::size_t steps() const { return steps_; }
+    /// @return  how many steps had to be skipped
+    std::size_t skipped() const { return skipped_; }
+    /// @return  running mean of the gradient
+    const Component& first_moment() const { return m_; }
+    /// @return  running mean of its square
+    const Component& second_moment() const { return v_; }
+
+private:
+    static bool contains_any(std::string_view name, const std::vector<std::string>& parts)
+    {
+        return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return name.find(part) != name.npos; });
+    }
+
+    bool is_frozen(const std::string& name) const { return contains_any(name, options_.frozen); }
+
+    /// 0 for the embeddings, l + 1 for layer l; nothing for the heads, which are above all layers.
+    static std::optional<std::size_t> layer_of(std::string_view name)
+    {
+        if (name.find("embeddings.") != name.npos) return 0;
+        constexpr std::string_view key = "layer.";
+        const std::size_t place = name.find(key);
+        if (place == name.npos) return std::nullopt;
+        std::size_t layer = 0;
+        for (std::size_t i = place + key.size(); i < name.size() && name[i] >= '0' && name[i] <= '9'; ++i)
+            layer = 10 * layer + static_cast<std::size_t>(name[i] - '0');
+        return layer + 1;
+    }
+
+    UpdateOptions update_options(const std::string& name, const StepReport& report) const
+    {
+        const std::size_t top = layers_ + 1, layer = layer_of(name).value_or(top);
+        UpdateOptions options;
+        options.rate = report.learning_rate * std::pow(options_.layer_decay, static_cast<double>(top - layer));
+        options.beta1 = options_.beta1;
+        options.beta2 = options_.beta2;
+        options.epsilon = options_.epsilon;
+        options.decay = contains_any(name, options_.no_decay) ? 0 : options_.weight_decay;
+        options.scale = options_.clipping.factor(report.norm);
+        options.step = updates_;
+        return options;
+    }
+
+    template <class Values>
+    std::size_t update(const UpdateOptions& options, const Values& g, Values& p, Values& m, Values& v) const
+    {
+        switch (options_.kind) {
+            case OptimizerKind::adamw: return adamw(g, options, p, m, v);
+            case OptimizerKind::bert_adam: return bert_adam(g, options, p, m, v);
+            case OptimizerKind::lamb: return lamb(g, options, p, m, v);
+        }
+        return 0;
+    }
+
+    OptimizerOptions options_;
+    Component m_, v_;
+    std::size_t layers_ = 0;   // the highest layer_of
+    std::size_t steps_ = 0;    // taken and skipped
+    std::size_t updates_ = 0;  // taken
+    std::size_t skipped_ = 0, skipped_in_a_row_ = 0;
+};
+
+}  // namespace bert

@@ -1,0 +1,162 @@
+/// @file
+/// The three optimizers that BERTs are trained with, each as what it does to one parameter tensor in one step.
+///
+/// All keep two moments of the gradient, m and v, running means of g and g²:
+/// \f[ m \leftarrow \beta_1 m + (1 - \beta_1)\,g,\quad v \leftarrow \beta_2 v + (1 - \beta_2)\,g^2 \f]
+/// They differ in what they make of them:
+///
+/// | | correction of the moments' start at 0 | weight decay | length of the step |
+/// | --- | --- | --- | --- |
+/// | AdamW | yes | apart from the gradient's step | rate |
+/// | BERT's Adam | none | added to the gradient's step | rate |
+/// | LAMB | none | added to the gradient's step | rate times the parameter's own length |
+///
+/// A number whose step would not be finite stays as it is, and is counted: a weight is never poisoned.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include "bert/core/tensor.hpp"
+
+namespace bert {
+
+/// What an optimizer is told about one tensor in one step.
+struct UpdateOptions {
+    double rate = 0;        ///< learning rate, schedule and all
+    double beta1 = 0.9;     ///< of m, in [0, 1)
+    double beta2 = 0.999;   ///< of v, in [0, 1)
+    double epsilon = 1e-6;  ///< beside the root of v; PyTorch's default is 1e-8
+    double decay = 0;       ///< of this tensor; 0: it isn't decayed
+    double scale = 1;       ///< what the gradient is multiplied by first: clipping
+    std::size_t step = 1;   ///< t, from 1
+};
+
+namespace detail {
+
+/// Both moments of a number, moved on by its gradient.
+template <class Real>
+struct Moments {
+    Real m, v;
+
+    Moments(Real g, Real m_before, Real v_before, const UpdateOptions& options)
+        : m(Real(options.beta1) * m_before + Real(1 - options.beta1) * g),
+          v(Real(options.beta2) * v_before + Real(1 - options.beta2) * g * g)
+    {
+    }
+
+    bool finite() const { return std::isfinite(m) && std::isfinite(v); }
+};
+
+}  // namespace detail
+
+/// AdamW: the moments, which start at 0, are corrected for it, and the weights decay on their own.
+/// \f[ \hat m = \frac{m}{1 - \beta_1^t},\quad \hat v = \frac{v}{1 - \beta_2^t},\quad
+///     p \leftarrow (1 - \mathrm{rate} \cdot \mathrm{decay})\,p - \mathrm{rate}\,\frac{\hat m}{\sqrt{\hat v} + \varepsilon} \f]
+/// @param g  gradient, of p's shape
+/// @param options  rate, betas, epsilon, decay, scale, t
+/// @param[in,out] p  parameter
+/// @param[in,out] m  first moment
+/// @param[in,out] v  second moment
+/// @return  how many numbers were left as they are because their step was not finite
+/// @see Loshchilov and Hutter 2019, algorithm 2
+template <class Real, std::size_t rank>
+std::size_t adamw(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
+                  Tensor<Real, rank>& v)
+{
+    const auto t = static_cast<double>(options.step);
+    const Real correction1 = Real(1 - std::pow(options.beta1, t)), correction2 = Real(1 - std::pow(options.beta2, t));
+    const Real rate = Real(options.rate), keep = Real(1 - options.rate * options.decay), scale = Real(options.scale);
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < p.size(); ++i) {
+        const detail::Moments<Real> moments(g.data()[i] * scale, m.data()[i], v.data()[i], options);
+        const Real m_hat = moments.m / correction1, v_hat = moments.v / correction2;
+        const Real moved = keep * p.data()[i] - rate * m_hat / (std::sqrt(v_hat) + Real(options.epsilon));
+        if (!moments.finite() || !std::isfinite(moved)) {
+            ++left;
+            continue;
+        }
+        m.data()[i] = moments.m;
+        v.data()[i] = moments.v;
+        p.data()[i] = moved;
+    }
+    return left;
+}
+
+/// The optimizer that BERT was trained with: Adam without correction, so that the first steps are up to three times as long, and
+/// with the decay in the step.
+/// \f[ u = \frac{m}{\sqrt v + \varepsilon} + \mathrm{decay} \cdot p,\quad p \leftarrow p - \mathrm{rate} \cdot u \f]
+/// @param g  gradient, of p's shape
+/// @param options  rate, betas, epsilon, decay, scale
+/// @param[in,out] p  parameter
+/// @param[in,out] m  first moment
+/// @param[in,out] v  second moment
+/// @return  how many numbers were left as they are because their step was not finite
+/// @see google-research/bert, optimization.py
+template <class Real, std::size_t rank>
+std::size_t bert_adam(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
+                      Tensor<Real, rank>& v)
+{
+    const Real rate = Real(options.rate), decay = Real(options.decay), scale = Real(options.scale);
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < p.size(); ++i) {
+        const detail::Moments<Real> moments(g.data()[i] * scale, m.data()[i], v.data()[i], options);
+        const Real u = moments.m / (std::sqrt(moments.v) + Real(options.epsilon)) + decay * p.data()[i];
+        const Real moved = p.data()[i] - rate * u;
+        if (!moments.finite() || !std::isfinite(moved)) {
+            ++left;
+            continue;
+        }
+        m.data()[i] = moments.m;
+        v.data()[i] = moments.v;
+        p.data()[i] = moved;
+    }
+    return left;
+}
+
+/// LAMB, for very large batches: BERT's Adam, but each tensor's step is made as long as the tensor, times the rate. A tensor that
+/// isn't decayed (biases, layer norms) keeps the plain step, as in google-research/albert; so does one whose length is 0.
+/// \f[ p \leftarrow p - \mathrm{rate}\,\frac{\lVert p \rVert}{\lVert u \rVert}\,u \f]
+/// @param g  gradient, of p's shape
+/// @param options  rate, betas, epsilon, decay, scale
+/// @param[in,out] p  parameter
+/// @param[in,out] m  first moment
+/// @param[in,out] v  second moment
+/// @return  how many numbers were left as they are because their step was not finite
+/// @see You et al. 2020, algorithm 2; google-research/albert, lamb_optimizer.py
+template <class Real, std::size_t rank>
+std::size_t lamb(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
+                 Tensor<Real, rank>& v)
+{
+    const Real decay = Real(options.decay), scale = Real(options.scale);
+    Tensor<Real, rank> u;
+    u.resize(p.shape());
+    double squares_p = 0, squares_u = 0;
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < p.size(); ++i) {
+        const detail::Moments<Real> moments(g.data()[i] * scale, m.data()[i], v.data()[i], options);
+        u.data()[i] = moments.m / (std::sqrt(moments.v) + Real(options.epsilon)) + decay * p.data()[i];
+        if (!moments.finite() || !std::isfinite(u.data()[i])) {
+            u.data()[i] = 0;
+            ++left;
+            continue;
+        }
+        m.data()[i] = moments.m;
+        v.data()[i] = moments.v;
+        squares_p += static_cast<double>(p.data()[i]) * static_cast<double>(p.data()[i]);
+        squares_u += static_cast<double>(u.data()[i]) * static_cast<double>(u.data()[i]);
+    }
+    double ratio = 1;
+    if (options.decay > 0 && squares_p > 0 && squares_u > 0) ratio = std::sqrt(squares_p / squares_u);
+    const Real rate = Real(options.rate * ratio);
+    for (std::size_t i = 0; i < p.size(); ++i) {
+        const Real moved = p.data()[i] - rate * u.data()[i];
+        if (std::isfinite(moved))
+            p.data()[i] = moved;
+        else
+            ++left;
+    }
+    return left;
+}
+
+}  // namespace bert

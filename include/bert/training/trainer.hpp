@@ -1,0 +1,162 @@
+/// @file
+/// A training step: forward, loss, backward, optimizer; on a batch at once or in pieces whose gradients are added up.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bert/core/dropout.hpp"
+#include "bert/core/sequences.hpp"
+#include "bert/core/workspace.hpp"
+#include "bert/losses.hpp"
+#include "bert/model.hpp"
+#include "bert/training/optimizer.hpp"
+
+namespace bert {
+
+/// A batch and its answers.
+template <class Real>
+struct Example {
+    Batch batch;          ///< what goes in
+    Labels<Real> labels;  ///< what should come out
+};
+
+/// Checks every id and every label against the model, before anything is computed.
+/// @param model  the model
+/// @param example  what it would be given
+/// @throws std::invalid_argument that names the first one out of range: `labels: masked_words[3]: expected 0 to 30521 or -100,
+/// ...`
+template <class Real, class Ops>
+void check_example(const Model<Real, Ops>& model, const Example<Real>& example)
+{
+    const Batch& batch = example.batch;
+    const Labels<Real>& labels = example.labels;
+    const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), C = model.config.num_labels();
+    const auto check = [](const char* what, const IndexTensor<1>& values, std::size_t count, std::size_t classes, bool may_lack) {
+        if (values.size() == 0) return;
+        const std::string name = std::string("labels: ") + what;
+        require_shape(name, values, {count});
+        for (std::size_t i = 0; i < count; ++i) {
+            if (may_lack && values(i) == ignored_label) continue;
+            if (values(i) < 0 || static_cast<std::size_t>(values(i)) >= classes)
+                throw std::invalid_argument(name + "[" + std::to_string(i) + "]: expected 0 to " + std::to_string(classes - 1) +
+                                            (may_lack ? " or " + std::to_string(ignored_label) : "") + ", got " +
+                                            std::to_string(values(i)));
+        }
+    };
+    require_below("embeddings: ids", batch.ids, model.embeddings.word.shape(0));
+    require_below("embeddings: segments", batch.segments, model.embeddings.segment.shape(0));
+    require_below("embeddings: positions", batch.positions, model.embeddings.position.shape(0));
+    check("masked_words", labels.masked_words, T, model.config.vocab_size, true);
+    check("tokens", labels.tokens, T, C, true);
+    check("next_sentence", labels.next_sentence, B, 2, false);
+    check("classes", labels.classes, B, C, false);
+    if (labels.choices.size() > 0) {
+        const std::size_t examples = labels.choices.size();
+        check("choices", labels.choices, examples, std::max<std::size_t>(B / examples, 1), false);
+    }
+    if (labels.values.size() > 0) require_shape("labels: values", labels.values, {B});
+    for (std::size_t b = 0; b < labels.values.size(); ++b)
+        if (!std::isfinite(labels.values(b)))
+            throw std::invalid_argument("labels: values[" + std::to_string(b) + "]: expected a finite number");
+    if (labels.several.size() > 0) require_shape("labels: several", labels.several, {B, C});
+    for (const Real label : labels.several)
+        if (!(label >= 0 && label <= 1)) throw std::invalid_argument("labels: several: expected 0 to 1");
+}
+
+/// Choices about training steps.
+struct TrainingOptions {
+    OptimizerOptions optimizer;                            ///< rate, decay, clipping
+    double smoothing = 0;                                  ///< of labels, in [0, 1)
+    Normalization normalization = Normalization::library;  ///< of the losses
+    bool dropout = true;                                   ///< with the configuration's probabilities
+    std::uint64_t seed = 0;                                ///< of dropout
+};
+
+/// What became of a training step.
+template <class Real>
+struct TrainingReport : StepReport {
+    Losses<Real> losses;  ///< of the whole batch; a count of 0: there was no label, and nothing was changed
+};
+
+/// Trains a model. What it needs is made once and kept from step to step.
+template <class Real, class Ops>
+class Trainer {
+public:
+    /// @param options  choices
+    /// @param model  what will be trained
+    Trainer(const TrainingOptions& options, const Model<Real, Ops>& model)
+        : options_(options), gradient_(model), optimizer_(options.optimizer, model)
+    {
+    }
+
+    /// One step. Ids and labels are checked before anything is computed.
+    /// @param pieces  the batch, in pieces if it is too large at once: their gradients are added up to that of the whole
+    /// @param[in,out] model  the parameters
+    /// @return  losses and what the optimizer did
+    /// @throws std::invalid_argument for an id or a label out of range, or labels of another shape
+    /// @throws std::runtime_error when too many steps in a row had no finite gradient
+    TrainingReport<Real> step(std::span<const Example<Real>> pieces, Model<Real, Ops>& model)
+    {
+        std::size_t sequences = 0, labelled = 0;
+        for (const Example<Real>& piece : pieces) {
+            check_example(model, piece);
+            sequences += piece.batch.sequences.count();
+            labelled += labelled_rows(piece.labels.masked_words).size() + labelled_rows(piece.labels.tokens).size();
+        }
+        Model<Real, Ops>::parameters([](const std::string&, auto& tensor) { tensor.fill(0); }, "", gradient_);
+        TrainingReport<Real> report;
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+            const Example<Real>& piece = pieces[i];
+            LossOptions loss{.smoothing = options_.smoothing, .normalization = options_.normalization};
+            loss.share = static_cast<double>(piece.batch.sequences.count()) / static_cast<double>(sequences);
+            loss.labelled = labelled;
+            if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
+            if (model.masked_word && piece.labels.masked_words.size() > 0)
+                act_.asked_rows = labelled_rows(piece.labels.masked_words);
+            model.forward(piece.batch, act_, workspace_);
+            add(model_loss(model, piece.batch, act_, piece.labels, loss), report.losses);
+            model_loss_backward(model, piece.batch, act_, piece.labels, loss, d_act_);
+            model.backward(piece.batch, act_, gradient_, d_act_, workspace_);
+        }
+        if (report.losses.count == 0) return report;
+        static_cast<StepReport&>(report) = optimizer_.step(gradient_, model);
+        return report;
+    }
+
+    /// @return  the last step's gradient, before clipping
+    const Model<Real, Ops>& gradient() const { return gradient_; }
+    /// @return  moments, and how many steps have been taken
+    const Optimizer<Model<Real, Ops>>& optimizer() const { return optimizer_; }
+
+private:
+    /// Dropout's numbers differ from step to step and from piece to piece.
+    RandomStream stream_of_piece(std::size_t piece) const
+    {
+        constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;  // so that seeds of pieces are far apart
+        return {options_.seed + piece * odd, static_cast<std::uint32_t>(optimizer_.steps())};
+    }
+
+    static void add(const Losses<Real>& part, Losses<Real>& sum)
+    {
+        if (part.masked_words) sum.masked_words = sum.masked_words.value_or(0) + *part.masked_words;
+        if (part.next_sentence) sum.next_sentence = sum.next_sentence.value_or(0) + *part.next_sentence;
+        sum.total += part.total;
+        sum.count += part.count;
+    }
+
+    TrainingOptions options_;
+    Model<Real, Ops> gradient_;
+    Optimizer<Model<Real, Ops>> optimizer_;
+    ModelActivations<Real> act_;
+    ModelGradients<Real> d_act_;
+    Workspace workspace_;
+};
+
+}  // namespace bert
