@@ -10,6 +10,8 @@
 #include <limits>
 #include <string>
 
+#include <bert/core/peek.hpp>  // for `call peek(x)` in a debugger
+
 namespace lesson {
 
 /// A number with so many digits behind the point; what rounds to zero has no sign.
