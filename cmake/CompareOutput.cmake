@@ -1,11 +1,19 @@
-# Runs PROGRAM and compares what it prints with the file EXPECTED, byte for byte. On a difference, what it printed stands
-# beside the program, so that it can be compared with other tools, or copied when the change is right.
-execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed ERROR_VARIABLE errors RESULT_VARIABLE status)
-file(WRITE ${PROGRAM}.txt "${printed}")
+# Runs PROGRAM (with ARGUMENTS, in FOLDER, if they are given) and compares what it prints with the file EXPECTED, byte for byte.
+# On a difference, what it printed stands beside the program (or in PRINTED), so that it can be compared with other tools, or
+# copied when the change is right.
+if(NOT PRINTED)
+  set(PRINTED ${PROGRAM}.txt)
+endif()
+if(NOT FOLDER)
+  set(FOLDER .)
+endif()
+execute_process(COMMAND ${PROGRAM} ${ARGUMENTS} WORKING_DIRECTORY ${FOLDER}
+                OUTPUT_VARIABLE printed ERROR_VARIABLE errors RESULT_VARIABLE status)
+file(WRITE ${PRINTED} "${printed}")
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "${PROGRAM}: status ${status}\n${printed}${errors}")
 endif()
-execute_process(COMMAND diff -u ${EXPECTED} ${PROGRAM}.txt OUTPUT_VARIABLE difference RESULT_VARIABLE status)
+execute_process(COMMAND diff -u ${EXPECTED} ${PRINTED} OUTPUT_VARIABLE difference RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
-  message(FATAL_ERROR "${PROGRAM}.txt: expected ${EXPECTED}\n${difference}")
+  message(FATAL_ERROR "${PRINTED}: expected ${EXPECTED}\n${difference}${errors}")
 endif()

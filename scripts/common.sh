@@ -3,9 +3,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
-# Debian's packages: for the program and the tests, and what .ci/run needs beside them.
+# Debian's packages: for the program and the tests (gdb: a test steps through a lesson), and what .ci/run needs beside them.
 packages=(g++ cmake ninja-build pkg-config
-          libxtensor-dev libxtensor-blas-dev libxsimd-dev libopenblas-dev libdnnl-dev nlohmann-json3-dev libcli11-dev catch2)
+          libxtensor-dev libxtensor-blas-dev libxsimd-dev libopenblas-dev libdnnl-dev nlohmann-json3-dev libcli11-dev catch2 gdb)
 ci_packages=(clang clang-format libclang-rt-dev libomp-dev doxygen libjs-mathjax)
 
 # install_packages PACKAGE...: installs what is missing, or says what to install and ends.
