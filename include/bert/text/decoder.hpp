@@ -12,7 +12,7 @@
 
 namespace bert {
 
-/// Removes the space before tokens such as `.`, `?` or `n't`. It is done token by token, so that what would need two of them,
+/// Removes the space before tokens such as "." and "n't". It is done token by token, so that what would need two of them,
 /// as the shortening of "do not", is found only in a token that holds it all.
 /// @param[in,out] text  a token with a space in front
 inline void clean_up(std::string& text)

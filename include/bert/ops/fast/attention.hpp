@@ -252,9 +252,9 @@ struct AttentionOperations {
     template <class Ops, class Real>
     static void attention_backward(Ops, const Tensor<Real, 2>& d_context, const Tensor<Real, 2>& query,
                                    const Tensor<Real, 2>& key, const Tensor<Real, 2>& value, const Sequences& sequences,
-                                   const AttentionOptions& options, const AttentionActivations<Real>&,
-                                   AttentionActivations<Real>&, Tensor<Real, 2>& d_query, Tensor<Real, 2>& d_key,
-                                   Tensor<Real, 2>& d_value, Workspace& workspace)
+                                   const AttentionOptions& options, [[maybe_unused]] const AttentionActivations<Real>& act,
+                                   [[maybe_unused]] AttentionActivations<Real>& d_act, Tensor<Real, 2>& d_query,
+                                   Tensor<Real, 2>& d_key, Tensor<Real, 2>& d_value, Workspace& workspace)
     {
         using Head = AttentionHeadBackward<Vector<Real, Arch>>;
         static_assert(
