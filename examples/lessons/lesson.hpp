@@ -57,6 +57,24 @@ double max_difference(const Tensor& a, const Tensor& b)
     return largest;
 }
 
+/// The gradient as the loss itself shows it: each number of a tensor is moved by h to both sides, and moved back.
+/// `loss` computes the loss anew, from the tensor as it is then.
+template <class Tensor, class Loss>
+Tensor by_differences(Tensor& tensor, const Loss& loss, double h = 1e-5)
+{
+    Tensor gradient = tensor;
+    for (std::size_t i = 0; i < tensor.size(); ++i) {
+        const auto before = tensor.data()[i];
+        tensor.data()[i] = before + h;
+        const double above = loss();
+        tensor.data()[i] = before - h;
+        const double below = loss();
+        tensor.data()[i] = before;
+        gradient.data()[i] = (above - below) / (2 * h);
+    }
+    return gradient;
+}
+
 /// Says what has just been shown. If it isn't so, the program ends with status 1.
 inline void claim(bool holds, const char* text)
 {
