@@ -1,0 +1,267 @@
+// Lesson 11: attention that looks to the left only, beside BERT's, which looks both ways; and why BERT hides words.
+//
+// Beside it: include/bert/ops/reference/attention.hpp (AttentionOptions::causal), ops/reference/softmax.hpp.
+// Radford et al. 2018 (GPT, from left to right); Devlin et al. 2019, section 1 and section 3.1, task 1 (both ways).
+#include <bert/ops/reference.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lesson.hpp"
+
+using namespace bert;
+using namespace lesson;
+
+void exercises();
+
+// What attention is given: one sentence, one head.
+struct Sentence {
+    Tensor<double, 2> query, key, value;  // [n, H]
+};
+
+// "the dog bites the man": numbers that nobody has to remember.
+Sentence five_tokens()
+{
+    return {{{1, 0, 1}, {0, 2, 0}, {1, 1, 0}, {0, 0, 2}, {2, 0, 1}},
+            {{1, 1, 0}, {0, 1, 1}, {1, 0, 0}, {0, 1, 0}, {1, 0, 2}},
+            {{4, 0, 0}, {0, 4, 0}, {0, 0, 4}, {2, 2, 0}, {0, 2, 2}}};
+}
+
+// Attention within one sentence.
+AttentionActivations<double> attend(const Sentence& sentence, bool causal)
+{
+    AttentionOptions options;
+    options.causal = causal;
+    AttentionActivations<double> act;
+    Workspace workspace;
+    Reference::attention(Reference{}, sentence.query, sentence.key, sentence.value, Sequences{{0, sentence.query.shape(0)}},
+                         options, act, workspace);
+    return act;
+}
+
+// The first rows of a tensor.
+Tensor<double, 2> first_rows(const Tensor<double, 2>& tensor, std::size_t count)
+{
+    Tensor<double, 2> rows = zeros<double, 2>({count, tensor.shape(1)});
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        rows.data()[i] = tensor.data()[i];
+    return rows;
+}
+
+// Which rows of two tensors differ, as a text.
+std::string changed_rows(const Tensor<double, 2>& before, const Tensor<double, 2>& after)
+{
+    std::string changed;
+    for (std::size_t t = 0; t < before.shape(0); ++t) {
+        double difference = 0;
+        for (std::size_t h = 0; h < before.shape(1); ++h)
+            difference += std::abs(before(t, h) - after(t, h));
+        if (difference > 0) changed.append(" ").append(std::to_string(t));
+    }
+    return changed;
+}
+
+// What stands above the diagonal: the largest number there.
+double largest_above_diagonal(const Tensor<double, 2>& table)
+{
+    double largest = 0;
+    for (std::size_t i = 0; i < table.shape(0); ++i)
+        for (std::size_t j = i + 1; j < table.shape(1); ++j)
+            largest = std::max(largest, std::abs(table(i, j)));
+    return largest;
+}
+
+// A mean under shares that ask for the next position: token i's query fits the key of position i + 1. Words are columns.
+Sentence looks_at_next(const std::vector<std::size_t>& words, std::size_t V)
+{
+    const std::size_t n = words.size(), H = std::max(n + 1, V);
+    Sentence sentence{zeros<double, 2>({n, H}), zeros<double, 2>({n, H}), zeros<double, 2>({n, H})};
+    for (std::size_t i = 0; i < n; ++i) {
+        sentence.query(i, i + 1) = 30;
+        sentence.key(i, i) = 1;
+        sentence.value(i, words[i]) = 1;
+    }
+    return sentence;
+}
+
+int main()
+{
+    std::puts("1. \"the dog bites the man\": the same queries and keys, with both views. Row i is what token i takes.");
+    const Sentence sentence = five_tokens();
+    const AttentionActivations<double> both_ways = attend(sentence, false), left_only = attend(sentence, true);
+    show("BERT: probabilities, both ways", both_ways.probabilities[0]);
+    show("a decoder: probabilities, to the left only", left_only.probabilities[0]);  // STOP 1: both_ways, left_only
+    claim(both_ways.scores[0] == left_only.scores[0], "the scores are the same: the mask comes behind them");
+    claim(largest_above_diagonal(left_only.probabilities[0]) == 0, "above the diagonal every probability is exactly 0");
+    claim(largest_above_diagonal(both_ways.probabilities[0]) > 0.1, "in BERT it is not");
+
+    std::puts("2. What token i sees: the first only itself, the last everything.");
+    show("context, both ways", both_ways.context);
+    show("context, to the left only", left_only.context);  // STOP 2: both contexts; sentence.value
+    double first = 0, last = 0;
+    for (std::size_t h = 0; h < 3; ++h) {
+        first += std::abs(left_only.context(0, h) - sentence.value(0, h));
+        last += std::abs(left_only.context(4, h) - both_ways.context(4, h));
+    }
+    claim(first < 1e-12, "the first token's context is its own value: there is nobody else to ask");
+    claim(last < 1e-12, "the last token's is the same as in BERT: behind it nothing was hidden");
+    double seen = 0;
+    for (std::size_t j = 0; j <= 2; ++j)
+        seen += both_ways.probabilities[0](2, j);
+    claim(std::abs(left_only.probabilities[0](2, 1) - both_ways.probabilities[0](2, 1) / seen) < 1e-12,
+          "a row is BERT's, cut off behind i, and divided by what is left, so that it sums to 1");
+
+    std::puts("3. Change the fourth token, number 3. Who notices?");
+    Sentence changed = sentence;
+    changed.query(3, 0) = changed.key(3, 0) = changed.value(3, 0) = 3;
+    const std::string noticed = changed_rows(both_ways.context, attend(changed, false).context);
+    const std::string noticed_left = changed_rows(left_only.context, attend(changed, true).context);
+    std::printf("   both ways: tokens%s\n   to the left only: tokens%s\n", noticed.c_str(), noticed_left.c_str());
+    std::puts("   (bit for bit: what stands before it is computed from the same numbers)");  // STOP 3: noticed, noticed_left
+    claim(noticed == " 0 1 2 3 4", "in BERT everybody");
+    claim(noticed_left == " 3 4", "to the left only: itself and what follows");
+
+    std::puts("4. So a decoder can write: what it has computed of the first words stays when the next one is added.");
+    const Sentence beginning{first_rows(sentence.query, 3), first_rows(sentence.key, 3), first_rows(sentence.value, 3)};
+    const Tensor<double, 2> of_beginning = attend(beginning, true).context;
+    const Tensor<double, 2> of_beginning_both = attend(beginning, false).context;
+    show("\"the dog bites\" alone, to the left only", of_beginning);
+    show("\"the dog bites\" alone, both ways", of_beginning_both);  // STOP 4: beside the contexts of section 2
+    claim(max_difference(of_beginning, first_rows(left_only.context, 3)) < 1e-12, "to the left only: the rows of section 2");
+    claim(max_difference(of_beginning_both, first_rows(both_ways.context, 3)) > 0.1,
+          "both ways: other rows; with each new word BERT would have to read all again");
+
+    std::puts("5. Two layers don't open a way around: the second gets what the first gave, and looks to the left too.");
+    const auto two_layers = [](const Sentence& given, bool causal) {
+        const Tensor<double, 2> between = attend(given, causal).context;
+        return attend({between, between, between}, causal).context;
+    };
+    const std::string through_two = changed_rows(two_layers(sentence, true), two_layers(changed, true));
+    std::printf("   changed behind two layers: tokens%s\n", through_two.c_str());  // STOP 5: step into two_layers
+    claim(through_two == " 3 4", "the same two tokens");
+
+    std::puts("6. Backward. The loss asks token 2 alone: half the square of its context. Gradients flow where it looked.");
+    Sentence moving = sentence;
+    const auto loss = [&] {
+        const Tensor<double, 2> context = attend(moving, true).context;
+        return (context(2, 0) * context(2, 0) + context(2, 1) * context(2, 1) + context(2, 2) * context(2, 2)) / 2;
+    };
+    Tensor<double, 2> d_context = zeros<double, 2>({5, 3});
+    for (std::size_t h = 0; h < 3; ++h)
+        d_context(2, h) = left_only.context(2, h);
+    AttentionOptions options;
+    options.causal = true;
+    AttentionActivations<double> d_act;
+    Tensor<double, 2> d_query, d_key, d_value;
+    Workspace workspace;
+    Reference::attention_backward(Reference{}, d_context, sentence.query, sentence.key, sentence.value, Sequences{{0, 5}},
+                                  options, left_only, d_act, d_query, d_key, d_value, workspace);
+    show("d_scores", d_act.scores[0]);
+    show("d_query", d_query);
+    show("d_key", d_key);
+    show("d_value", d_value);  // STOP 6: d_act.probabilities[0] beside d_act.scores[0]
+    claim(largest_above_diagonal(d_act.probabilities[0]) > 1, "a hidden token's probability would matter: d_p isn't 0");
+    claim(largest_above_diagonal(d_act.scores[0]) == 0, "but d_s is p times something, and p is 0: backward needs no mask");
+    claim(max_difference(d_query, by_differences(moving.query, loss)) < 1e-8, "d_query is what the differences say");
+    claim(max_difference(d_key, by_differences(moving.key, loss)) < 1e-8, "so is d_key");
+    claim(max_difference(d_value, by_differences(moving.value, loss)) < 1e-8, "so is d_value");
+    claim(d_value(3, 0) == 0 && d_value(4, 1) == 0 && d_key(3, 0) == 0 && d_key(4, 0) == 0,
+          "tokens 3 and 4, which token 2 can't see, learn nothing from its loss");
+
+    std::puts("7. Why isn't BERT trained to say the next word? It sees it. Weights that look one place to the right suffice.");
+    const std::vector<std::size_t> words = {0, 1, 2, 0, 3}, nonsense = {3, 3, 0, 2, 1};  // the 0, dog 1, bites 2, man 3
+    const Tensor<double, 2> copied = attend(looks_at_next(words, 4), false).context;
+    const Tensor<double, 2> copied_nonsense = attend(looks_at_next(nonsense, 4), false).context;
+    const Tensor<double, 2> honest = attend(looks_at_next(words, 4), true).context;
+    double worst = 1;
+    for (std::size_t i = 0; i + 1 < words.size(); ++i)
+        worst = std::min({worst, copied(i, words[i + 1]), copied_nonsense(i, nonsense[i + 1])});
+    std::printf("   both ways: the next word gets at least %.4f\n", worst);
+    std::printf("   to the left only: token 0 gives \"dog\" %.4f, and token 1 gives \"bites\" %.4f\n", honest(0, 1),
+                honest(1, 2));  // STOP 7: copied, copied_nonsense, honest
+    claim(worst > 0.999, "both ways: always right, with nonsense too; nothing of language was learned");
+    claim(honest(0, 1) == 0 && honest(1, 2) == 0, "to the left only the same weights get nothing: here a model has to know");
+
+    std::puts(
+        "8. So BERT hides words behind [MASK] and asks for those. What isn't there can't be copied, and both sides may be used.");
+    constexpr std::size_t mask_word = 4;
+    const std::vector<std::size_t> hidden_dog = {0, mask_word, 2, 0, 3};  // the [MASK] bites the man
+    const Tensor<double, 2> masked = attend(looks_at_next(hidden_dog, 5), false).context;
+    std::printf("   the cheating weights now say at token 0: dog %.4f, [MASK] %.4f\n", masked(0, 1), masked(0, mask_word));
+    claim(masked(0, 1) == 0 && masked(0, mask_word) > 0.999, "the cheat finds [MASK] alone");  // STOP 8: masked
+    Sentence left_context = sentence, right_context = sentence;                                // token 2 is the masked one
+    left_context.value(0, 0) = 9;
+    right_context.value(4, 0) = 9;
+    const double by_left = std::abs(attend(left_context, false).context(2, 0) - both_ways.context(2, 0));
+    const double by_right = std::abs(attend(right_context, false).context(2, 0) - both_ways.context(2, 0));
+    const double by_right_causal = std::abs(attend(right_context, true).context(2, 0) - left_only.context(2, 0));
+    claim(by_left > 0.1 && by_right > 0.1, "the place of a hidden word hears of words on both sides");
+    claim(by_right_causal == 0, "in a decoder, never of those to the right");
+
+    exercises();
+}
+
+// Exercises. Write what you think at YOUR ANSWER, build and run again.
+
+// 1. A sentence of 100 tokens has 100 x 100 probabilities. How many does the causal mask set to 0?
+const std::optional<std::size_t> answer_1 = std::nullopt;  // YOUR ANSWER: a number, or what computes it
+
+// 2. Causal, eight tokens, and a loss that asks token 5 alone (the first is number 0). How many tokens' values have a gradient?
+const std::optional<std::size_t> answer_2 = std::nullopt;  // YOUR ANSWER: a number
+
+// 3. A question of m tokens is known, its answer is written word by word: within the question all see each other; the answer sees
+//    the question and what stands before in the answer; the question doesn't see the answer. Which tokens j may token i see?
+std::optional<bool> may_see([[maybe_unused]] std::size_t i, [[maybe_unused]] std::size_t j, [[maybe_unused]] std::size_t m)
+{
+    return std::nullopt;  // YOUR ANSWER: a condition on i, j and m
+}
+
+// A sentence of some length, with no zeros in it.
+Sentence some_sentence(std::size_t n)
+{
+    Tensor<double, 2> x = zeros<double, 2>({n, 1});
+    for (std::size_t i = 0; i < n; ++i)
+        x(i, 0) = 1 + static_cast<double>(i % 3) / 4;
+    return {x, x, x};
+}
+
+void exercises()
+{
+    exercise(1, "How many probabilities does the mask set to 0?", answer_1.has_value(), [] {
+        const Tensor<double, 2> probabilities = attend(some_sentence(100), true).probabilities[0];
+        std::size_t count = 0;
+        for (const double p : probabilities)
+            count += p == 0 ? 1 : 0;
+        return *answer_1 == count;
+    });
+
+    exercise(2, "How many tokens' values have a gradient?", answer_2.has_value(), [] {
+        const Sentence sentence = some_sentence(8);
+        AttentionOptions options;
+        options.causal = true;
+        AttentionActivations<double> d_act;
+        Tensor<double, 2> d_context = zeros<double, 2>({8, 1}), d_query, d_key, d_value;
+        d_context(5, 0) = 1;
+        Workspace workspace;
+        Reference::attention_backward(Reference{}, d_context, sentence.query, sentence.key, sentence.value, Sequences{{0, 8}},
+                                      options, attend(sentence, true), d_act, d_query, d_key, d_value, workspace);
+        std::size_t count = 0;
+        for (const double d : d_value)
+            count += d != 0 ? 1 : 0;
+        return *answer_2 == count;
+    });
+
+    exercise(3, "Who sees whom, with a question of m tokens?", may_see(0, 0, 1).has_value(), [] {
+        const char* expected[] = {"11000", "11000", "11100", "11110", "11111"};  // m = 2: a row for each i
+        for (std::size_t i = 0; i < 5; ++i)
+            for (std::size_t j = 0; j < 5; ++j)
+                if (may_see(i, j, 2) != (expected[i][j] == '1') || may_see(i, j, 0) != (j <= i) || may_see(i, j, 5) != true)
+                    return false;
+        return true;
+    });
+}
