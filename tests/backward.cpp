@@ -120,7 +120,7 @@ TEST_CASE("Only the rows that are asked for get logits, and the gradient is the 
         ModelActivations<double> act;
         if (!all) act.asked_rows = bert::labelled_rows(labels.masked_words);
         model.forward(reference.batch(), act, workspace);
-        CHECK(act.masked_word.logits.shape(0) == (all ? reference.batch().ids.size() : act.asked_rows->size()));
+        CHECK(act.masked_word.logits.shape(0) == (all ? reference.batch().ids.size() : act.asked_rows.size()));
         auto gradient = Model<double>::make(model.config);
         ModelGradients<double> d_act;
         bert::model_loss_backward(model, reference.batch(), act, labels, {}, d_act);

@@ -59,8 +59,8 @@ inline Heads heads_of(std::string_view architecture)
 /// What Model::forward computes. A member of a head that the model doesn't have stays empty.
 template <class Real>
 struct ModelActivations {
-    Dropout dropout;                                     ///< set by the caller: none in inference
-    std::optional<std::vector<std::size_t>> asked_rows;  ///< set by the caller: whose word is asked for; nothing: everybody's
+    Dropout dropout;                      ///< set by the caller: none in inference
+    std::vector<std::size_t> asked_rows;  ///< set by the caller: the rows whose word is asked for; none: all of them
 
     EmbeddingsActivations<Real> embeddings;   ///< embeddings.y() goes into the encoder
     EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_scores is the caller's to set
@@ -173,7 +173,7 @@ struct Model {
             encoder.forward(act.embeddings.y(), batch.sequences, config, act.encoder, workspace);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, act.pooler, workspace);
         if (masked_word)
-            masked_word->forward(hidden, act.asked_rows ? *act.asked_rows : all_rows(hidden), embeddings.word, config,
+            masked_word->forward(hidden, act.asked_rows.empty() ? all_rows(hidden) : act.asked_rows, embeddings.word, config,
                                  act.masked_word, workspace);
         if (next_sentence) next_sentence->forward(act.pooler.pooled, act.next_sentence_logits, workspace);
         if (classifier) {

@@ -118,8 +118,7 @@ public:
             loss.share = static_cast<double>(piece.batch.sequences.count()) / static_cast<double>(sequences);
             loss.labelled = labelled;
             if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
-            if (model.masked_word && piece.labels.masked_words.size() > 0)
-                act_.asked_rows = labelled_rows(piece.labels.masked_words);
+            act_.asked_rows = labelled_rows(piece.labels.masked_words);
             model.forward(piece.batch, act_, workspace_);
             add(model_loss(model, piece.batch, act_, piece.labels, loss), report.losses);
             model_loss_backward(model, piece.batch, act_, piece.labels, loss, d_act_);
