@@ -92,13 +92,14 @@ int main()
         one_side = (above - loss_before) / h;
         both_sides = (above - below) / (2 * h);
         std::printf("   %8.3f   %11.4f   %13.4f\n", h, one_side, both_sides);
-    }  // STOP 2: one_side and both_sides of the last h
-    claim(std::abs(one_side - 0.5) < 0.003, "to one side the slope comes closer to 0.5 as h gets smaller");
+    }
+    claim(std::abs(one_side - 0.5) < 0.003,  // STOP 2: one_side and both_sides of the last h
+          "to one side the slope comes closer to 0.5 as h gets smaller");
     claim(std::abs(both_sides - 0.5) < 1e-9, "to both sides it is 0.5: the curve's bend falls out");
 
     std::puts("3. A gradient is the slope of every number at once: a tensor of the same shape.");
     const Tensor<double, 2> weight_slopes = by_differences(weight, loss);
-    show("slopes of weight, by differences", weight_slopes);  // STOP 3: weight_slopes; step into by_differences
+    show("slopes of weight, by differences", weight_slopes);  // STOP 3: weight_slopes; by_differences stands in lesson.hpp
     claim(std::abs(weight_slopes(0, 1) - 0.5) < 1e-6, "the 0.5 of section 2 stands in row 0, column 1");
     Tensor<double, 2> moved = weight;
     for (std::size_t i = 0; i < weight.size(); ++i)

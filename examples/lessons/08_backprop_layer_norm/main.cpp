@@ -200,8 +200,8 @@ int main()
     const double with_all = look("nothing", {});
     const double without_own = look("x_k", {.own = false});
     const double without_mean = look("the mean", {.mean = false});
-    const double without_spread = look("the spread", {.spread = false});  // STOP 8: with_all, and the three without
-    claim(with_all < 1e-8, "with all three, differences agree");
+    const double without_spread = look("the spread", {.spread = false});
+    claim(with_all < 1e-8, "with all three, differences agree");  // STOP 8: with_all, and the three without
     claim(without_own > 0.1 && without_mean > 0.1 && without_spread > 0.1, "without any one of them, they don't");
 
     std::puts("9. A trap for whoever tests this: the loss \"sum of y\", with gamma 1.");

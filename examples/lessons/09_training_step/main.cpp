@@ -98,8 +98,8 @@ int main()
     for (std::size_t t = 0; t < batch.ids.size(); ++t)
         std::printf("   %2zu %-7s segment %d, masked word %4d\n", t, words[static_cast<std::size_t>(batch.ids(t))].c_str(),
                     static_cast<int>(batch.segments(t)), static_cast<int>(labels.masked_words(t)));
-    const std::vector<std::size_t> asked = labelled_rows(labels.masked_words);  // STOP 1: batch, labels, asked
-    claim(asked == std::vector<std::size_t>{2, 10}, "two words of fifteen are asked for");
+    const std::vector<std::size_t> asked = labelled_rows(labels.masked_words);
+    claim(asked == std::vector<std::size_t>{2, 10}, "two words of fifteen are asked for");  // STOP 1: batch, labels, asked
 
     std::puts("2. Forward. Logits are many (V a token), so the masked-word head looks at the asked rows alone.");
     Model<double> model = make_model();
@@ -134,8 +134,9 @@ int main()
     show("d of the masked words' logits", d_logits, 3);
     double sum = 0;
     for (std::size_t v = 0; v < words.size(); ++v)
-        sum += d_logits(0, v);  // STOP 4: d_logits beside p_words
-    claim(std::abs(d_logits(0, dog) - (p_words(0, dog) - 1) / 2) < 1e-12, "the right word: (p - 1) / 2, below 0: raise it");
+        sum += d_logits(0, v);
+    claim(std::abs(d_logits(0, dog) - (p_words(0, dog) - 1) / 2) < 1e-12,  // STOP 4: d_logits beside p_words
+          "the right word: (p - 1) / 2, below 0: raise it");
     claim(std::abs(d_logits(0, man) - p_words(0, man) / 2) < 1e-12,
           "a wrong word: p / 2: lower it, the more the likelier it was");
     claim(std::abs(sum) < 1e-12, "a row sums to 0, as behind any softmax (lesson 07)");
@@ -144,9 +145,9 @@ int main()
     Model<double> gradient = Model<double>::make(model.config);  // zeros
     model.backward(batch, act, gradient, d_act, workspace);
     show("gradient of the word table", gradient.embeddings.word, 3);  // STOP 5: gradient, d_act
+    ModelActivations<double> now;
+    now.asked_rows = asked;
     const auto loss = [&] {
-        ModelActivations<double> now;
-        now.asked_rows = asked;
         model.forward(batch, now, workspace);
         return model_loss(model, batch, now, labels).total;
     };
@@ -185,7 +186,7 @@ int main()
     for (std::size_t step = 0; step <= 10; ++step)
         std::printf("%6.2f", with_warmup.factor(step));
     std::puts("");
-    const double rate = peak * schedule.factor(0);  // STOP 7: rate; step into Schedule::factor
+    const double rate = peak * schedule.factor(0);  // STOP 7: step into Schedule::factor
     claim(rate == peak && schedule.factor(10) == 0, "from the peak to 0");
     claim(with_warmup.factor(0) == 0 && with_warmup.factor(4) == 1, "a warm-up begins with nothing: the moments learn first");
 

@@ -1,4 +1,5 @@
-// Lesson 10: a tiny BERT learns one batch by heart. Who writes a training loop does this first: if even this fails, there is a bug.
+// Lesson 10: a tiny BERT learns one batch by heart. A new training loop is tried like this first: if even this fails, there is
+// a bug.
 //
 // Beside it: include/bert/training/trainer.hpp, core/dropout.hpp, core/random.hpp, ops/reference/dropout.hpp, losses.hpp.
 // Devlin et al. 2019, section 3.1; Srivastava et al. 2014, section 4 (dropout); Salmon et al. 2011 (random numbers by place).
@@ -167,8 +168,9 @@ int main()
     const std::vector<double> curve = train(model, example, options_of(false, 1));
     std::puts("     step   loss");
     for (std::size_t step = 0; step < steps; step += 10)
-        std::printf("     %4zu %6.2f\n", step, curve[step]);  // STOP 2: curve; step into Trainer::step
-    claim(std::abs(curve.front() - at_start.total) < 1e-12, "the first step begins with the loss of section 1");
+        std::printf("     %4zu %6.2f\n", step, curve[step]);
+    claim(std::abs(curve.front() - at_start.total) < 1e-12,  // STOP 2: curve
+          "the first step begins with the loss of section 1");
     claim(curve.back() < 0.02, "at the end hardly anything is left");
 
     std::puts("3. The hidden words come out right.");
@@ -183,8 +185,8 @@ int main()
 
     std::puts("4. The same again gives the same curve, bit for bit: nothing depends on time, threads or luck.");
     Model<double> model_again = fresh;
-    const std::vector<double> curve_again = train(model_again, example, options_of(false, 1));  // STOP 4: curve, curve_again
-    claim(curve == curve_again, "every loss of all steps is the same number");
+    const std::vector<double> curve_again = train(model_again, example, options_of(false, 1));
+    claim(curve == curve_again, "every loss of all steps is the same number");  // STOP 4: curve, curve_again
 
     std::puts("5. With dropout each step works with another part of the model: the curve is rough, and slower.");
     Model<double> dropped = fresh, dropped_again = fresh, dropped_other = fresh;
@@ -198,8 +200,9 @@ int main()
     for (std::size_t step = 1; step < steps; ++step) {
         rises += rough[step] > rough[step - 1] ? 1 : 0;
         rises_without += curve[step] > curve[step - 1] ? 1 : 0;
-    }  // STOP 5: rough, rough_again, rough_other, rises, rises_without
-    claim(rises > 20 && rises_without < 5, "with dropout the loss often rises from one step to the next, without it hardly ever");
+    }
+    claim(rises > 20 && rises_without < 5,  // STOP 5: rough, rough_again, rough_other, rises, rises_without
+          "with dropout the loss often rises from one step to the next, without it hardly ever");
     claim(mean_of_last(rough, 20) > mean_of_last(curve, 20), "and it stays higher");
     claim(rough == rough_again, "the same seed drops the same numbers: the same curve, bit for bit");
     claim(rough != rough_other, "another seed, another curve");
@@ -229,7 +232,7 @@ int main()
 //    masked-word loss get, however long the training?
 const std::optional<double> answer_1 = std::nullopt;  // YOUR ANSWER: a number, in nats; std::log may be used
 
-// 2. Which part of a name keeps the word table as it is, and nothing else? (OptimizerOptions::frozen; names: lesson 04, section 6.)
+// 2. Which part of a name keeps the word table as it is, and nothing else? (OptimizerOptions::frozen; names: embeddings.hpp.)
 const std::string answer_2 = "";  // YOUR ANSWER: part of a published name
 
 // 3. Which learning rate brings the batch of this lesson below 0.05 within 40 steps? Try some.

@@ -141,8 +141,9 @@ int main()
         const Tensor<double, 2> between = attend(given, causal).context;
         return attend({between, between, between}, causal).context;
     };
-    const std::string through_two = changed_rows(two_layers(sentence, true), two_layers(changed, true));
-    std::printf("   changed behind two layers: tokens%s\n", through_two.c_str());  // STOP 5: step into two_layers
+    const std::string through_two =
+        changed_rows(two_layers(sentence, true), two_layers(changed, true));  // STOP 5: step into two_layers
+    std::printf("   changed behind two layers: tokens%s\n", through_two.c_str());
     claim(through_two == " 3 4", "the same two tokens");
 
     std::puts("6. Backward. The loss asks token 2 alone: half the square of its context. Gradients flow where it looked.");
