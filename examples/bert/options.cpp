@@ -40,30 +40,39 @@ public:
     }
 
     /// An option with a text or a path.
-    template <class Text>
-    CLI::Option* text(const std::string& name, Text& target, const std::string& type, const std::string& help)
+    template <class Target>
+    CLI::Option* text(const std::string& name, Target& target, const std::string& type, const std::string& help)
     {
-        const auto set = [&target](const std::string& value) { target = unmarked(value); };
+        const auto set = [name, &target](const std::string& value) {
+            if constexpr (std::is_same_v<Target, std::filesystem::path>)
+                target = path_of(name, value);
+            else
+                target = unmarked(value);
+        };
         return app_.add_option_function<std::string>(name, set, help)->type_name(type);
     }
 
     /// An option that may be given several times.
     void paths(const std::string& name, std::vector<std::filesystem::path>& target, const std::string& help)
     {
-        const auto add = [&target](const std::vector<std::string>& values) {
+        const auto add = [name, &target](const std::vector<std::string>& values) {
             for (const std::string& value : values)
-                target.emplace_back(unmarked(value));
+                target.push_back(path_of(name, value));
         };
         app_.add_option_function<std::vector<std::string>>(name, add, help)->type_name("FILE")->allow_extra_args(false);
     }
 
     /// All arguments that are no options.
-    template <class Text>
-    CLI::Option* arguments(const std::string& name, std::vector<Text>& target, const std::string& help)
+    template <class Target>
+    CLI::Option* arguments(const std::string& name, std::vector<Target>& target, const std::string& help)
     {
-        const auto set = [&target](const std::vector<std::string>& values) {
-            for (const std::string& value : values)
-                target.emplace_back(unmarked(value));
+        const auto set = [name, &target](const std::vector<std::string>& values) {
+            for (const std::string& value : values) {
+                if constexpr (std::is_same_v<Target, std::filesystem::path>)
+                    target.push_back(path_of(name, value));
+                else
+                    target.push_back(unmarked(value));
+            }
         };
         return app_.add_option_function<std::vector<std::string>>(name, set, help)->type_name("");
     }
@@ -211,6 +220,13 @@ private:
     static constexpr char mark = '\x01';
     static std::string unmarked(const std::string& text) { return text.starts_with(mark) ? text.substr(1) : text; }
 
+    /// An empty path is a variable of the caller's that isn't set; here it would mean that the option wasn't given.
+    static std::filesystem::path path_of(const std::string& name, const std::string& text)
+    {
+        if (text.empty()) bert::fail_input(name, "expected a path, got \"\"");
+        return unmarked(text);
+    }
+
     template <class Number>
     static std::string shown(Number number)
     {
@@ -258,7 +274,7 @@ TokenizeOptions tokenize_options(const Arguments& arguments)
     parser.truncation(options.encode.truncation, "What is cut above --max-length (default: longest_first)");
     side(parser, "--truncation-side", options.truncation_side, "Where it is cut (default: the tokenizer's own)");
     parser.count("--stride", options.encode.stride, 0, "Tokens that a window repeats of the one before (default: 0)");
-    parser.count("--pad-to", options.encode.pad_to, 0, "Tokens that a window has at least");
+    parser.number<std::size_t>("--pad-to", options.encode.pad_to, 0, 1U << 20U, "Tokens that a window has at least");
     side(parser, "--padding-side", options.padding_side, "Where padding goes (default: the tokenizer's own)");
     parser.flag("--no-special-tokens", no_special_tokens, "Without [CLS] and [SEP]");
     parser.flag("--decode", options.decode, "The other way: lines of ids to text");

@@ -98,6 +98,7 @@ TEST_CASE("what is too long is cut into windows, what is too short is padded")
     CHECK(error({"--max-length", "5", "--truncation", "only_second"}) ==
           "bert: argument 1: truncation: only_second: expected a pair, got one text\n");
     CHECK(error({"--stride", "3"}) == "bert: --stride: expected --max-length beside it, got none\n");
+    CHECK(error({"--pad-to", "2147483647"}) == "bert: --pad-to: expected a whole number from 0 to 1048576, got \"2147483647\"\n");
 }
 
 TEST_CASE("ids are decoded")

@@ -57,6 +57,24 @@ TEST_CASE("wrong options are refused in one line that names them")
     CHECK(error({"encode", "--layer", "1", "--layers", "sum4", "a"}) == "bert: encode: --layer excludes --layers\n");
 }
 
+TEST_CASE("an empty path is refused, not taken for one that wasn't given")
+{
+    const auto error = [](const std::vector<std::string>& arguments) {
+        const Run result = run(arguments);
+        CHECK(result.status == 2);
+        CHECK(result.out.empty());
+        return result.error;
+    };
+    CHECK(error({"encode", "--model", "", "a"}) == "bert: --model: expected a path, got \"\"\n");
+    CHECK(error({"tokenize", "--tokenizer", "", "a"}) == "bert: --tokenizer: expected a path, got \"\"\n");
+    CHECK(error({"tokenize", "--file", ""}) == "bert: --file: expected a path, got \"\"\n");
+    CHECK(error({"encode", "--output", "", "a"}) == "bert: --output: expected a path, got \"\"\n");
+    CHECK(error({"search", "--index", "", "--file", "/dev/null", "a"}) == "bert: --index: expected a path, got \"\"\n");
+    CHECK(error({"bench", "--config", ""}) == "bert: --config: expected a path, got \"\"\n");
+    CHECK(error({"info", ""}) == "bert: PATH: expected a path, got \"\"\n");
+    CHECK(error({"verify", ""}) == "bert: CASE: expected a path, got \"\"\n");
+}
+
 TEST_CASE("a model that isn't there is named")
 {
     const Run result = run({"encode", "--model", "/nowhere", "a"});
