@@ -21,6 +21,12 @@
 namespace program {
 
 LineReader::LineReader(const std::filesystem::path& path) : name_(path == "-" ? "standard input" : path.string())
+namespace {
+
+constexpr std::size_t longest_line = 1U << 28U;  // a device that never ends would fill the memory
+
+}  // namespace
+
 {
     file_ = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file_ < 0) bert::fail_input(name_, "expected a readable file: " + bert::system_reason(errno));
@@ -32,6 +38,8 @@ LineReader::LineReader(LineReader&& other) noexcept
       buffer_(std::move(other.buffer_)),
       begin_(other.begin_),
       line_(other.line_),
+      searched_(other.searched_),
+      end_(other.end_),
       ended_(other.ended_)
 {
 }
@@ -43,34 +51,53 @@ LineReader::~LineReader()
 
 std::optional<std::string> LineReader::next()
 {
-    std::size_t end = buffer_.find('\n', begin_);
-    while (end == std::string::npos && !ended_) {
-        buffer_.erase(0, begin_);
-        begin_ = 0;
+    while (!has_line()) {
         flush_output();
-        constexpr std::size_t piece = 1U << 16U;
-        const std::size_t size = buffer_.size();
-        buffer_.resize(size + piece);
-        const ssize_t count = ::read(file_, buffer_.data() + size, piece);
-        const int reason = errno;
-        buffer_.resize(size + (count > 0 ? static_cast<std::size_t>(count) : 0));
-        if (count < 0 && reason != EINTR) bert::fail_input(name_, "expected a readable file: " + bert::system_reason(reason));
-        ended_ = count == 0;
-        end = buffer_.find('\n', size);
+        read_piece();
     }
-    if (end == std::string::npos && begin_ == buffer_.size()) return std::nullopt;
-    std::string line = buffer_.substr(begin_, std::min(end, buffer_.size()) - begin_);
-    begin_ = end == std::string::npos ? buffer_.size() : end + 1;
+    if (end_ == std::string::npos && begin_ == buffer_.size()) return std::nullopt;
+    const std::size_t end = std::min(end_, buffer_.size());
+    std::string line = buffer_.substr(begin_, end - begin_);
+    begin_ = searched_ = std::min(end + 1, buffer_.size());
     if (line.ends_with('\r')) line.pop_back();
     ++line_;
     return line;
 }
 
-bool LineReader::ready() const
+bool LineReader::ready()
 {
-    if (ended_ || buffer_.find('\n', begin_) != std::string::npos) return true;
-    pollfd waiting{file_, POLLIN, 0};
-    return ::poll(&waiting, 1, 0) != 0;
+    while (!has_line()) {
+        pollfd waiting{file_, POLLIN, 0};
+        if (::poll(&waiting, 1, 0) == 0) return false;
+        read_piece();
+    }
+    return true;
+}
+
+bool LineReader::has_line()
+{
+    end_ = buffer_.find('\n', searched_);
+    searched_ = std::min(end_, buffer_.size());
+    return end_ != std::string::npos || ended_;
+}
+
+void LineReader::read_piece()
+{
+    constexpr std::size_t piece = 1U << 16U;
+    buffer_.erase(0, begin_);
+    searched_ -= begin_;
+    begin_ = 0;
+    const std::size_t size = buffer_.size();
+    if (size > longest_line) {
+        ++line_;
+        bert::fail_input(place(), "expected a line of at most " + std::to_string(longest_line) + " bytes, got a longer one");
+    }
+    buffer_.resize(size + piece);
+    const ssize_t count = ::read(file_, buffer_.data() + size, piece);
+    const int reason = errno;
+    buffer_.resize(size + (count > 0 ? static_cast<std::size_t>(count) : 0));
+    if (count < 0 && reason != EINTR) bert::fail_input(name_, "expected a readable file: " + bert::system_reason(reason));
+    ended_ = count == 0;
 }
 
 std::string LineReader::place() const { return name_ + ":" + std::to_string(line_); }
@@ -126,10 +153,8 @@ std::vector<Text> TextReader::all()
 
 Text TextReader::from_line(std::string place, std::string line)
 {
-    if (!options_.jsonl) {
-        std::string text = checked(place, std::move(line));
-        return {std::move(place), std::move(text), std::nullopt};
-    }
+    line = checked(place, std::move(line));
+    if (!options_.jsonl) return {std::move(place), std::move(line), std::nullopt};
     const nlohmann::json object = bert::parse_json(place, line);
     const auto member = [&](const char* key) -> std::optional<std::string> {
         const auto found = object.find(key);
@@ -139,9 +164,9 @@ Text TextReader::from_line(std::string place, std::string line)
         return found->get<std::string>();
     };
     if (!object.is_object()) bert::fail_input(place, "expected an object with text, got " + bert::one_line(object.dump()));
-    std::optional<std::string> text = member("text");
+    std::optional<std::string> text = member("text"), pair = member("pair");
     if (!text) bert::fail_input(place, "expected an object with text, got " + bert::one_line(object.dump()));
-    return {std::move(place), std::move(*text), member("pair")};
+    return {std::move(place), std::move(*text), std::move(pair)};
 }
 
 std::string TextReader::checked(const std::string& place, std::string text)

@@ -30,19 +30,25 @@ public:
 
     /// The next line, without its end (`\n` or `\r\n`). Before it waits for one, it shows what the program has printed.
     /// @return  nothing at the end
-    /// @throws bert::InputError if the file can't be read
+    /// @throws bert::InputError if the file can't be read, or a line doesn't end
     std::optional<std::string> next();
-    /// @return  whether the next line, or the end, is there without waiting
-    bool ready() const;
+    /// @return  whether the next line to its end, or the file's end, is there without waiting
+    /// @throws bert::InputError as next
+    bool ready();
     /// @return  file and number of the last line, as in `texts.txt:3`
     std::string place() const;
 
 private:
     std::string name_;
+    bool has_line();
+    void read_piece();
+
     int file_ = -1;
     std::string buffer_;  // read and not given yet, from begin_ on
     std::size_t begin_ = 0;
-    std::size_t line_ = 0;  // number of the last line, from 1
+    std::size_t searched_ = 0;             // up to here there is no line's end
+    std::size_t end_ = std::string::npos;  // of the next line, once has_line has found it
+    std::size_t line_ = 0;                 // number of the last line, from 1
     bool ended_ = false;
 };
 
@@ -75,9 +81,14 @@ public:
     /// @return  all texts that are left
     std::vector<Text> all();
 
+    /// Replaces what isn't UTF-8, and counts it for the warning.
+    /// @param place  where the text comes from
+    /// @param text  any bytes
+    /// @return  the text in UTF-8
+    /// @throws bert::InputError with --strict instead
+    std::string checked(const std::string& place, std::string text);
 private:
     Text from_line(std::string place, std::string line);
-    std::string checked(const std::string& place, std::string text);
 
     TextOptions options_;
     bool quiet_;

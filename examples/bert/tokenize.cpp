@@ -91,9 +91,11 @@ int tokenize(const TokenizeOptions& options)
         decode(tokenizer, options, reader);
         return 0;
     }
+    std::optional<std::string> pair;
+    if (options.pair) pair = reader.checked("--pair", *options.pair);
     bool first = true;
     while (std::optional<Text> text = reader.next()) {
-        if (options.pair) text->pair = options.pair;
+        if (pair) text->pair = pair;
         const bert::Encoding encoding = encoding_of(tokenizer, *text, encode);
         if (options.common.json) {
             print(json_of(tokenizer, encoding).text() + "\n");

@@ -127,6 +127,26 @@ TEST_CASE("what isn't UTF-8 is replaced and counted, or refused")
     const Run strict = run({"tokenize", "--strict"}, "fine\nthe \xFF\n");
     CHECK(strict.status == 2);
     CHECK(strict.error == "bert: standard input:2: byte 4: expected UTF-8, got 0xFF\n");
+
+    const std::vector<std::string> jsonl{"tokenize", "--json", "--input", "jsonl"};
+    const Run in_json = run(jsonl, "{\"text\": \"the \xFF\", \"pair\": \"\xFE\"}\n");
+    CHECK(in_json.status == 0);
+    CHECK(in_json.json()[0]["tokens"] == Json({"[CLS]", "the", "[SEP]", "[SEP]"}));
+    CHECK(in_json.error == "bert: warning: texts: expected UTF-8; 2 malformed sequences were read as U+FFFD\n");
+    CHECK(run({"tokenize", "--strict", "--input", "jsonl"}, "{\"text\": \"\xFF\"}\n").error ==
+          "bert: standard input:1: byte 10: expected UTF-8, got 0xFF\n");
+
+    const Run second = run({"tokenize", "--json", "the", "--pair", "\xFF"});
+    CHECK(second.json()[0]["tokens"] == Json({"[CLS]", "the", "[SEP]", "[SEP]"}));
+    CHECK(second.error == "bert: warning: texts: expected UTF-8; 1 malformed sequence was read as U+FFFD\n");
+    CHECK(run({"tokenize", "--strict", "the", "--pair", "\xFF"}).error == "bert: --pair: byte 0: expected UTF-8, got 0xFF\n");
+}
+
+TEST_CASE("a line that never ends is refused before it fills the memory")
+{
+    const Run endless = run({"tokenize", "the", "--file", "/dev/zero"});
+    CHECK(endless.status == 2);
+    CHECK(endless.error == "bert: /dev/zero:1: expected a line of at most 268435456 bytes, got a longer one\n");
 }
 
 TEST_CASE("lines of JSON that aren't what they should be are named")
@@ -140,6 +160,7 @@ TEST_CASE("lines of JSON that aren't what they should be are named")
     CHECK(error("[]") == "bert: standard input:1: expected an object with text, got []\n");
     CHECK(error("{\"pair\": \"x\"}") == "bert: standard input:1: expected an object with text, got {\"pair\":\"x\"}\n");
     CHECK(error("{\"text\": 3}") == "bert: standard input:1: text: expected a string, got 3\n");
+    CHECK(error("{\"text\": \"a\", \"pair\": 3}") == "bert: standard input:1: pair: expected a string, got 3\n");
     CHECK(run({"tokenize", "--file", "/nowhere"}).error ==
           "bert: /nowhere: expected a readable file: No such file or directory\n");
     CHECK(run({"tokenize", "--file", "/"}).error == "bert: /: expected a readable file: Is a directory\n");

@@ -128,3 +128,21 @@ TEST_CASE("an interrupted run ends with status 130 and leaves nothing behind")
     CHECK(writing.wait() == 130);
     CHECK(other.names().empty());
 }
+
+TEST_CASE("a whole line is answered while the next one is still being written")
+{
+    const TemporaryFolder folder;
+    ::mkfifo((folder / "input").c_str(), 0600);
+    const Process process({"encode"}, folder / "input", folder / "out", folder / "error");
+    const int input = ::open((folder / "input").c_str(), O_WRONLY);
+    REQUIRE(input >= 0);
+    REQUIRE(::write(input, "the cat\nthe", 11) == 11);
+    for (int i = 0; i < 100 && contents_of(folder / "out").empty(); ++i)
+        ::usleep(50'000);
+    CHECK(contents_of(folder / "out").ends_with('\n'));
+    REQUIRE(::write(input, " whale\n", 7) == 7);
+    ::close(input);
+    CHECK(process.wait() == 0);
+    CHECK(contents_of(folder / "out").ends_with('\n'));
+    CHECK(contents_of(folder / "error").empty());
+}
