@@ -95,7 +95,7 @@ void write(const DumpOptions& options, const Inputs& inputs, const std::vector<b
         view.bytes = values.back().size() * sizeof(Real);
         views.push_back(view);
     }
-    const Uninterrupted writing;
+    const Uninterrupted writing(options.output);
     bert::write_safetensors(options.output, views, {{"format", "pt"}, {"made", made}});
 }
 

@@ -63,7 +63,7 @@ void write(const std::filesystem::path& path, bool every_token, Collected<Real>&
     bert::IndexTensor<1> begin;
     begin.resize({collected.begin.size()});
     std::copy(collected.begin.begin(), collected.begin.end(), begin.begin());
-    const Uninterrupted writing;
+    const Uninterrupted writing(path);
     if (path.extension() == ".npy") {
         bert::write_npy(path, vectors);
         return;

@@ -5,11 +5,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <bert/core/error.hpp>
+#include <bert/core/one_line.hpp>
 #include <bert/io/mapped_file.hpp>
 #include <bert/text/utf8.hpp>
 
@@ -20,14 +22,14 @@ namespace {
 std::string kept;  // what print was given and nobody has seen yet
 
 volatile std::sig_atomic_t uninterrupted = 0;  // how many Uninterrupted live
-volatile std::sig_atomic_t interrupted = 0;    // whether SIGINT came meanwhile
+volatile std::sig_atomic_t waiting = 0;        // the signal that came meanwhile
 
-void on_interrupt(int)
+void on_signal(int signal)
 {
     if (uninterrupted > 0)
-        interrupted = 1;
+        waiting = signal;
     else
-        ::_exit(130);
+        ::_exit(128 + signal);
 }
 
 void write_error(std::string_view text)
@@ -72,7 +74,7 @@ void flush_output()
 
 void warn(bool quiet, std::string_view text)
 {
-    if (!quiet) write_error("bert: warning: " + std::string(text) + "\n");
+    if (!quiet) write_error("bert: warning: " + bert::one_line(text, text.size()) + "\n");
 }
 
 void complain(std::string_view reason)
@@ -81,9 +83,7 @@ void complain(std::string_view reason)
         flush_output();
     } catch (const bert::InputError&) {  // one reason is enough
     }
-    std::string line(reason);
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    write_error("bert: " + line + "\n");
+    write_error("bert: " + bert::one_line(reason, reason.size()) + "\n");
 }
 
 void prepare_process()
@@ -92,18 +92,29 @@ void prepare_process()
         if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) std::abort();
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
+    struct sigaction action {
+    }, before{};
+    action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::sigaction(SIGHUP, &action, &before);
+    if (before.sa_handler == SIG_IGN) ::sigaction(SIGHUP, &before, nullptr);  // nohup
 }
 
-Uninterrupted::Uninterrupted() { uninterrupted = uninterrupted + 1; }
+Uninterrupted::Uninterrupted(const std::filesystem::path& path)
+{
+    std::error_code ignored;  // what can't be looked at, writing it says
+    const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+    leaves_nothing_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+    if (!leaves_nothing_) uninterrupted = uninterrupted + 1;
+}
 
 Uninterrupted::~Uninterrupted()
 {
+    if (leaves_nothing_) return;
     uninterrupted = uninterrupted - 1;
-    if (uninterrupted == 0 && interrupted != 0) ::_exit(130);
+    if (uninterrupted == 0 && waiting != 0) ::_exit(128 + waiting);
 }
 
 Progress::Progress(bool quiet, std::size_t total) : shown_(!quiet && ::isatty(STDERR_FILENO) == 1), total_(total) {}

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -27,24 +28,29 @@ void flush_output();
 
 /// One warning on standard error.
 /// @param quiet  whether nobody wants it
-/// @param text  one line without its end
+/// @param text  one line without its end; control characters in it, be they of a file's, are shown as in JSON
 void warn(bool quiet, std::string_view text);
 
 /// Why the program ends, on standard error, after what print has kept.
-/// @param reason  one line without its end
+/// @param reason  one line without its end; control characters in it are shown as in JSON
 void complain(std::string_view reason);
 
-/// From now on SIGINT ends the program with status 130, a closed pipe is an error like any other, and a file is never
-/// opened in place of a standard stream that is closed.
+/// From now on SIGINT ends the program with status 130, SIGTERM with 143 and SIGHUP with 129; a closed pipe is an error like any
+/// other, and a file is never opened in place of a standard stream that is closed.
 void prepare_process();
 
-/// While one of these lives, SIGINT waits: a file that is being written is finished, or taken away again.
+/// While one of these lives, these signals wait: a file that is being written is finished, or taken away again. Not so for a
+/// device or a pipe, which leaves nothing behind and may never take what is written.
 class Uninterrupted {
 public:
-    Uninterrupted();
+    /// @param path  what is written
+    explicit Uninterrupted(const std::filesystem::path& path);
     ~Uninterrupted();
     Uninterrupted(const Uninterrupted&) = delete;
     Uninterrupted& operator=(const Uninterrupted&) = delete;
+
+private:
+    bool leaves_nothing_ = false;
 };
 
 /// A bar on standard error, if that is a terminal.

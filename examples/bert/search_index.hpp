@@ -109,7 +109,7 @@ void write_search_index(const std::filesystem::path& path, const SearchIndex<Rea
     bytes.shape = {texts.size()};
     bytes.data = reinterpret_cast<const std::byte*>(texts.data());
     bytes.bytes = texts.size();
-    const Uninterrupted writing;
+    const Uninterrupted writing(path);
     bert::write_safetensors(path, {bert::view_of("vectors", index.vectors), bert::view_of("ends", ends), bytes},
                             {{"format", search_index_format}, {"made", index.made}});
 }

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include <bert/core/error.hpp>
+#include <bert/core/one_line.hpp>
 
 namespace program {
 
@@ -28,7 +29,7 @@ void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report
     const std::size_t count = report.ignored.size();
     warn(common.quiet, model_folder(common).string() + ": " + std::to_string(count) +
                            (count == 1 ? " tensor that the model doesn't have is" : " tensors that the model doesn't have are") +
-                           " ignored: " + report.ignored.front() + (count == 1 ? "" : ", ..."));
+                           " ignored: " + bert::one_line(report.ignored.front()) + (count == 1 ? "" : ", ..."));
 }
 
 }  // namespace program

@@ -22,4 +22,6 @@ TEST_CASE("a text for a message is short, and cut between characters")
     CHECK(one_line(std::string(201, 'x')) == std::string(200, 'x') + "...");
     CHECK(one_line(std::string(199, 'x') + "\xC3\xA9" + "y") == std::string(199, 'x') + "...");
     CHECK(one_line(std::string(300, '\x80')) == "...");  // no character at all
+    CHECK(one_line("abc\n", 3) == "abc...");
+    CHECK(one_line(std::string(300, 'x') + "\n", 1000) == std::string(300, 'x') + "\\u000a");
 }

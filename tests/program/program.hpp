@@ -4,8 +4,10 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -16,6 +18,10 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+
+#include <bert/io/safetensors.hpp>
+#include <bert/io/safetensors_writer.hpp>
+#include <bert/io/tensor_view.hpp>
 
 #include "../io/helpers.hpp"
 
@@ -69,6 +75,7 @@ public:
     }
 
     void interrupt() const { ::kill(process_, SIGINT); }
+    void terminate() const { ::kill(process_, SIGTERM); }
 
     int wait() const
     {
@@ -107,4 +114,23 @@ inline void copy_folder(const std::string& from, const std::filesystem::path& to
     std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
     for (const auto& entry : std::filesystem::directory_iterator(to))
         std::filesystem::permissions(entry, std::filesystem::perms::owner_all);
+}
+
+/// The default model, but that the first number of each of its encoder's biases is NaN, and that it has one tensor more.
+inline void spoiled_model(const std::filesystem::path& folder, const std::string& more)
+{
+    copy_folder(project("examples/models/default"), folder);
+    const bert::SafetensorsFile file(project("examples/models/default/model.safetensors"));
+    std::vector<bert::TensorView> views = file.tensors();
+    std::vector<std::vector<float>> spoiled;
+    spoiled.reserve(views.size());
+    for (bert::TensorView& view : views) {
+        if (!view.name.ends_with("output.dense.bias")) continue;
+        std::vector<float>& values = spoiled.emplace_back(view.bytes / sizeof(float), 0.0F);
+        values[0] = std::numeric_limits<float>::quiet_NaN();
+        view.data = reinterpret_cast<const std::byte*>(values.data());
+    }
+    views.push_back(views.front());
+    views.back().name = more;
+    bert::write_safetensors(folder / "model.safetensors", views);
 }

@@ -75,6 +75,17 @@ TEST_CASE("an empty path is refused, not taken for one that wasn't given")
     CHECK(error({"verify", ""}) == "bert: CASE: expected a path, got \"\"\n");
 }
 
+TEST_CASE("control characters of files and names don't reach the terminal")
+{
+    const TemporaryFolder folder;
+    CHECK(run({"info", folder / "a\nb\x1B[31m.txt"}).error ==
+          "bert: " + folder.path().string() + "/a\\u000ab\\u001b[31m.txt: expected a readable file: No such file or directory\n");
+    spoiled_model(folder / "model", "x\n\x1B[31m");
+    CHECK(run({"encode", "--model", folder / "model", "a"}).error ==
+          "bert: warning: " + (folder / "model").string() +
+              ": 1 tensor that the model doesn't have is ignored: x\\u000a\\u001b[31m\n");
+}
+
 TEST_CASE("a model that isn't there is named")
 {
     const Run result = run({"encode", "--model", "/nowhere", "a"});
@@ -127,6 +138,23 @@ TEST_CASE("an interrupted run ends with status 130 and leaves nothing behind")
     writing.interrupt();
     CHECK(writing.wait() == 130);
     CHECK(other.names().empty());
+}
+
+TEST_CASE("a run that waits for whoever reads a pipe can be interrupted, and any run be terminated")
+{
+    const TemporaryFolder folder;
+    put(folder / "in", "");
+    ::mkfifo((folder / "vectors.npy").c_str(), 0600);
+    const Process writing({"encode", "--output", folder / "vectors.npy", "a"}, folder / "in", folder / "out", folder / "error");
+    ::usleep(500'000);
+    writing.interrupt();
+    CHECK(writing.wait() == 130);
+
+    ::mkfifo((folder / "input").c_str(), 0600);
+    const Process reading({"tokenize", "--file", folder / "input"}, folder / "in", folder / "out2", folder / "error2");
+    ::usleep(300'000);
+    reading.terminate();
+    CHECK(reading.wait() == 143);
 }
 
 TEST_CASE("a whole line is answered while the next one is still being written")

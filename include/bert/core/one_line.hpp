@@ -10,10 +10,10 @@ namespace bert {
 
 /// A text on one line and short: control characters are written as in JSON, and of a long text only the beginning is shown.
 /// @param text  any bytes
+/// @param longest  how many bytes of it are shown at most
 /// @return  the text for a message
-inline std::string one_line(std::string_view text)
+inline std::string one_line(std::string_view text, std::size_t longest = 200)
 {
-    constexpr std::size_t longest = 200;  // bytes
     constexpr char digits[] = "0123456789abcdef";
     std::size_t shown = text.size();
     if (shown > longest) {
