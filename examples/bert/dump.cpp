@@ -55,11 +55,11 @@ Inputs inputs_from_file(const std::filesystem::path& path)
     return inputs;
 }
 
-Inputs inputs_from_texts(const bert::Tokenizer& tokenizer, const DumpOptions& options, std::size_t positions)
+Inputs inputs_from_texts(const bert::Tokenizer& tokenizer, const DumpOptions& options, const bert::Config& config)
 {
     const std::vector<Text> texts = TextReader(options.texts, options.common.quiet).all();
     if (texts.empty()) bert::fail_input("texts", "expected at least one, got none");
-    const bert::Batch batch = batch_of(tokenizer, texts, bert::Truncation::none, positions);
+    const bert::Batch batch = batch_of(tokenizer, config, texts, bert::Truncation::none, config.max_position_embeddings);
     const std::size_t B = texts.size(), L = batch.padded_length;
     Inputs inputs{bert::zeros<std::int64_t, 2>({B, L}), bert::zeros<std::int64_t, 2>({B, L}),
                   bert::zeros<std::int64_t, 2>({B, L})};
@@ -108,9 +108,8 @@ int dump(const DumpOptions& options)
         bert::LoadReport report;
         const auto model = bert::load_model<Real, Ops>(folder, &report);
         warn_of_ignored(options.common, report);
-        const Inputs inputs = options.inputs.empty()
-                                  ? inputs_from_texts(bert::load_tokenizer(folder), options, model.config.max_position_embeddings)
-                                  : inputs_from_file(options.inputs);
+        const Inputs inputs = options.inputs.empty() ? inputs_from_texts(bert::load_tokenizer(folder), options, model.config)
+                                                     : inputs_from_file(options.inputs);
         const bert::Batch batch = bert::pack(inputs.ids, inputs.segments, inputs.mask);
         bert::ModelActivations<Real> act;
         act.encoder.keep_scores = true;

@@ -14,19 +14,20 @@
 #include <bert/core/error.hpp>
 #include <bert/io/json.hpp>
 #include <bert/io/mapped_file.hpp>
+#include <bert/pretrained.hpp>
 #include <bert/text/utf8.hpp>
 
 #include "output.hpp"
 
 namespace program {
 
-LineReader::LineReader(const std::filesystem::path& path) : name_(path == "-" ? "standard input" : path.string())
 namespace {
 
 constexpr std::size_t longest_line = 1U << 28U;  // a device that never ends would fill the memory
 
 }  // namespace
 
+LineReader::LineReader(const std::filesystem::path& path) : name_(path == "-" ? "standard input" : path.string())
 {
     file_ = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file_ < 0) bert::fail_input(name_, "expected a readable file: " + bert::system_reason(errno));
@@ -37,9 +38,9 @@ LineReader::LineReader(LineReader&& other) noexcept
       file_(std::exchange(other.file_, -1)),
       buffer_(std::move(other.buffer_)),
       begin_(other.begin_),
-      line_(other.line_),
       searched_(other.searched_),
       end_(other.end_),
+      line_(other.line_),
       ended_(other.ended_)
 {
 }
@@ -192,8 +193,8 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
     });
 }
 
-bert::Batch batch_of(const bert::Tokenizer& tokenizer, const std::vector<Text>& texts, bert::Truncation truncation,
-                     std::size_t max_length)
+bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
+                     bert::Truncation truncation, std::size_t max_length)
 {
     const bool cut = truncation != bert::Truncation::none;
     bert::EncodeOptions options;
@@ -207,6 +208,7 @@ bert::Batch batch_of(const bert::Tokenizer& tokenizer, const std::vector<Text>& 
         if (encoding.size() > max_length)
             bert::fail_input(text.place, "expected at most " + std::to_string(max_length) + " tokens, got " +
                                              std::to_string(encoding.size()) + "; --truncation cuts");
+        at_place(text.place, [&] { bert::check_encoding(encoding, tokenizer, config); });
         ids.push_back(std::move(encoding.ids));
         segments.push_back(std::move(encoding.type_ids));
     }

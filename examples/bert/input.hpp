@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <bert/config.hpp>
 #include <bert/core/error.hpp>
 #include <bert/core/sequences.hpp>
 #include <bert/text/encoding.hpp>
@@ -39,10 +40,10 @@ public:
     std::string place() const;
 
 private:
-    std::string name_;
     bool has_line();
     void read_piece();
 
+    std::string name_;
     int file_ = -1;
     std::string buffer_;  // read and not given yet, from begin_ on
     std::size_t begin_ = 0;
@@ -80,13 +81,13 @@ public:
     std::vector<Text> some(std::size_t most);
     /// @return  all texts that are left
     std::vector<Text> all();
-
     /// Replaces what isn't UTF-8, and counts it for the warning.
     /// @param place  where the text comes from
     /// @param text  any bytes
     /// @return  the text in UTF-8
     /// @throws bert::InputError with --strict instead
     std::string checked(const std::string& place, std::string text);
+
 private:
     Text from_line(std::string place, std::string line);
 
@@ -122,12 +123,14 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
 
 /// Packs texts for a model.
 /// @param tokenizer  the model's
+/// @param config  the model's
 /// @param texts  B texts
 /// @param truncation  of what is too long; none: it is refused
 /// @param max_length  tokens that a text may have
 /// @return  the batch
-/// @throws bert::InputError `texts.txt:3: expected at most 512 tokens, got 600; --truncation cuts`
-bert::Batch batch_of(const bert::Tokenizer& tokenizer, const std::vector<Text>& texts, bert::Truncation truncation,
-                     std::size_t max_length);
+/// @throws bert::InputError `texts.txt:3: expected at most 512 tokens, got 600; --truncation cuts`, and for a token that the
+///     model doesn't have
+bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
+                     bert::Truncation truncation, std::size_t max_length);
 
 }  // namespace program

@@ -36,7 +36,7 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
 template <class Real, class Ops>
 bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts) const
 {
-    return program::batch_of(pretrained_.tokenizer, texts, options_.truncation, options_.max_length);
+    return program::batch_of(pretrained_.tokenizer, pretrained_.model.config, texts, options_.truncation, options_.max_length);
 }
 
 template <class Real, class Ops>

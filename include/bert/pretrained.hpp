@@ -17,7 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include "bert/config.hpp"
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
@@ -136,6 +138,27 @@ void normalize_rows(Tensor<Real, 2>& rows)
     }
 }
 
+/// Refuses what a model has no row for: its tokenizer can know more tokens, and number more texts, than the model does. Refuses
+/// no tokens at all, too, which a tokenizer without special ones makes of an empty text.
+/// @param encoding  a text or a pair
+/// @param tokenizer  what it comes from
+/// @param config  the model's
+/// @throws InputError as in `token "new": expected an id below vocab_size (30522), got 30522`
+inline void check_encoding(const Encoding& encoding, const Tokenizer& tokenizer, const Config& config)
+{
+    if (encoding.size() == 0) fail_input("text", "expected at least one token, got none");
+    for (std::size_t t = 0; t < encoding.size(); ++t) {
+        const auto check = [&](const char* what, std::int64_t value, const char* key, std::size_t rows) {
+            if (value >= static_cast<std::int64_t>(rows))
+                fail_input("token " + in_quotes(tokenizer.token(encoding.ids[t])), std::string("expected ") + what + " below " +
+                                                                                       key + " (" + std::to_string(rows) +
+                                                                                       "), got " + std::to_string(value));
+        };
+        check("an id", encoding.ids[t], "vocab_size", config.vocab_size);
+        check("a type", encoding.type_ids[t], "type_vocab_size", config.type_vocab_size);
+    }
+}
+
 /// A model and the tokenizer that it was trained with.
 template <class Real, class Ops>
 struct Pretrained {
@@ -147,7 +170,7 @@ struct Pretrained {
     /// @param truncation  of a text that is longer than the model's positions; none: it is refused
     /// @param first  the number of the first text, for messages
     /// @return  the batch
-    /// @throws InputError for a text that is too long
+    /// @throws InputError for a text that is too long, or has a token that the model doesn't have
     Batch batch_of(const std::vector<std::string>& texts, Truncation truncation = Truncation::none, std::size_t first = 0) const
     {
         const std::size_t positions = model.config.max_position_embeddings;
@@ -161,6 +184,7 @@ struct Pretrained {
             if (encoding.size() > positions)
                 fail_input("text " + std::to_string(first + b),
                            "expected at most " + std::to_string(positions) + " tokens, got " + std::to_string(encoding.size()));
+            check_encoding(encoding, tokenizer, model.config);
             ids.push_back(std::move(encoding.ids));
             segments.push_back(std::move(encoding.type_ids));
         }

@@ -142,6 +142,44 @@ TEST_CASE("what doesn't fit the model is refused")
           "bert: --layers: expected a model of at least 4 layers, got one of 2\n");
 }
 
+TEST_CASE("a token that the tokenizer has and the model hasn't is named")
+{
+    const TemporaryFolder folder;
+    const std::filesystem::path model = folder / "model";
+    copy_folder(project("examples/models/default"), model);
+    put(model / "vocab.txt", contents_of(model / "vocab.txt") + "zyxzyx\n");
+    const Run result = run({"encode", "--model", model}, "old\nsome zyxzyx\n");
+    CHECK(result.status == 2);
+    CHECK(result.error == "bert: standard input:2: token \"zyxzyx\": expected an id below vocab_size (1103), got 1103\n");
+    CHECK(run({"encode", "--model", model, "old"}).status == 0);
+    CHECK(run({"fill-mask", "--model", model, "zyxzyx [MASK]"}).error ==
+          "bert: argument 1: token \"zyxzyx\": expected an id below vocab_size (1103), got 1103\n");
+
+    // One type, and a tokenizer that gives two.
+    nlohmann::json config = nlohmann::json::parse(contents_of(model / "config.json"));
+    config["type_vocab_size"] = 1;
+    put(model / "config.json", config.dump());
+    const bert::SafetensorsFile file(project("examples/models/default/model.safetensors"));
+    std::vector<bert::TensorView> views = file.tensors();
+    for (bert::TensorView& view : views)
+        if (view.name.ends_with("token_type_embeddings.weight")) {
+            view.shape[0] = 1;
+            view.bytes /= 2;
+        }
+    bert::write_safetensors(model / "model.safetensors", views);
+    CHECK(run({"encode", "--model", model, "--input", "jsonl"}, "{\"text\": \"a\", \"pair\": \"b\"}\n").error ==
+          "bert: standard input:1: token \"b\": expected a type below type_vocab_size (1), got 1\n");
+    CHECK(run({"encode", "--model", model, "a"}).status == 0);
+
+    // A tokenizer without special tokens.
+    put(model / "tokenizer.json", R"({"model": {"vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"},
+                                      "pre_tokenizer": {"type": "BertPreTokenizer"}})");
+    CHECK(run({"encode", "--model", model, "a"}).status == 0);
+    for (const char* pooling : {"mean", "none"})
+        CHECK(run({"encode", "--model", model, "--pooling", pooling, ""}).error ==
+              "bert: argument 1: text: expected at least one token, got none\n");
+}
+
 TEST_CASE("similarity is a cosine")
 {
     const auto one = run({"encode", "--json", "--scalar", "double", "a cat", "the whale"}).json();
