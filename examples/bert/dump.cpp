@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <bert/io/safetensors.hpp>
 #include <bert/io/safetensors_writer.hpp>
 #include <bert/io/tensor_view.hpp>
+#include <bert/verify/case.hpp>
 
 #include "commands.hpp"
 #include "input.hpp"
@@ -39,10 +41,8 @@ Inputs inputs_from_file(const std::filesystem::path& path)
         values.fill(otherwise);
         return values;
     };
-    const bert::TensorView* ids = file.find("input.ids");
-    if (ids == nullptr) bert::fail_input(file.name(), "tensor \"input.ids\": expected, got no such tensor");
     Inputs inputs;
-    inputs.ids = bert::read_tensor<std::int64_t, 2>(*ids);
+    inputs.ids = bert::read_ids(file);
     inputs.segments = tensor("input.segments", 0, inputs.ids);
     inputs.mask = tensor("input.mask", 1, inputs.ids);
     if (const bert::TensorView* choices = file.find("label.choice")) {
@@ -114,7 +114,11 @@ int dump(const DumpOptions& options)
         bert::ModelActivations<Real> act;
         act.encoder.keep_scores = true;
         bert::Workspace workspace;
-        model.forward(batch, act, workspace);
+        try {
+            model.forward(batch, act, workspace);
+        } catch (const std::invalid_argument& error) {  // inputs that don't fit the model
+            bert::fail_input(options.inputs.empty() ? folder.string() : options.inputs.string(), error.what());
+        }
         const std::vector<bert::NamedTensor> trace = bert::forward_trace(model, batch, act, inputs.endings);
         const std::string made = "bert " BERT_VERSION " dump";
         if constexpr (sizeof(Real) <= sizeof(double)) write<Real>(options, inputs, trace, made);

@@ -108,6 +108,20 @@ inline std::string project(const std::string& path) { return std::string(BERT_SO
 /// The case that was made with the program's default model, from text.
 inline std::string default_case() { return project("reference_outputs/cases/default_model"); }
 
+/// The file of inputs that a model is to be dumped on.
+inline std::string inputs_file(const std::filesystem::path& path, const std::vector<std::size_t>& shape,
+                               const std::vector<std::int64_t>& ids)
+{
+    bert::TensorView view;
+    view.name = "input.ids";
+    view.dtype = bert::Dtype::I64;
+    view.shape = shape;
+    view.data = reinterpret_cast<const std::byte*>(ids.data());
+    view.bytes = ids.size() * sizeof(std::int64_t);
+    bert::write_safetensors(path, {view});
+    return path;
+}
+
 /// Copies a folder, one level deep.
 inline void copy_folder(const std::string& from, const std::filesystem::path& to)
 {

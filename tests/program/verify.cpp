@@ -187,6 +187,23 @@ TEST_CASE("what can't be dumped is refused, and nothing is written")
         run({"dump", "--output", output, "--inputs", project("reference_outputs/cases/pretraining_gelu/expected.safetensors"),
              "--model", project("reference_outputs/cases/pretraining_one")});
     CHECK(outside.status == 2);
+    CHECK(outside.error.starts_with("bert: " + project("reference_outputs/cases/pretraining_gelu/expected.safetensors") +
+                                    ": embeddings: "));
+    CHECK(folder.names().empty());
+
+    const auto error = [&](const std::vector<std::size_t>& shape, const std::vector<std::int64_t>& ids) {
+        const TemporaryFolder other;
+        const std::string inputs = inputs_file(other / "in.safetensors", shape, ids);
+        const Run result = run({"dump", "--output", output, "--inputs", inputs});
+        CHECK(result.status == 2);
+        CHECK(result.error.starts_with("bert: " + inputs + ": "));
+        return result.error.substr(std::string("bert: " + inputs + ": ").size());
+    };
+    CHECK(error({1, 3}, {2, 1103, 3}) == "embeddings: ids[1]: expected 0 to 1102, got 1103\n");
+    CHECK(error({1, 2}, {2, -1}) == "embeddings: ids[1]: expected 0 to 1102, got -1\n");
+    CHECK(error({0, 3}, {}) == "tensor \"input.ids\": expected at least one sequence of one token, got [0, 3]\n");
+    CHECK(error({std::size_t{1} << 60U, 0}, {}) ==
+          "tensor \"input.ids\": expected at least one sequence of one token, got [1152921504606846976, 0]\n");
     CHECK(folder.names().empty());
     CHECK(run({"dump", "--output", "/dev/full", "the cat"}).error ==
           "bert: /dev/full: expected to write it: No space left on device\n");

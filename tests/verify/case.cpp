@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "bert/io/safetensors_writer.hpp"
+#include "bert/io/tensor_view.hpp"
 #include "bert/ops/fast.hpp"
 #include "catch.hpp"
 
@@ -54,7 +56,20 @@ TEST_CASE("A case that lacks a file or is broken is refused in one line")
     CHECK_THROWS_AS(ReferenceCase(folder), bert::InputError);
     std::ofstream(folder / "case.json") << "[]";
     CHECK_THROWS_WITH(ReferenceCase(folder), (folder / "case.json").string() + ": expected an object");
-    std::ofstream(folder / "case.json") << R"({"model": 3})";
+    std::ofstream(folder / "case.json") << R"({"model": "."})";
+    CHECK_THROWS_WITH(ReferenceCase(folder), (folder / "case.json").string() + ": format: expected 1, got none");
+    std::ofstream(folder / "case.json") << R"({"format": 2})";
+    CHECK_THROWS_WITH(ReferenceCase(folder), (folder / "case.json").string() + ": format: expected 1, got 2");
+    std::ofstream(folder / "case.json") << R"({"format": 1, "model": 3})";
     CHECK_THROWS_WITH(ReferenceCase(folder), (folder / "case.json").string() + ": model: expected the path of a folder, got 3");
+    std::ofstream(folder / "case.json") << R"({"format": 1})";
+    bert::TensorView nothing;
+    nothing.name = "input.ids";
+    nothing.dtype = bert::Dtype::I64;
+    nothing.shape = {std::size_t{1} << 40U, 0};  // so many sequences, of no token each
+    bert::write_safetensors(folder / "expected.safetensors", {nothing});
+    CHECK_THROWS_WITH(ReferenceCase(folder),
+                      (folder / "expected.safetensors").string() +
+                          ": tensor \"input.ids\": expected at least one sequence of one token, got [1099511627776, 0]");
     std::filesystem::remove_all(folder);
 }

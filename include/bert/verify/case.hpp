@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
@@ -19,6 +20,7 @@
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/model_folder.hpp"
 #include "bert/io/safetensors.hpp"
+#include "bert/io/tensor_view.hpp"
 #include "bert/losses.hpp"
 #include "bert/training/trainer.hpp"
 #include "bert/verify/comparison.hpp"
@@ -32,17 +34,32 @@ struct TrainingRecipe {
     std::size_t steps = 0;    ///< how many
 };
 
+/// The token ids of a case or a dump.
+/// @param file  with input.ids
+/// @return  [B, L], neither of them 0
+/// @throws InputError if they aren't there, or aren't that
+inline IndexTensor<2> read_ids(const SafetensorsFile& file)
+{
+    const TensorView* view = file.find("input.ids");
+    if (view == nullptr) fail_input(file.name(), "tensor \"input.ids\": expected, got no such tensor");
+    auto ids = read_tensor<std::int64_t, 2>(*view);
+    if (ids.size() == 0)  // of any number of sequences without a token
+        fail_input(file.name(),
+                   "tensor \"input.ids\": expected at least one sequence of one token, got " + shape_text(view->shape));
+    return ids;
+}
+
 /// A reference case, opened. The names and shapes of its tensors are those of reference_outputs/README.md.
 class ReferenceCase {
 public:
     /// Opens a case.
     /// @param folder  holds case.json, config.json, model.safetensors and expected.safetensors; case.json may name another
     ///     folder for the model, `"model": "../../../examples/models/default"`
-    /// @throws InputError if a file is missing or broken
+    /// @throws InputError if a file is missing, broken, or of another format
     explicit ReferenceCase(const std::filesystem::path& folder)
         : folder_(folder), model_folder_(model_folder_of(folder)), expected_(folder / "expected.safetensors")
     {
-        const auto ids = tensor<std::int64_t, 2>("input.ids");
+        const IndexTensor<2> ids = read_ids(expected_);
         mask_ = tensor<std::int64_t, 2>("input.mask");
         batch_ = pack(ids, tensor<std::int64_t, 2>("input.segments"), mask_);
     }
@@ -159,9 +176,14 @@ private:
         const std::filesystem::path file = folder / "case.json";
         const nlohmann::json description = parse_json(file.string(), MappedFile(file).text());
         if (!description.is_object()) fail_input(file.string(), "expected an object");
+        const auto format = description.find("format");
+        if (format == description.end() || *format != 1)
+            fail_input(file.string(),
+                       "format: expected 1, got " + (format == description.end() ? "none" : one_line(format->dump())));
         const auto model = description.find("model");
         if (model == description.end()) return folder;
-        if (!model->is_string()) fail_input(file.string(), "model: expected the path of a folder, got " + model->dump());
+        if (!model->is_string())
+            fail_input(file.string(), "model: expected the path of a folder, got " + one_line(model->dump()));
         return folder / model->get<std::string>();
     }
 
