@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "commands.hpp"
 #include "input.hpp"
+#include "largest.hpp"
 #include "output.hpp"
 #include "sets.hpp"
 
@@ -40,16 +41,10 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
     std::vector<JsonObject> masks;
     Table table("rlr");
     for (std::size_t i = 0; i < masked.size(); ++i) {
-        std::vector<std::size_t> order(std::min(probabilities.shape(1), tokenizer.vocab_size()));
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        const auto likelier = [&](std::size_t v, std::size_t w) {
-            return probabilities(i, v) != probabilities(i, w) ? probabilities(i, v) > probabilities(i, w) : v < w;
-        };
-        const std::size_t count = std::min(options.top, order.size());
-        std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), likelier);
-        order.resize(count);
+        const std::size_t V = probabilities.shape(1), words_with_names = std::min(V, tokenizer.vocab_size());
+        const std::span<const Real> of_words(probabilities.data() + i * V, words_with_names);
         std::vector<JsonObject> words;
-        for (const std::size_t v : order) {
+        for (const std::size_t v : largest(of_words, options.top)) {
             const std::string_view token = tokenizer.token(static_cast<std::int64_t>(v));
             words.push_back(JsonObject().add("token", token).add("id", v).add("probability", probabilities(i, v)));
             table.row({std::to_string(masked[i]), std::string(token), rounded(static_cast<double>(probabilities(i, v)), 4)});

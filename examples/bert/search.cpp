@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <span>
 #include <string>
 #include <system_error>
 #include <type_traits>
@@ -14,6 +15,7 @@
 
 #include "commands.hpp"
 #include "input.hpp"
+#include "largest.hpp"
 #include "output.hpp"
 #include "search_index.hpp"
 #include "vectors.hpp"
@@ -56,14 +58,15 @@ SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOpti
 
 /// Whether this model makes the index's first vector of its first line: another model, or another tokenizer, doesn't.
 template <class Real, class Ops>
-bool is_of_this_model(Vectorizer<Real, Ops>& vectorizer, const SearchIndex<Real>& index)
+bool is_of_this_model(Vectorizer<Real, Ops>& vectorizer, const std::string& place, const SearchIndex<Real>& index)
 {
     if (index.lines.empty()) return true;
-    const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(vectorizer.batch_of({{"index", index.lines[0], std::nullopt}}));
-    Real largest = 0;
+    const bert::Tensor<Real, 2> vectors =
+        vectorizer.vectors_of(vectorizer.batch_of({{place + ": text 0", index.lines[0], std::nullopt}}));
     for (std::size_t w = 0; w < vectors.shape(1); ++w)
-        largest = std::max(largest, std::abs(vectors(0, w) - index.vectors(0, w)));
-    return largest < Real(1e-3);  // other scalars and operations differ by a hundredth of that, in vectors of length 1
+        // Other scalars and operations differ by a hundredth of that, in vectors of length 1.
+        if (!(std::abs(vectors(0, w) - index.vectors(0, w)) < Real(1e-3))) return false;
+    return true;
 }
 
 template <class Real, class Ops>
@@ -71,6 +74,9 @@ SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOption
 {
     std::vector<Text> texts;
     if (!options.texts.files.empty()) texts = TextReader(options.texts, options.common.quiet).all();
+    for (const Text& text : texts)
+        if (text.pair)
+            bert::fail_input(text.place, "pair: expected none in what is searched, got " + bert::in_quotes(*text.pair));
     if (options.index.empty()) return make_index(vectorizer, options, texts);
     if constexpr (std::is_same_v<Real, long double>) {
         bert::fail_input("--scalar", "expected float or double, which --index can hold, got long-double");
@@ -82,7 +88,7 @@ SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOption
             const bool same_texts = options.texts.files.empty() ||
                                     std::equal(texts.begin(), texts.end(), index.lines.begin(), index.lines.end(),
                                                [](const Text& text, const std::string& line) { return text.text == line; });
-            const bool same_vectors = index.made == how(options.vectors) && is_of_this_model(vectorizer, index);
+            const bool same_vectors = index.made == how(options.vectors) && is_of_this_model(vectorizer, place, index);
             if (same_texts && same_vectors) return index;
             if (options.texts.files.empty())
                 bert::fail_input(place, "expected vectors made with this model and these options (" + how(options.vectors) +
@@ -99,16 +105,12 @@ template <class Real>
 void show(const SearchIndex<Real>& index, const bert::Tensor<Real, 2>& query_vector, const Text& query,
           const SearchOptions& options)
 {
-    const std::size_t N = index.lines.size(), W = index.vectors.shape(1), count = std::min(options.top, N);
+    const std::size_t N = index.lines.size(), W = index.vectors.shape(1);
     std::vector<Real> scores(N);
     for (std::size_t i = 0; i < N; ++i)
         scores[i] = std::inner_product(query_vector.begin(), query_vector.end(),
                                        index.vectors.begin() + static_cast<std::ptrdiff_t>(i * W), Real(0));
-    std::vector<std::size_t> order(N);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    const auto nearer = [&](std::size_t i, std::size_t j) { return scores[i] != scores[j] ? scores[i] > scores[j] : i < j; };
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), nearer);
-    order.resize(count);
+    const std::vector<std::size_t> order = largest(std::span<const Real>(scores), options.top);
 
     if (options.common.json) {
         std::vector<JsonObject> found;

@@ -37,6 +37,20 @@ struct SearchIndex {
 /// The `format` of the metadata.
 inline constexpr const char* search_index_format = "bert-search-index-1";
 
+/// Refuses vectors that nothing is near to, as a model with a NaN among its weights makes them.
+/// @param place  the index file
+/// @param vectors  [N, W]
+/// @throws bert::InputError for the first number that isn't finite
+template <class Real>
+void require_finite(const std::string& place, const bert::Tensor<Real, 2>& vectors)
+{
+    for (std::size_t i = 0; i < vectors.shape(0); ++i)
+        for (std::size_t w = 0; w < vectors.shape(1); ++w)
+            if (!std::isfinite(vectors(i, w)))
+                bert::fail_input(place, "tensor \"vectors\"[" + std::to_string(i) + ", " + std::to_string(w) +
+                                            "]: expected a finite number, got " + number_text(vectors(i, w)));
+}
+
 /// Reads an index and checks all that is in it.
 /// @param path  the file
 /// @param width  W
@@ -68,10 +82,7 @@ SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size
     bert::check_tensor<Real>(tensor("vectors"), std::vector<std::size_t>{N, width});
 
     SearchIndex<Real> index{{}, bert::read_tensor<Real, 2>(tensor("vectors")), metadata("made")};
-    for (std::size_t i = 0; i < index.vectors.size(); ++i)
-        if (!std::isfinite(index.vectors.data()[i]))
-            bert::fail_input(file.name(), "tensor \"vectors\"[" + std::to_string(i / width) + ", " + std::to_string(i % width) +
-                                              "]: expected a finite number, got " + number_text(index.vectors.data()[i]));
+    require_finite(file.name(), index.vectors);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < N; ++i) {
         const std::string place = file.name() + ": tensor \"ends\"[" + std::to_string(i) + "]";
@@ -92,10 +103,11 @@ SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size
 /// Writes an index.
 /// @param path  the file
 /// @param index  the index
-/// @throws bert::InputError if it can't be written
+/// @throws bert::InputError if it can't be written, or couldn't be read again
 template <class Real>
 void write_search_index(const std::filesystem::path& path, const SearchIndex<Real>& index)
 {
+    require_finite(path.string(), index.vectors);
     std::string texts;
     bert::IndexTensor<1> ends;
     ends.resize({index.lines.size()});

@@ -1,0 +1,33 @@
+/// @file
+/// Which of many numbers are the largest: the likeliest words, the nearest lines.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace program {
+
+/// The places of the largest values, the largest first; of equal ones, the one that stands first. NaN is behind all others.
+/// @param values  numbers
+/// @param count  how many are wanted at most
+/// @return  their indices
+template <class Real>
+std::vector<std::size_t> largest(std::span<const Real> values, std::size_t count)
+{
+    std::vector<std::size_t> order(values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const auto before = [&](std::size_t i, std::size_t j) {
+        if (std::isnan(values[i]) != std::isnan(values[j])) return std::isnan(values[j]);
+        return values[i] > values[j] || (!(values[i] < values[j]) && i < j);
+    };
+    const std::size_t wanted = std::min(count, order.size());
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end(), before);
+    order.resize(wanted);
+    return order;
+}
+
+}  // namespace program
