@@ -177,7 +177,10 @@ void describe_file(const std::filesystem::path& path, bool verbose, Description&
     } else if (kind == ".txt") {
         describe_tokenizer(bert::load_tokenizer(path), description);
     } else {
-        bert::fail_input(path.string(), "expected a model folder, or a file whose name ends in .safetensors, .json or .txt");
+        const bert::MappedFile file(path);  // says so if there is none
+        bert::fail_input(path.string(),
+                         "expected a model folder, or a file whose name ends in .safetensors, .json or .txt, got " +
+                             bert::in_quotes(path.filename().string()));
     }
 }
 

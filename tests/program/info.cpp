@@ -28,9 +28,11 @@ TEST_CASE("info tells what a folder and each kind of file hold")
     CHECK(run({"info", "--json", folder + "/vocab.txt"}).json()[0]["tokenizer"]["vocab_size"] == 1103);
     CHECK(run({"info", folder}).out.find("\n  architecture ") != std::string::npos);
 
-    const Run other = run({"info", folder + "/../../CMakeLists.text"});
-    CHECK(other.status == 2);
-    CHECK(other.error.ends_with("expected a model folder, or a file whose name ends in .safetensors, .json or .txt\n"));
+    const std::string other = folder + "/../../../CMakePresets.json.in";
+    CHECK(run({"info", other}).error == "bert: " + other + ": expected a readable file: No such file or directory\n");
+    CHECK(run({"info", project("LICENSE")}).error ==
+          "bert: " + project("LICENSE") +
+              ": expected a model folder, or a file whose name ends in .safetensors, .json or .txt, got \"LICENSE\"\n");
 }
 
 TEST_CASE("info without a path describes the machine too")

@@ -162,13 +162,14 @@ inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
 /// @throws InputError if a file is missing, isn't what it should be, or describes another kind of tokenizer
 inline Tokenizer load_tokenizer(const std::filesystem::path& path, std::optional<bool> lowercase = std::nullopt)
 {
-    std::error_code ignored;  // what can't be looked at can't be opened either, and opening it says why
+    std::error_code failed;  // of a folder that can't be looked into; of a file, opening it says why
     std::filesystem::path file = path;
-    if (std::filesystem::is_directory(path, ignored)) {
+    if (std::filesystem::is_directory(path, failed)) {
         file = path / "tokenizer.json";
-        if (!std::filesystem::exists(file, ignored)) file = path / "vocab.txt";
-        if (!std::filesystem::exists(file, ignored))
-            fail_input(path.string(), "expected tokenizer.json or vocab.txt in this folder, got neither");
+        if (!std::filesystem::exists(file, failed)) file = path / "vocab.txt";
+        if (!std::filesystem::exists(file, failed))
+            fail_input(path.string(), "expected tokenizer.json or vocab.txt in this folder, got neither" +
+                                          (failed ? ": " + failed.message() : ""));
     }
     const bool is_json = file.extension() == ".json";
     const std::string place = file.string();
@@ -180,7 +181,7 @@ inline Tokenizer load_tokenizer(const std::filesystem::path& path, std::optional
     else
         options.vocabulary = detail::vocabulary_from_lines(place, contents.text());
     const std::filesystem::path config = file.parent_path() / "tokenizer_config.json";
-    if (std::filesystem::exists(config, ignored)) {
+    if (std::filesystem::exists(config, failed)) {
         const nlohmann::json document = parse_json(config.string(), MappedFile(config).text());
         detail::read_tokenizer_config({document, config.string()}, options, !is_json);
     } else if (!is_json) {
