@@ -6,13 +6,17 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <random>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include <bert/core/error.hpp>
+#include <bert/encoder_block.hpp>
 #include <bert/io/config.hpp>
+#include <bert/io/model_folder.hpp>
 #include <bert/packed_encoder.hpp>
 
 #include "commands.hpp"
@@ -63,6 +67,27 @@ double operations(const bert::Config& config, const bert::Batch& batch)
         count += 4 * n * n * H;
     }
     return count * static_cast<double>(config.num_hidden_layers);
+}
+
+/// Refuses what this machine's memory can't hold, before any of it is taken.
+template <class Real, class Ops>
+void check_memory(const bert::Config& config, const std::string& place, const BenchOptions& options)
+{
+    constexpr double gib = 0x1p30;
+    const double memory = machine().memory_gib;
+    if (memory == 0) return;  // not known
+    const auto check = [&](const std::string& where, double bytes) {
+        if (bytes > memory * gib)
+            bert::fail_input(where, "expected work for this machine's memory of " + rounded(memory) +
+                                        " GiB, got work that takes " + rounded(bytes / gib) + " GiB");
+    };
+    const auto parameters = static_cast<double>(bert::parameter_count(config));
+    const auto layers = static_cast<double>(config.num_hidden_layers);
+    const auto T = static_cast<double>(options.batch) * static_cast<double>(options.length);
+    const auto H = static_cast<double>(config.hidden_size), I = static_cast<double>(config.intermediate_size);
+    const double model = sizeof(Real) * parameters + sizeof(bert::EncoderBlock<Real, Ops>) * layers;
+    check(place, model);
+    check("--batch", model + sizeof(Real) * T * (8 * H + I));  // at least: what a layer keeps
 }
 
 /// The time of each run in seconds, sorted.
@@ -155,10 +180,12 @@ int bench(const BenchOptions& options)
     return with_set(options.common, [&]<class Real, class Ops>() {
         const bool made_up = !options.config.empty();
         const std::filesystem::path source = made_up ? options.config : model_folder(options.common);
-        const bert::Config config = bert::read_config(made_up ? source : source / "config.json");
+        const std::filesystem::path config_file = made_up ? source : source / "config.json";
+        const bert::Config config = bert::read_config(config_file);
         if (options.length > config.max_position_embeddings)
             bert::fail_input("--length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
                                              " positions, got " + std::to_string(options.length));
+        check_memory<Real, Ops>(config, config_file.string(), options);
         const bert::Batch batch = random_batch(config, options);
         Result result{
             source.string(), {}, operations(config, batch), static_cast<double>(batch.sequences.tokens()), std::nullopt};

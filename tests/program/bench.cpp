@@ -28,4 +28,19 @@ TEST_CASE("bench measures a model and one that is made up")
     const Run longer = run({"bench", "--config", config, "--length", "10"});
     CHECK(longer.status == 2);
     CHECK(longer.error == "bert: --length: expected at most the model's 9 positions, got 10\n");
+
+    // What no machine holds is refused at once: 2^31 sequences, 2^39 weights, 10^9 layers of a few numbers each.
+    const Run sequences = run({"bench", "--config", config, "--length", "9", "--batch", "2147483647"});
+    CHECK(sequences.status == 2);
+    CHECK(sequences.error.starts_with("bert: --batch: expected work for this machine's memory of "));
+    const auto error = [&](const std::string& sizes) {
+        put(folder / "config.json", R"({"model_type": "bert", "architectures": ["BertModel"], "num_attention_heads": 1, )" +
+                                        sizes + R"(, "intermediate_size": 1})");
+        const Run large = run({"bench", "--config", config, "--length", "1"});
+        CHECK(large.status == 2);
+        return large.error;
+    };
+    const std::string expected = "bert: " + config + ": expected work for this machine's memory of ";
+    CHECK(error(R"("hidden_size": 262144, "num_hidden_layers": 1, "vocab_size": 2097152)").starts_with(expected));
+    CHECK(error(R"("hidden_size": 1, "num_hidden_layers": 1000000000, "vocab_size": 9)").starts_with(expected));
 }
