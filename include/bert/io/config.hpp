@@ -235,7 +235,7 @@ inline std::string config_json(const Config& config)
 {
     check_config(config);
     try {
-        nlohmann::json object = parse_json("config: other_keys", config.other_keys);
+        nlohmann::json object = nlohmann::json::parse(config.other_keys);
         if (!object.is_object())
             throw std::invalid_argument("config: other_keys: expected a JSON object, got " + one_line(config.other_keys));
         detail::visit_config(config, [&object](const char* key, const auto& member) { detail::store(object[key], member); });
