@@ -12,5 +12,5 @@ target_compile_options(bert_build INTERFACE
 # bert_executable(TARGET SOURCE...)
 function(bert_executable target)
   add_executable(${target} ${ARGN})
-  target_link_libraries(${target} PRIVATE bert_build $<TARGET_NAME_IF_EXISTS:bert_instances>)
+  target_link_libraries(${target} PRIVATE bert_build)
 endfunction()

@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include <instances.hpp>
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
+
 #include "catch.hpp"
 #include "component.hpp"
 

@@ -3,11 +3,13 @@
 #include <string>
 #include <vector>
 
+#include <instances.hpp>
 #include "bert/losses.hpp"
 #include "bert/model.hpp"
 #include "bert/ops/fast.hpp"
 #include "bert/verify/case.hpp"
 #include "bert/verify/gradient_check.hpp"
+
 #include "catch.hpp"
 
 using bert::Model;

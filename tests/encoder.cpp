@@ -2,8 +2,10 @@
 
 #include <stdexcept>
 
+#include <instances.hpp>
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
+
 #include "catch.hpp"
 #include "component.hpp"
 

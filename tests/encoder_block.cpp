@@ -1,7 +1,9 @@
 #include "bert/encoder_block.hpp"
 
+#include <instances.hpp>
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
+
 #include "catch.hpp"
 #include "component.hpp"
 

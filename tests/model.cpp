@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include <instances.hpp>
 #include "bert/ops/fast.hpp"
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
+
 #include "catch.hpp"
 
 using bert::Model;

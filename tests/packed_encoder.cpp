@@ -4,6 +4,8 @@
 #include <random>
 #include <string>
 
+#include <instances.hpp>
+
 #include "catch.hpp"
 
 using bert::Tensor;

@@ -10,6 +10,7 @@
 #include <bert/model.hpp>
 #include <bert/ops/fast.hpp>
 #include <bert/pretrained.hpp>
+#include <bert/training/trainer.hpp>
 #include <bert/verify/case.hpp>
 #include <bert/verify/trace.hpp>
 
@@ -22,6 +23,7 @@
                                                                bert::Workspace&);                                          \
     linkage template std::vector<bert::NamedTensor> bert::forward_trace(const bert::Model<Real, Ops>&, const bert::Batch&, \
                                                                         const bert::ModelActivations<Real>&, std::size_t); \
+    linkage template class bert::Trainer<Real, Ops>;                                                                       \
     linkage template bert::CaseReport bert::verify_case<Real, Ops>(const bert::ReferenceCase&)
 
 BERT_INSTANCES(extern, float, bert::Fast);

@@ -18,6 +18,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <instances.hpp>
 #include "../io/helpers.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/io/tensor_view.hpp"
@@ -27,6 +28,7 @@
 #include "bert/verify/case.hpp"
 #include "bert/verify/comparison.hpp"
 #include "bert/verify/trace.hpp"
+
 #include "catch.hpp"
 
 using bert::Fast;

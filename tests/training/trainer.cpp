@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include <instances.hpp>
 #include "bert/core/threads.hpp"
 #include "bert/ops/fast.hpp"
 #include "bert/verify/case.hpp"
+
 #include "catch.hpp"
 
 using bert::Example;

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include <instances.hpp>
 #include "bert/io/safetensors_writer.hpp"
 #include "bert/io/tensor_view.hpp"
 #include "bert/ops/fast.hpp"
+
 #include "catch.hpp"
 
 using bert::CaseReport;
