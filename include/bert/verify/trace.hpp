@@ -8,6 +8,7 @@
 
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
+#include "bert/losses.hpp"
 #include "bert/model.hpp"
 #include "bert/verify/named_tensor.hpp"
 

@@ -24,8 +24,8 @@ TEST_CASE("linear_residual_layer_norm: by hand, without dropout and with everyth
     CHECK((act.sum == Tensor<double, 2>{{7, 0}}));
     CHECK(std::abs(act.norm.y(0, 0) - 1) < 1e-9);
     CHECK(std::abs(act.norm.y(0, 1) + 2) < 1e-9);
-    Reference::linear_residual_layer_norm(Reference{}, x, map, residual, norm, 1e-12, {.probability = 0.999999999}, act,
-                                          workspace);
+    Reference::linear_residual_layer_norm(Reference{}, x, map, residual, norm, 1e-12, {.probability = 0.999999999, .stream = {}},
+                                          act, workspace);
     CHECK((act.sum == residual));
     CHECK_THROWS_WITH(Reference::linear_residual_layer_norm(Reference{}, x, map, x, norm, 1e-12, {}, act, workspace),
                       "linear_residual_layer_norm: residual: expected [1, 2], got [1, 1]");

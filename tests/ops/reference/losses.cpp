@@ -47,10 +47,10 @@ TEST_CASE("cross_entropy: label smoothing spreads a part of the label over all c
 {
     // Two classes with p = (1/4, 3/4), label 1, smoothing 0.2: targets 0.1 and 0.9.
     const Tensor<double, 2> logits = {{0, std::log(3.0)}};
-    const auto loss = Reference::cross_entropy(logits, IndexTensor<1>{1}, {.smoothing = 0.2});
+    const auto loss = Reference::cross_entropy(logits, IndexTensor<1>{1}, {.smoothing = 0.2, .divisor = {}});
     CHECK(std::abs(loss.value - (0.1 * std::log(4.0) + 0.9 * std::log(4.0 / 3))) < 1e-15);
     Tensor<double, 2> d_logits;
-    Reference::cross_entropy_backward(2.0, logits, IndexTensor<1>{1}, {.smoothing = 0.2}, d_logits);
+    Reference::cross_entropy_backward(2.0, logits, IndexTensor<1>{1}, {.smoothing = 0.2, .divisor = {}}, d_logits);
     CHECK(std::abs(d_logits(0, 0) - 2 * (0.25 - 0.1)) < 1e-15);
     CHECK(std::abs(d_logits(0, 1) - 2 * (0.75 - 0.9)) < 1e-15);
 }
