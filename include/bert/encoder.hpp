@@ -53,8 +53,9 @@ struct Encoder {
     static Encoder make(const Config& config)
     {
         Encoder encoder;
-        for (std::size_t l = 0; l < config.num_hidden_layers; ++l)
-            encoder.layer.push_back(EncoderBlock<Real, Ops>::make(config));
+        encoder.layer = std::vector<EncoderBlock<Real, Ops>>(config.num_hidden_layers);
+        for (EncoderBlock<Real, Ops>& block : encoder.layer)
+            block = EncoderBlock<Real, Ops>::make(config);
         return encoder;
     }
 
@@ -68,7 +69,7 @@ struct Encoder {
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
                                    EncoderActivations<Real>& act, Workspace& workspace) const
     {
-        act.layer.resize(layer.size());
+        if (act.layer.size() != layer.size()) act.layer = std::vector<EncoderBlockActivations<Real>>(layer.size());
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < layer.size(); ++l) {
             act.layer[l].attention.keep_scores = act.keep_scores;
@@ -119,7 +120,7 @@ struct Encoder {
     const Tensor<Real, 2>& infer(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
                                  EncoderActivations<Real>& act, Workspace& workspace) const
     {
-        act.layer.resize(2);
+        if (act.layer.size() < 2) act.layer = std::vector<EncoderBlockActivations<Real>>(2);
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < layer.size(); ++l) {
             EncoderBlockActivations<Real>& running = act.layer[l % 2];

@@ -59,9 +59,9 @@ public:
             needs_codes |= !token.normalized && content.find(U'\uFFFD') != content.npos;
         }
         if (!needs_codes) fast_.emplace(vocabulary_, options_.normalizer, wordpiece_);
-        is_special_.resize(vocabulary_.size());
+        is_special_.resize(vocabulary_.size(), 0);
         for (std::size_t i = 0; i < added_ids_.size(); ++i)
-            if (options_.added_tokens[i].special) is_special_[static_cast<std::size_t>(added_ids_[i])] = true;
+            if (options_.added_tokens[i].special) is_special_[static_cast<std::size_t>(added_ids_[i])] = 1;
         make_templates();
     }
 
@@ -75,17 +75,16 @@ public:
         std::u32string codes;
         encoding.replaced += decode_utf8(text, codes);
         std::int32_t word = 0;
-        original_finder_.split(std::u32string_view(codes), [&](const TextPart& part) {
-            const auto [start, end] = part.span;
-            if (part.token) {
-                encoding.push(added_ids_[*part.token], {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end)},
-                              word++);
-                return;
+        for (const auto& [token, span] : original_finder_.split(codes)) {
+            const auto [start, end] = span;
+            if (token) {
+                encoding.push(added_ids_[*token], {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end)}, word++);
+                continue;
             }
             const TracedText normalized =
                 normalize(std::u32string_view(codes).substr(start, end - start), options_.normalizer, start);
             tokenize_normalized(normalized, word, encoding);
-        });
+        }
     }
 
     /// Encodes a text.
@@ -172,7 +171,7 @@ public:
     /// @return  whether it is a special token
     bool is_special(std::int64_t id) const
     {
-        return id >= 0 && static_cast<std::size_t>(id) < is_special_.size() && is_special_[static_cast<std::size_t>(id)];
+        return id >= 0 && static_cast<std::size_t>(id) < is_special_.size() && is_special_[static_cast<std::size_t>(id)] != 0;
     }
 
     /// @return  the id of `[CLS]`
@@ -218,9 +217,9 @@ private:
         if (!fast_) return tokenize(text, encoding);
         check_size(text);
         FastTokenizer::Place place;
-        original_bytes_finder_.split(text, [&](const TextPart& part) {
+        for (const TextPart& part : original_bytes_finder_.split(text)) {
             const std::string_view bytes = text.substr(part.span.start, part.span.end - part.span.start);
-            if (!part.token && tokenize_part(bytes, place, encoding)) return;
+            if (!part.token && tokenize_part(bytes, place, encoding)) continue;
             std::u32string codes;
             encoding.replaced += decode_utf8(bytes, codes);
             const std::uint32_t end = place.character + static_cast<std::uint32_t>(codes.size());
@@ -229,7 +228,7 @@ private:
             else
                 tokenize_normalized(normalize(codes, options_.normalizer, place.character), place.word, encoding);
             place.character = end;
-        });
+        }
     }
 
     /// A part without added tokens that are searched in the original text.
@@ -238,13 +237,13 @@ private:
         if (normalized_bytes_finder_.empty()) return fast_->tokenize(text, place, encoding);
         FastTokenizer::Normalized normalized;
         if (!fast_->normalize(text, place, encoding.replaced, normalized)) return false;
-        normalized_bytes_finder_.split(normalized.bytes, [&](const TextPart& part) {
-            if (part.token)
-                encoding.push(added_ids_[*part.token],
-                              {normalized.sources[part.span.start], normalized.sources[part.span.end - 1] + 1}, place.word++);
+        for (const auto& [token, span] : normalized_bytes_finder_.split(normalized.bytes)) {
+            if (token)
+                encoding.push(added_ids_[*token], {normalized.sources[span.start], normalized.sources[span.end - 1] + 1},
+                              place.word++);
             else
-                fast_->tokenize(normalized, part.span, place.word, encoding);
-        });
+                fast_->tokenize(normalized, span, place.word, encoding);
+        }
         return true;
     }
 
@@ -253,11 +252,11 @@ private:
         const auto push = [&](std::int64_t id, Span span) {
             encoding.push(id, {text.sources[span.start], text.sources[span.end - 1] + 1}, word);
         };
-        normalized_finder_.split(std::u32string_view(text.codes), [&](const TextPart& part) {
+        for (const TextPart& part : normalized_finder_.split(text.codes)) {
             if (part.token) {
                 push(added_ids_[*part.token], part.span);
                 ++word;
-                return;
+                continue;
             }
             const std::u32string_view between =
                 std::u32string_view(text.codes).substr(part.span.start, part.span.end - part.span.start);
@@ -267,7 +266,7 @@ private:
                     push(piece.id, {start + piece.span.start, start + piece.span.end});
                 ++word;
             });
-        });
+        }
     }
 
     void check(const EncodeOptions& options, const std::vector<TemplatePiece>& pieces, bool pair) const
@@ -299,7 +298,7 @@ private:
     WordPiece wordpiece_;
     std::size_t base_size_ = 0;                     ///< ids below it are not those of added tokens
     std::vector<std::int64_t> added_ids_;           ///< of options_.added_tokens
-    std::vector<bool> is_special_;                  ///< for each id
+    std::vector<std::uint8_t> is_special_;          ///< for each id, 1 or 0
     AddedTokenFinder<char32_t> original_finder_;    ///< for the original text
     AddedTokenFinder<char32_t> normalized_finder_;  ///< for normalized text
     AddedTokenFinder<char> original_bytes_finder_;  ///< the same in UTF-8

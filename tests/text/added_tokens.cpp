@@ -23,15 +23,13 @@ std::vector<std::string> parts(const std::vector<bert::AddedToken>& tokens, cons
     const auto shown = [](const bert::TextPart& part, const std::string& piece) {
         return part.token ? "[" + piece + "]" : piece;
     };
-    bytes.split(text, [&](const bert::TextPart& part) {
+    for (const bert::TextPart& part : bytes.split(text))
         found.push_back(shown(part, text.substr(part.span.start, part.span.end - part.span.start)));
-    });
     std::u32string text_codes;
     bert::decode_utf8(text, text_codes);
-    codes.split(text_codes, [&](const bert::TextPart& part) {
+    for (const bert::TextPart& part : codes.split(text_codes))
         found_in_codes.push_back(
             shown(part, bert::encode_utf8(text_codes.substr(part.span.start, part.span.end - part.span.start))));
-    });
     CHECK(found == found_in_codes);
     return found;
 }

@@ -25,6 +25,7 @@ TEST_CASE("code points at the borders of each length are read and written")
         CHECK(character.code == code);
         CHECK(character.length == bytes.size());
         CHECK(bert::encode_utf8(std::u32string(1, code)) == bytes);
+        CHECK(bert::utf8_length(code) == bytes.size());
     }
 }
 

@@ -115,9 +115,11 @@ public:
     void refuse_other_models() const
     {
         for (const char* key : {"is_decoder", "add_cross_attention", "is_encoder_decoder"})
-            if (const auto value = object_.find(key); value != object_.end() && *value != false) fail(key, "false", *value);
-        if (const auto value = object_.find("position_embedding_type"); value != object_.end() && *value != "absolute")
-            fail("position_embedding_type", "\"absolute\"", *value);
+            if (const auto value = object_.find(key); value != object_.end() && (!value->is_boolean() || value->get<bool>()))
+                fail(key, "false", *value);
+        if (const auto value = object_.find("position_embedding_type"); value != object_.end())
+            if (!value->is_string() || value->get_ref<const std::string&>() != "absolute")
+                fail("position_embedding_type", "\"absolute\"", *value);
         if (const auto value = object_.find("pruned_heads"); value != object_.end() && !value->empty())
             fail("pruned_heads", "no pruned heads", *value);
     }

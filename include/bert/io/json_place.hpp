@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,17 +23,21 @@ struct JsonPlace {
 
     /// @param expected  what should be there
     /// @throws InputError always
-    [[noreturn]] void fail(const std::string& expected) const
+    [[noreturn]] void fail(std::string_view expected) const
     {
-        fail_input(place, "expected " + expected + ", got " +
+        fail_input(place, "expected " + std::string(expected) + ", got " +
                               one_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
     }
     /// @param key  a key of this object
     /// @return  whether it is there and not null
-    bool has(const char* key) const { return object().value.contains(key) && !value[key].is_null(); }
+    bool has(std::string_view key) const
+    {
+        const auto found = object().value.find(key);
+        return found != value.end() && !found->is_null();
+    }
     /// @param key  a key of this object
     /// @return  its value
-    JsonPlace at(const std::string& key) const
+    JsonPlace at(std::string_view key) const
     {
         const auto found = object().value.find(key);
         const std::string inner = place + (place.ends_with(".json") ? ": " : ".") + one_line(key);
@@ -70,30 +75,34 @@ struct JsonPlace {
     /// @return  this number
     std::int64_t number(std::int64_t limit) const
     {
-        if (!value.is_number_integer() || value < 0 || value >= limit)
-            fail("a whole number from 0 to " + std::to_string(limit - 1));
-        return value.get<std::int64_t>();
+        const std::int64_t number = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+        if (number < 0 || number >= limit) fail("a whole number from 0 to " + std::to_string(limit - 1));
+        return number;
     }
     /// @param least  the smallest that may be there
     /// @param most  the largest
     /// @return  this number, with or without a point
     double real(double least, double most) const
     {
-        if (!value.is_number() || !(value >= least && value <= most))
+        const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+        if (!(number >= least && number <= most))
             fail("a number from " + nlohmann::json(least).dump() + " to " + nlohmann::json(most).dump());
-        return value.get<double>();
+        return number;
     }
+    /// @param number  a number
+    /// @return  whether this value is the same
+    bool is(std::int64_t number) const { return value.is_number() && value.get<double>() == static_cast<double>(number); }
     /// @param key  a key of this object
     /// @param fallback  what a missing one means
     /// @return  its truth value
-    bool truth(const char* key, bool fallback) const { return has(key) ? at(key).truth() : fallback; }
+    bool truth(std::string_view key, bool fallback) const { return has(key) ? at(key).truth() : fallback; }
     /// @param allowed  what may be there
     /// @return  this text, if it is one of these
     std::string one_of(std::initializer_list<const char*> allowed) const
     {
         std::string choices;
         for (const char* choice : allowed) {
-            if (value.is_string() && value == choice) return choice;
+            if (value.is_string() && value.get_ref<const std::string&>() == choice) return choice;
             choices += (choices.empty() ? "" : " or ") + in_quotes(choice);
         }
         fail(choices);

@@ -2,7 +2,6 @@
 /// Models in folders: config.json and model.safetensors, as they are published.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -44,7 +43,7 @@ public:
         for (const std::string& prefixed : {"bert." + plain, plain})
             for (const std::string& spelled : {prefixed, with_old_ending(prefixed)})
                 if (const TensorView* view = files_.find(spelled)) {
-                    used_.insert(view->name);
+                    used_.insert(view);
                     return view;
                 }
         return nullptr;
@@ -54,9 +53,8 @@ public:
     std::vector<std::string> unused() const
     {
         std::vector<std::string> names;
-        for (const TensorView* view : files_.tensors())
-            if (!used_.contains(view->name) && !view->name.ends_with("embeddings.position_ids")) names.push_back(view->name);
-        std::sort(names.begin(), names.end());
+        for (const auto& [name, view] : files_.by_name())
+            if (!used_.contains(view) && !name.ends_with("embeddings.position_ids")) names.emplace_back(name);
         return names;
     }
 
@@ -69,7 +67,7 @@ private:
     }
 
     const SafetensorsFolder& files_;
-    std::set<std::string> used_;
+    std::set<const TensorView*> used_;
 };
 
 /// Whether two tensors of a file hold the same.

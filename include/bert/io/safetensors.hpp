@@ -46,16 +46,16 @@ struct HeaderEntry {
     std::optional<std::vector<std::size_t>> data_offsets;  ///< begin and end, counted from the end of the header
 };
 
-/// Hears the values of a header one by one, as the parser comes to them (the functions of nlohmann::json_sax). So nothing is
-/// kept but what a header may have, however much of what is in the file.
-class SafetensorsHeaderReader {
+/// Hears the values of a header one by one, as the parser comes to them. So nothing is kept but what a header may have, however
+/// much of what is in the file.
+class SafetensorsHeaderReader final : public JsonListener {
 public:
     explicit SafetensorsHeaderReader(std::string place) : place_(std::move(place)) {}
 
     std::map<std::string, HeaderEntry> entries;  ///< by the tensors' names
     std::map<std::string, std::string> metadata;
 
-    bool start_object(std::size_t)
+    bool start_object(std::size_t) override
     {
         require(Kind::object, "an object");
         if (depth_ == 1 && in_metadata() && std::exchange(has_metadata_, true)) fail("expected once, got it twice");
@@ -64,7 +64,7 @@ public:
         return true;
     }
 
-    bool end_object()
+    bool end_object() override
     {
         --depth_;
         if (depth_ != 1 || in_metadata()) return true;
@@ -75,7 +75,7 @@ public:
         return true;
     }
 
-    bool key(std::string& key)
+    bool key(std::string& key) override
     {
         if (depth_ == 1)
             name_ = std::move(key);
@@ -84,7 +84,7 @@ public:
         return true;
     }
 
-    bool start_array(std::size_t)
+    bool start_array(std::size_t) override
     {
         require(Kind::array, "an array");
         if (auto* const numbers = numbers_of_field()) {
@@ -95,7 +95,7 @@ public:
         return true;
     }
 
-    bool end_array()
+    bool end_array() override
     {
         --depth_;
         if (depth_ == 2 && field_ == "data_offsets" && entry_.data_offsets->size() != 2)
@@ -103,7 +103,7 @@ public:
         return true;
     }
 
-    bool string(std::string& text)
+    bool string(std::string& text) override
     {
         require(Kind::string, in_quotes(text));
         if (in_metadata()) {
@@ -116,19 +116,25 @@ public:
         return true;
     }
 
-    bool number_unsigned(std::uint64_t number)
+    bool number_unsigned(std::uint64_t number) override
     {
         require(Kind::whole_number, std::to_string(number));
         if (auto* const numbers = numbers_of_field()) (*numbers)->push_back(number);
         return true;
     }
 
-    bool number_integer(std::int64_t number) { return require(Kind::other, number == 0 ? "-0" : std::to_string(number)); }
-    bool number_float(double, const std::string& text) { return require(Kind::other, one_line(text)); }
-    bool boolean(bool value) { return require(Kind::other, value ? "true" : "false"); }
-    bool null() { return require(Kind::other, "null"); }
-    bool binary(std::vector<std::uint8_t>&) { return false; }  // JSON has none
-    bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) { fail_json(place_, error); }
+    bool number_integer(std::int64_t number) override
+    {
+        return require(Kind::other, number == 0 ? "-0" : std::to_string(number));
+    }
+    bool number_float(double, const std::string& text) override { return require(Kind::other, one_line(text)); }
+    bool boolean(bool value) override { return require(Kind::other, value ? "true" : "false"); }
+    bool null() override { return require(Kind::other, "null"); }
+    bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has none
+    bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override
+    {
+        fail_json(place_, error);
+    }
 
 private:
     enum class Kind { object, array, string, whole_number, other };
@@ -241,9 +247,8 @@ inline SafetensorsContents parse_safetensors(std::string_view file, std::span<co
 
     const std::string place = std::string(file) + ": header";
     const std::string_view header(reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(length));
-    check_json_bytes(place, header);
     detail::SafetensorsHeaderReader reader(place);
-    nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
+    parse_json(place, header, reader);
 
     SafetensorsContents contents;
     contents.tensors = detail::views_of_entries(file, std::move(reader.entries), rest.subspan(header.size()));

@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <tuple>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -37,19 +36,24 @@ public:
             fail_input(folder.string(), "expected a model folder, got no folder");
         if (std::filesystem::exists(single, ignored)) {
             for (const TensorView& tensor : file("model.safetensors", single).tensors())
-                tensors_.push_back(&tensor);
+                by_name_.emplace(tensor.name, &tensor);
         } else if (std::filesystem::exists(index, ignored)) {
             open_shards(folder, index);
         } else {
             fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither");
         }
-        for (const TensorView* tensor : tensors_)
-            by_name_.emplace(tensor->name, tensor);
+        for (const auto& [name, file] : files_)
+            for (const TensorView& tensor : file.tensors())
+                if (find(tensor.name) == &tensor) tensors_.push_back(&tensor);  // not one that the index leaves out
     }
 
     /// All tensors.
     /// @return  file by file, each in the order of its bytes
     const std::vector<const TensorView*>& tensors() const { return tensors_; }
+
+    /// All tensors.
+    /// @return  by name
+    const std::map<std::string_view, const TensorView*>& by_name() const { return by_name_; }
 
     /// Looks a tensor up.
     /// @param name  its name
@@ -79,11 +83,8 @@ private:
             if (!is_inside(file_name)) fail_input(place, entry + "expected a file of this folder, got " + in_quotes(file_name));
             const TensorView* const tensor = file(file_name, folder / file_name).find(name);
             if (tensor == nullptr) fail_input(place, entry + "expected in " + in_quotes(file_name) + ", which doesn't have it");
-            tensors_.push_back(tensor);
+            by_name_.emplace(tensor->name, tensor);
         }
-        std::sort(tensors_.begin(), tensors_.end(), [](const TensorView* a, const TensorView* b) {
-            return std::tie(a->file, a->data) < std::tie(b->file, b->data);
-        });
     }
 
     static bool is_inside(const std::filesystem::path& file)

@@ -8,7 +8,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -51,22 +50,21 @@ inline AddedToken added_token_from(const JsonPlace& json, bool special)
 /// @return  the tokens
 inline std::vector<std::string> vocabulary_from_lines(const std::string& place, std::string_view text)
 {
-    std::vector<std::string> tokens;
-    std::unordered_map<std::string_view, std::size_t> lines;  // on which line a token stands
+    Vocabulary vocabulary;
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());  // no other character ends a line: U+2028 is a token
         std::string_view token = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
         if (token.ends_with('\r')) token.remove_suffix(1);
-        const std::string line = place + ":" + std::to_string(tokens.size() + 1);
+        const std::size_t lines = vocabulary.size();  // before this one
+        const std::string line = place + ":" + std::to_string(lines + 1);
         if (token.empty()) fail_input(line, "expected a token, got an empty line");
         require_utf8(line, token);
-        tokens.emplace_back(token);
-        if (const auto [first, added] = lines.emplace(token, tokens.size()); !added)
-            fail_input(line, "token " + in_quotes(token) + " is already on line " + std::to_string(first->second));
+        const auto id = static_cast<std::size_t>(vocabulary.add(std::string(token)));
+        if (id < lines) fail_input(line, "token " + in_quotes(token) + " is already on line " + std::to_string(id + 1));
     }
-    if (tokens.empty()) fail_input(place, "expected one token a line, got an empty file");
-    return tokens;
+    if (vocabulary.size() == 0) fail_input(place, "expected one token a line, got an empty file");
+    return vocabulary.tokens();
 }
 
 /// Reads a tokenizer_config.json into what the vocabulary file has given.
@@ -118,9 +116,10 @@ inline void read_tokenizer_config(const JsonPlace& json, TokenizerOptions& optio
     if (json.has("truncation_side")) options.encode.truncation_side = side_from(json.at("truncation_side"));
     if (json.has("padding_side")) options.encode.padding_side = side_from(json.at("padding_side"));
     if (json.has("model_max_length")) {
-        const JsonPlace length = json.at("model_max_length");
-        if (!length.value.is_number() || !(length.value > 0)) length.fail("a number above 0");
-        if (length.value < 1e9) options.model_max_length = length.value.get<std::size_t>();  // 1e30 means: not known
+        const JsonPlace place = json.at("model_max_length");
+        const double length = place.value.is_number() ? place.value.get<double>() : 0;
+        if (!(length > 0)) place.fail("a number above 0");
+        if (length < 1e9) options.model_max_length = static_cast<std::size_t>(length);  // 1e30 means: not known
     }
 }
 

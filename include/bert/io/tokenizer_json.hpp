@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -109,22 +108,17 @@ inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
     json.at("pre_tokenizer").at("type").one_of({"BertPreTokenizer"});
 
     std::size_t size = options.vocabulary.size();  // as the added tokens make it grow
-    const std::map<std::string, std::size_t> ids = [&] {
-        std::map<std::string, std::size_t> result;
-        for (std::size_t id = 0; id < options.vocabulary.size(); ++id)
-            result.emplace(options.vocabulary[id], id);
-        return result;
-    }();
-    std::map<std::string, std::size_t> added_ids;
     if (json.has("added_tokens")) {
+        Vocabulary vocabulary(options.vocabulary), added_tokens;
         for (const JsonPlace& element : json.at("added_tokens").elements()) {
             options.added_tokens.push_back(added_token_from(element, false));
             const std::string& content = options.added_tokens.back().content;
-            const auto known = ids.find(content);
-            const std::size_t id = known != ids.end() ? known->second : size++;
-            if (!added_ids.emplace(content, id).second) element.fail("a token that is not in the list yet");
-            if (element.has("id") && element.at("id").value != id) element.at("id").fail(std::to_string(id) + ", the token's id");
+            if (added_tokens.id(content)) element.fail("a token that is not in the list yet");
+            added_tokens.add(content);
+            const std::int64_t id = vocabulary.add(content);
+            if (element.has("id") && !element.at("id").is(id)) element.at("id").fail(std::to_string(id) + ", the token's id");
         }
+        size = vocabulary.size();
     }
 
     options.single = {{false, 0, 0}};

@@ -108,11 +108,11 @@ public:
 
     /// Takes a text apart. The time it takes grows with the length of the text times that of the longest added token.
     /// @param text  the text
-    /// @param visit  called with each TextPart in turn; no part of ordinary text is empty
-    template <class Visit>
-    void split(Text text, Visit visit) const
+    /// @return  its parts in turn; no part of ordinary text is empty
+    std::vector<TextPart> split(Text text) const
     {
-        std::size_t done = 0;       // everything before has been visited
+        std::vector<TextPart> parts;
+        std::size_t done = 0;       // everything before is in a part
         std::size_t space_end = 0;  // where the white space that an rstrip took in ended
         for (std::size_t position = 0; (position = next_beginning(text, position)) < text.size();) {
             std::size_t length = 0;
@@ -136,11 +136,12 @@ public:
                 span.end = space_end;
             }
             if (span.start >= span.end) continue;  // an earlier token's rstrip has taken all of it
-            if (done < span.start) visit(TextPart{std::nullopt, {done, span.start}});
-            visit(TextPart{node->token, span});
+            if (done < span.start) parts.push_back({std::nullopt, {done, span.start}});
+            parts.push_back({node->token, span});
             done = span.end;
         }
-        if (done < text.size()) visit(TextPart{std::nullopt, {done, text.size()}});
+        if (done < text.size()) parts.push_back({std::nullopt, {done, text.size()}});
+        return parts;
     }
 
 private:

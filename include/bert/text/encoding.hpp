@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -78,8 +79,7 @@ struct TemplatePiece {
 /// @param pieces  in order
 /// @param append  called as append(0 or 1, encoding), appends the tokens of that text
 /// @return  the encoding
-template <class Append>
-Encoding assemble(const std::vector<TemplatePiece>& pieces, Append append)
+inline Encoding assemble(const std::vector<TemplatePiece>& pieces, const std::function<void(std::size_t, Encoding&)>& append)
 {
     Encoding encoding;
     std::vector<std::size_t> ends;
@@ -153,7 +153,7 @@ inline std::vector<Span> windows(std::size_t count, std::size_t kept, std::size_
 /// @param pieces  what it was put together of
 /// @param options  max_length, not 0, truncation, truncation_side, stride and overflow
 /// @return  the first window, with the others in its overflow. For a pair of which both texts are cut, each window of the
-///          first text meets each of the second.
+///          first text meets each of the second; those with the first text's first window come last.
 /// @throws InputError if the text that is to be cut is too short, or the stride isn't below what a window holds of a text
 inline Encoding cut(const Encoding& whole, const std::array<Span, 2>& texts, const std::vector<TemplatePiece>& pieces,
                     const EncodeOptions& options)
@@ -186,9 +186,11 @@ inline Encoding cut(const Encoding& whole, const std::array<Span, 2>& texts, con
     Encoding result = window(spans[0][0], spans[1][0]);
     result.replaced = whole.replaced;
     if (!options.overflow) return result;
-    for (std::size_t i = 1; i <= spans[0].size(); ++i)  // the first text's further windows, then its first one again
-        for (std::size_t j = i < spans[0].size() ? 0 : 1; j < spans[1].size(); ++j)
-            result.overflow.push_back(window(spans[0][i % spans[0].size()], spans[1][j]));
+    for (std::size_t i = 1; i < spans[0].size(); ++i)
+        for (std::size_t j = 0; j < spans[1].size(); ++j)
+            result.overflow.push_back(window(spans[0][i], spans[1][j]));
+    for (std::size_t j = 1; j < spans[1].size(); ++j)
+        result.overflow.push_back(window(spans[0][0], spans[1][j]));
     return result;
 }
 

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -198,8 +199,8 @@ private:
     static std::vector<Action> make_actions(const NormalizerOptions& options)
     {
         std::vector<Action> actions(0x110000, letter);
-        const auto paint = [&](const auto& ranges, Action action) {
-            for (const auto& range : ranges)
+        const auto paint = [&](std::span<const detail::CodeRange> ranges, Action action) {
+            for (const detail::CodeRange& range : ranges)
                 for (char32_t code = range.first; code <= range.last; ++code)
                     actions[code] = action;
         };

@@ -6,7 +6,7 @@
 ///   2. a space before and after each Chinese character, so that it becomes a word of its own;
 ///   3. accents: every character is decomposed (e with acute: e and an acute accent), then nonspacing marks go;
 ///   4. lower case.
-/// `Cr&egrave;me  BR&Ucirc;L&Eacute;E` becomes `creme  brulee`. Every character remembers its place in the original text.
+/// `Crème  BRÛLÉE` becomes `creme  brulee`. Every character remembers its place in the original text.
 #pragma once
 
 #include <array>

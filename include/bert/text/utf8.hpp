@@ -66,6 +66,11 @@ inline std::size_t decode_utf8(std::string_view text, std::u32string& codes)
     return replaced;
 }
 
+/// How long a code point is in UTF-8.
+/// @param code  a Unicode scalar value
+/// @return  its bytes, 1 to 4
+inline std::size_t utf8_length(char32_t code) { return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4; }
+
 /// Appends a code point to UTF-8.
 /// @param code  a Unicode scalar value
 /// @param[in,out] text  what it is appended to

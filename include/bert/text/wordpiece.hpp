@@ -124,20 +124,18 @@ public:
     /// @return  its pieces, which cover it without a gap; or the unknown token alone
     std::vector<Piece> cut(const Vocabulary& vocabulary, std::u32string_view word) const
     {
-        const std::vector<Piece> unknown = {{unknown_, {0, word.size()}}};
-        if (word.size() > options_.max_characters_per_word) return unknown;
+        const Piece unknown{unknown_, {0, word.size()}};
+        if (word.size() > options_.max_characters_per_word) return {unknown};
 
         std::vector<Piece> pieces;
         for (std::size_t start = 0; start < word.size();) {
             // No token has more characters than the longest has bytes, so longer ones need not be tried.
             std::size_t end = std::min(word.size(), start + longest_);
             std::string candidate = (start == 0 ? "" : options_.continuing_prefix) + encode_utf8(word.substr(start, end - start));
-            std::optional<std::int64_t> id;
-            while (end > start && !(id = vocabulary.id(candidate))) {
-                --end;
-                candidate.resize(candidate.size() - encode_utf8(word.substr(end, 1)).size());
-            }
-            if (end == start) return unknown;
+            std::optional<std::int64_t> id = vocabulary.id(candidate);
+            for (; !id && end > start + 1; id = vocabulary.id(candidate))
+                candidate.resize(candidate.size() - utf8_length(word[--end]));
+            if (!id) return {unknown};
             pieces.push_back({*id, {start, end}});
             start = end;
         }
