@@ -48,6 +48,26 @@ struct Moments {
     bool finite() const { return std::isfinite(m) && std::isfinite(v); }
 };
 
+/// One step of every number on its own: moved(m, v, p) is where p goes, m and v being the moments after this step.
+template <class Real, std::size_t rank, class Moved>
+std::size_t update_each(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
+                        Tensor<Real, rank>& v, const Moved& moved)
+{
+    std::size_t left = 0;
+    for (std::size_t i = 0; i < p.size(); ++i) {
+        const Moments<Real> moments(g.data()[i] * Real(options.scale), m.data()[i], v.data()[i], options);
+        const Real next = moved(moments.m, moments.v, p.data()[i]);
+        if (!moments.finite() || !std::isfinite(next)) {
+            ++left;
+            continue;
+        }
+        m.data()[i] = moments.m;
+        v.data()[i] = moments.v;
+        p.data()[i] = next;
+    }
+    return left;
+}
+
 }  // namespace detail
 
 /// AdamW: the moments, which start at 0, are corrected for it, and the weights decay on their own.
@@ -66,21 +86,11 @@ std::size_t adamw(const Tensor<Real, rank>& g, const UpdateOptions& options, Ten
 {
     const auto t = static_cast<double>(options.step);
     const Real correction1 = Real(1 - std::pow(options.beta1, t)), correction2 = Real(1 - std::pow(options.beta2, t));
-    const Real rate = Real(options.rate), keep = Real(1 - options.rate * options.decay), scale = Real(options.scale);
-    std::size_t left = 0;
-    for (std::size_t i = 0; i < p.size(); ++i) {
-        const detail::Moments<Real> moments(g.data()[i] * scale, m.data()[i], v.data()[i], options);
-        const Real m_hat = moments.m / correction1, v_hat = moments.v / correction2;
-        const Real moved = keep * p.data()[i] - rate * m_hat / (std::sqrt(v_hat) + Real(options.epsilon));
-        if (!moments.finite() || !std::isfinite(moved)) {
-            ++left;
-            continue;
-        }
-        m.data()[i] = moments.m;
-        v.data()[i] = moments.v;
-        p.data()[i] = moved;
-    }
-    return left;
+    const Real rate = Real(options.rate), keep = Real(1 - options.rate * options.decay), epsilon = Real(options.epsilon);
+    return detail::update_each(g, options, p, m, v, [&](Real m_t, Real v_t, Real p_t) {
+        const Real m_hat = m_t / correction1, v_hat = v_t / correction2;
+        return keep * p_t - rate * m_hat / (std::sqrt(v_hat) + epsilon);
+    });
 }
 
 /// The optimizer that BERT was trained with: Adam without correction, so that the first steps are up to three times as long, and
@@ -97,21 +107,11 @@ template <class Real, std::size_t rank>
 std::size_t bert_adam(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                       Tensor<Real, rank>& v)
 {
-    const Real rate = Real(options.rate), decay = Real(options.decay), scale = Real(options.scale);
-    std::size_t left = 0;
-    for (std::size_t i = 0; i < p.size(); ++i) {
-        const detail::Moments<Real> moments(g.data()[i] * scale, m.data()[i], v.data()[i], options);
-        const Real u = moments.m / (std::sqrt(moments.v) + Real(options.epsilon)) + decay * p.data()[i];
-        const Real moved = p.data()[i] - rate * u;
-        if (!moments.finite() || !std::isfinite(moved)) {
-            ++left;
-            continue;
-        }
-        m.data()[i] = moments.m;
-        v.data()[i] = moments.v;
-        p.data()[i] = moved;
-    }
-    return left;
+    const Real rate = Real(options.rate), decay = Real(options.decay), epsilon = Real(options.epsilon);
+    return detail::update_each(g, options, p, m, v, [&](Real m_t, Real v_t, Real p_t) {
+        const Real u = m_t / (std::sqrt(v_t) + epsilon) + decay * p_t;
+        return p_t - rate * u;
+    });
 }
 
 /// LAMB, for very large batches: BERT's Adam, but each tensor's step is made as long as the tensor, times the rate. A tensor that

@@ -23,6 +23,32 @@
 
 namespace bert::fast {
 
+/// A count made a whole number of panels.
+template <class Kernel>
+std::size_t padded(std::size_t count)
+{
+    return Kernel::panels(count) * Kernel::panel_width;
+}
+
+/// Some rows of scores: queries times keys, scaled.
+/// @tparam V  the vector
+/// @param queries  rows of the queries, each D wide
+/// @param keys  all n keys in panels
+/// @param n  how many
+/// @param[out] scores  for each query padded(n) numbers, of which the last are garbage
+/// @param strip  scratch of the kernel
+template <class V, class Real>
+void attention_scores(const product::Rows<Real>& queries, const Real* keys, std::size_t n, Real* scores, Real* strip)
+{
+    using Kernel = product::Kernel<V>;
+    const std::size_t D = queries.width, row_size = padded<Kernel>(n);
+    const V scale(1 / std::sqrt(Real(D)));
+    for (std::size_t j = 0; j < n; j += Kernel::panel_width)
+        Kernel::multiply(queries, keys + j * D, strip, [&](std::size_t i, const Real* sums) {
+            map<V>(Kernel::panel_width, sums, scores + i * row_size + j, [&](const V& s) { return s * scale; });
+        });
+}
+
 /// One head of one sequence.
 /// @tparam V  the vector
 template <class V>
@@ -42,17 +68,19 @@ struct AttentionHead {
     Real* scores;          ///< [n, n] to keep them in, or null
     Real* probabilities;   ///< [n, n] to keep them in, or null
 
-    /// @param n  tokens of a sequence @param D  width of a head @return  numbers of scratch that run() wants
+    /// @param n  tokens of a sequence
+    /// @param D  width of a head
+    /// @return  numbers of scratch that run() wants
     static std::size_t scratch_size(std::size_t n, std::size_t D)
     {
-        return Kernel::strip_size + padded(n) * D + n * padded(D) + whole_lines(block * padded(n));
+        return Kernel::strip_size + padded<Kernel>(n) * D + n * padded<Kernel>(D) + whole_lines(block * padded<Kernel>(n));
     }
 
     /// Computes context, and scores and probabilities if wanted.
     /// @param scratch  scratch_size() numbers
     void run(Real* scratch) const
     {
-        const std::size_t n = query.count, D = query.width, row_size = padded(n);
+        const std::size_t n = query.count, D = query.width, row_size = padded<Kernel>(n);
         Real* strip = scratch;
         Real* block_scores = strip + Kernel::strip_size;            // [block, padded(n)]
         Real* keys = block_scores + whole_lines(block * row_size);  // [padded(n)/width][D][width]
@@ -61,37 +89,29 @@ struct AttentionHead {
             Kernel::pack(key, j, keys + j * D);
         for (std::size_t d = 0; d < D; d += Kernel::panel_width)
             Kernel::pack_columns(value, d, values + d * n);
-        const Real scale = 1 / std::sqrt(Real(D));
         for (std::size_t first = 0; first < n; first += block) {
             const std::size_t rows = std::min(block, n - first);
             const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
-            for (std::size_t j = 0; j < n; j += Kernel::panel_width)
-                Kernel::multiply(some_queries, keys + j * D, strip, [&](std::size_t i, const Real* sums) {
-                    map<V>(Kernel::panel_width, sums, block_scores + i * row_size + j, [&](const V& s) { return s * V(scale); });
-                });
+            attention_scores<V>(some_queries, keys, n, block_scores, strip);
             for (std::size_t i = 0; i < rows; ++i)
                 turn_into_probabilities(first + i, block_scores + i * row_size);
             const Rows some_probabilities{block_scores, rows, n, row_size};
             for (std::size_t d = 0; d < D; d += Kernel::panel_width)
                 Kernel::multiply(some_probabilities, values + d * n, strip, [&](std::size_t i, const Real* sums) {
-                    copy(std::min(Kernel::panel_width, D - d), sums, context + (first + i) * stride + d);
+                    std::copy_n(sums, std::min(Kernel::panel_width, D - d), context + (first + i) * stride + d);
                 });
         }
     }
 
 private:
-    static std::size_t padded(std::size_t count) { return Kernel::panels(count) * Kernel::panel_width; }
-
-    static void copy(std::size_t count, const Real* from, Real* to) { std::copy_n(from, count, to); }
-
     /// Row i of the scores becomes row i of the probabilities; a token that is not seen has none.
     void turn_into_probabilities(std::size_t i, Real* row) const
     {
         const std::size_t n = query.count, visible = causal ? i + 1 : n;
-        if (scores != nullptr) copy(n, row, scores + i * n);
+        if (scores != nullptr) std::copy_n(row, n, scores + i * n);
         softmax_row<V>(visible, row, row);
         std::fill(row + visible, row + n, Real(0));
-        if (probabilities != nullptr) copy(n, row, probabilities + i * n);
+        if (probabilities != nullptr) std::copy_n(row, n, probabilities + i * n);
         if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, row, row);
     }
 };
@@ -117,17 +137,20 @@ struct AttentionHeadBackward {
     Real* d_value;         ///< [n, D]
     std::size_t stride;    ///< from one row of these to the next
 
-    /// @param n  tokens of a sequence @param D  width of a head @return  numbers of scratch that run() wants
+    /// @param n  tokens of a sequence
+    /// @param D  width of a head
+    /// @return  numbers of scratch that run() wants
     static std::size_t scratch_size(std::size_t n, std::size_t D)
     {
-        return Kernel::strip_size + 2 * padded(n) * D + n * padded(D) + 3 * whole_lines(block * padded(n)) + block * padded(D);
+        return Kernel::strip_size + 2 * padded<Kernel>(n) * D + n * padded<Kernel>(D) +
+               3 * whole_lines(block * padded<Kernel>(n)) + block * padded<Kernel>(D);
     }
 
     /// Computes d_query, d_key and d_value.
     /// @param scratch  scratch_size() numbers
     void run(Real* scratch) const
     {
-        const std::size_t n = query.count, D = query.width, row_size = padded(n);
+        const std::size_t n = query.count, D = query.width, row_size = padded<Kernel>(n);
         Real* const strip = scratch;
         Real* const probabilities = strip + Kernel::strip_size;                // [block, padded(n)]
         Real* const d_scores = probabilities + whole_lines(block * row_size);  // [block, padded(n)]
@@ -135,7 +158,7 @@ struct AttentionHeadBackward {
         Real* const keys = transposed + whole_lines(block * row_size);         // [padded(n)/width][D][width]
         Real* const values = keys + row_size * D;                              // [padded(n)/width][D][width]
         Real* const key_columns = values + row_size * D;                       // [padded(D)/width][n][width]
-        Real* const some_columns = key_columns + n * padded(D);                // [padded(D)/width][block][width]
+        Real* const some_columns = key_columns + n * padded<Kernel>(D);        // [padded(D)/width][block][width]
         for (std::size_t j = 0; j < n; j += Kernel::panel_width) {
             Kernel::pack(key, j, keys + j * D);
             Kernel::pack(value, j, values + j * D);
@@ -147,14 +170,11 @@ struct AttentionHeadBackward {
             const std::size_t rows = std::min(block, n - first);
             const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
             const Rows some_contexts{d_context.data + first * d_context.stride, rows, D, d_context.stride};
-            for (std::size_t j = 0; j < n; j += Kernel::panel_width) {
-                Kernel::multiply(some_queries, keys + j * D, strip, [&](std::size_t i, const Real* sums) {
-                    map<V>(Kernel::panel_width, sums, probabilities + i * row_size + j, [&](const V& s) { return s * V(scale); });
-                });
+            attention_scores<V>(some_queries, keys, n, probabilities, strip);
+            for (std::size_t j = 0; j < n; j += Kernel::panel_width)
                 Kernel::multiply(some_contexts, values + j * D, strip, [&](std::size_t i, const Real* sums) {
                     std::copy_n(sums, Kernel::panel_width, d_scores + i * row_size + j);
                 });
-            }
             for (std::size_t i = 0; i < rows; ++i)
                 row_backward(first + i, probabilities + i * row_size, scale, d_scores + i * row_size);
             const Rows some_d_scores{d_scores, rows, n, row_size};
@@ -169,8 +189,6 @@ struct AttentionHeadBackward {
     }
 
 private:
-    static std::size_t padded(std::size_t count) { return Kernel::panels(count) * Kernel::panel_width; }
-
     /// Row i: scores become probabilities after dropout, and the gradient of these becomes the scores', times scale.
     void row_backward(std::size_t i, Real* probabilities, Real scale, Real* d_scores) const
     {
