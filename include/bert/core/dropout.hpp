@@ -22,7 +22,7 @@ enum class DropoutSite : std::uint32_t {
 /// One place of a model in one step of training: whether each number of a tensor there is kept is a pure function of it.
 struct DropoutPlace {
     double probability = 0;                      ///< of being dropped, in [0, 1); 0: nothing is
-    RandomStream stream;                         ///< seed and step
+    RandomStream stream = {};                    ///< seed and step
     std::uint32_t layer = 0;                     ///< from 0
     DropoutSite site = DropoutSite::embeddings;  ///< of the layer
     std::uint32_t head = 0;                      ///< of attention, from 0
@@ -54,11 +54,11 @@ struct DropoutPlace {
 
 /// Dropout of a model, or of one of its layers, in one step of training. The default is none, as in inference.
 struct Dropout {
-    double hidden = 0;        ///< probability of embeddings, attention and feed_forward
-    double attention = 0;     ///< of probabilities
-    double classifier = 0;    ///< of classifier
-    RandomStream stream;      ///< seed and step
-    std::uint32_t layer = 0;  ///< from 0
+    double hidden = 0;         ///< probability of embeddings, attention and feed_forward
+    double attention = 0;      ///< of probabilities
+    double classifier = 0;     ///< of classifier
+    RandomStream stream = {};  ///< seed and step
+    std::uint32_t layer = 0;   ///< from 0
 
     /// @param index  a layer, from 0
     /// @return  the same in that layer

@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <string>
+#include <type_traits>
 
 #include "bert/core/tensor.hpp"
 
@@ -53,14 +54,17 @@ struct LayerNorm {
     }
 };
 
-/// @param out  width of y @param in  width of x @return  zeros of these sizes
+/// @param out  width of y
+/// @param in  width of x
+/// @return  zeros of these sizes
 template <class Real>
 Linear<Real> make_linear(std::size_t out, std::size_t in)
 {
     return {zeros<Real, 2>({out, in}), zeros<Real, 1>({out})};
 }
 
-/// @param width  of the normalized rows @return  gamma and beta, zeros
+/// @param width  of the normalized rows
+/// @return  gamma and beta, zeros
 template <class Real>
 LayerNorm<Real> make_layer_norm(std::size_t width)
 {

@@ -30,7 +30,8 @@ struct Sequences {
     std::size_t count() const { return begin.size() - 1; }
     /// @return  T, the number of real tokens of all sequences
     std::size_t tokens() const { return begin.back(); }
-    /// @param b  a sequence @return  how many tokens it has
+    /// @param b  a sequence
+    /// @return  how many tokens it has
     std::size_t length(std::size_t b) const { return begin[b + 1] - begin[b]; }
 };
 

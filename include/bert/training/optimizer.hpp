@@ -39,7 +39,7 @@ struct OptimizerOptions {
     std::vector<std::string> no_decay = {"bias", "LayerNorm"};  ///< parts of names that are not decayed
     std::vector<std::string> frozen;                            ///< parts of names that don't change, nor count in the norm
     double layer_decay = 1;                                     ///< of the rate, from each layer to the one below it
-    Clipping clipping;                                          ///< of the whole gradient
+    Clipping clipping = {};                                     ///< of the whole gradient
     std::size_t most_skipped = 10;                              ///< steps in a row without a finite gradient that end training
 };
 

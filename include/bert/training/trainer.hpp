@@ -72,7 +72,7 @@ void check_example(const Model<Real, Ops>& model, const Example<Real>& example)
 
 /// Choices about training steps.
 struct TrainingOptions {
-    OptimizerOptions optimizer;                            ///< rate, decay, clipping
+    OptimizerOptions optimizer = {};                       ///< rate, decay, clipping
     double smoothing = 0;                                  ///< of labels, in [0, 1)
     Normalization normalization = Normalization::library;  ///< of the losses
     bool dropout = true;                                   ///< with the configuration's probabilities

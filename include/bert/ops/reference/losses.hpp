@@ -27,8 +27,8 @@ struct MeanLoss {
 
 /// Choices about a cross-entropy.
 struct CrossEntropyOptions {
-    double smoothing = 0;           ///< in [0, 1): the part of a label's probability that is spread over all classes
-    std::optional<double> divisor;  ///< what the sum over labelled rows is divided by; nothing: their number
+    double smoothing = 0;  ///< in [0, 1): the part of a label's probability that is spread over all classes
+    std::optional<double> divisor = std::nullopt;  ///< what the sum over labelled rows is divided by; nothing: their number
 };
 
 }  // namespace bert
