@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE("A packed encoder computes the same bits as the encoder", "",
     config.intermediate_size = 130;
     config.num_hidden_layers = 3;
     const auto encoder = random_encoder<TestType, bert::Fast>(config, generator);
-    const auto packed = bert::pack(encoder, config);
+    const auto packed = bert::pack_weights(encoder, config);
     const bert::Sequences sequences{{0, 17, 17, 18, 90}};
     Tensor<TestType, 2> x, y;
     x.resize({90, 60});
@@ -94,9 +94,9 @@ TEST_CASE("A packed encoder multiplies with the engine that it was packed for")
     x.resize({7, 24});
     randomize(x, generator);
     bert::Workspace workspace;
-    bert::pack(encoder, config).forward(x, {{0, 7}}, own, workspace);
+    bert::pack_weights(encoder, config).forward(x, {{0, 7}}, own, workspace);
     bert::set_engine(bert::Engine::loops);
-    const auto packed = bert::pack(encoder, config);
+    const auto packed = bert::pack_weights(encoder, config);
     bert::set_engine(bert::Engine::own);
     packed.forward(x, {{0, 7}}, other, workspace);
     for (std::size_t i = 0; i < own.size(); ++i)

@@ -113,7 +113,7 @@ std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batc
     bert::ModelActivations<Real> act;
     bert::Workspace workspace;
     if constexpr (std::is_same_v<Ops, bert::Fast>) {
-        const bert::PackedEncoder<Real> packed = bert::pack(model.encoder, model.config);
+        const bert::PackedEncoder<Real> packed = bert::pack_weights(model.encoder, model.config);
         model.encoder = {};
         bert::Tensor<Real, 2> y;
         return measure(options, [&] {

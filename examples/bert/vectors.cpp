@@ -27,7 +27,7 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
     if (options_.max_length == 0) options_.max_length = positions;
     if constexpr (std::is_same_v<Ops, bert::Fast>) {
         if (options_.layers == bert::Layers::one && options_.layer.value_or(layers) == layers) {
-            packed_ = bert::pack(pretrained_.model.encoder, config);
+            packed_ = bert::pack_weights(pretrained_.model.encoder, config);
             pretrained_.model.encoder = {};
         }
     }

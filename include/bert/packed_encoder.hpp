@@ -35,7 +35,7 @@ struct PackedEncoderBlock {
     LayerNorm<Real> output_norm;         ///< [H] each
 };
 
-/// A packed encoder: made by pack(encoder, config), after which the encoder may go.
+/// A packed encoder: made by pack_weights(encoder, config), after which the encoder may go.
 template <class Real>
 struct PackedEncoder {
     Config config;                                ///< heads, activation, epsilon and sizes
@@ -180,7 +180,7 @@ private:
 /// @param config  its sizes, heads, activation and epsilon
 /// @return  the packed encoder
 template <class Real, class Ops>
-PackedEncoder<Real> pack(const Encoder<Real, Ops>& encoder, const Config& config)
+PackedEncoder<Real> pack_weights(const Encoder<Real, Ops>& encoder, const Config& config)
 {
     PackedEncoder<Real> packed{config, {}};
     for (const EncoderBlock<Real, Ops>& block : encoder.layer) {

@@ -191,7 +191,8 @@ struct Pretrained {
         return pack(ids, segments);
     }
 
-    /// The vectors of texts.
+    /// The vectors of texts, by the model as it stands. Whoever encodes much of it packs its weights once
+    /// (packed_encoder.hpp), as the program `bert` does.
     /// @param texts  B texts
     /// @param options  pooling, layers, length
     /// @return  [B, H], or [B, 4 H] for Layers::concat4

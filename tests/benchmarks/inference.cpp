@@ -26,7 +26,7 @@ int main(int count, char** arguments)
     try {
         bert::set_threads(std::stoul(arguments[2]));
         auto model = bert::load_model<float, bert::Fast>(arguments[1]);
-        const bert::PackedEncoder<float> packed = bert::pack(model.encoder, model.config);
+        const bert::PackedEncoder<float> packed = bert::pack_weights(model.encoder, model.config);
         model.encoder = {};
         bert::EmbeddingsActivations<float> embeddings;
         bert::Workspace workspace;

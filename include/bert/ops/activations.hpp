@@ -19,7 +19,8 @@ struct LayerNormActivations {
     Tensor<Real, 2> x_hat;  ///< the normalized rows, [T, H]
     Tensor<Real, 2> y;      ///< scaled and shifted, [T, H]
 
-    /// @param T  rows @param H  width
+    /// @param T  rows
+    /// @param H  width
     void resize(std::size_t T, std::size_t H)
     {
         rstd.resize({T});

@@ -24,7 +24,8 @@
 namespace bert::product {
 
 /// All rows of a matrix.
-/// @param matrix  [rows, width] @return  them
+/// @param matrix  [rows, width]
+/// @return  them
 template <class Real>
 Rows<Real> rows_of(const Tensor<Real, 2>& matrix)
 {
@@ -43,7 +44,9 @@ enum class Right {
     plain,       ///< M, [in, out]: the product is x M, as in backward
 };
 
-/// @param right  how it lies @param operand  it @return  columns of the product
+/// @param right  how it lies
+/// @param operand  it
+/// @return  columns of the product
 template <class Real>
 std::size_t product_width(Right right, const Rows<Real>& operand)
 {

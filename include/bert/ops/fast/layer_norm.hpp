@@ -22,7 +22,10 @@ struct RowStatistics {
     Real rstd;  ///< one over its standard deviation
 };
 
-/// @param H  how many numbers @param x  a row, [H] @param epsilon  added to the variance @return  mean and rstd
+/// @param H  how many numbers
+/// @param x  a row, [H]
+/// @param epsilon  added to the variance
+/// @return  mean and rstd
 template <class V, class Real>
 RowStatistics<Real> row_statistics(std::size_t H, const Real* x, Real epsilon)
 {

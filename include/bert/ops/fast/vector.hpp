@@ -43,7 +43,8 @@ struct OneNumber {
     OneNumber() = default;
     /// @param value  the number
     explicit OneNumber(Real value) : number(value) {}
-    /// @param from  where it is @return  the vector
+    /// @param from  where it is
+    /// @return  the vector
     static OneNumber load_unaligned(const Real* from) { return OneNumber(*from); }
     /// @param to  where it goes
     void store_unaligned(Real* to) const { *to = number; }
@@ -211,9 +212,14 @@ struct LoadRow {
     const typename V::value_type* matrix;  ///< [T, H]
     std::size_t H;                         ///< columns
 
-    /// @param t  a row @param h  a column @return  the numbers from there on
+    /// @param t  a row
+    /// @param h  a column
+    /// @return  the numbers from there on
     V operator()(std::size_t t, std::size_t h) const { return V::load_unaligned(matrix + t * H + h); }
-    /// @param t  a row @param h  a column @param count  how many numbers @return  these, the others 0
+    /// @param t  a row
+    /// @param h  a column
+    /// @param count  how many numbers
+    /// @return  these, the others 0
     V operator()(std::size_t t, std::size_t h, std::size_t count) const { return load_first<V>(matrix + t * H + h, count); }
 };
 
@@ -241,7 +247,8 @@ void add_columns(std::size_t T, std::size_t H, Real* sums, const Term& term)
     });
 }
 
-/// @param vector  numbers @return  their sum, always in the same order
+/// @param vector  numbers
+/// @return  their sum, always in the same order
 template <class V>
 typename V::value_type sum_of(const V& vector)
 {
@@ -253,7 +260,8 @@ typename V::value_type sum_of(const V& vector)
     return numbers[0];
 }
 
-/// @param vector  numbers @return  the largest
+/// @param vector  numbers
+/// @return  the largest
 template <class V>
 typename V::value_type largest_of(const V& vector)
 {
@@ -265,7 +273,8 @@ typename V::value_type largest_of(const V& vector)
 }
 
 /// Rounds up, so that what follows in a buffer begins on a cache line.
-/// @param count  numbers @return  the next multiple of 64
+/// @param count  numbers
+/// @return  the next multiple of 64
 constexpr std::size_t whole_lines(std::size_t count) { return (count + 63) / 64 * 64; }
 
 }  // namespace bert::fast

@@ -25,7 +25,8 @@ enum class Engine {
     loops,   ///< plain loops, to compare with
 };
 
-/// @param engine  an engine @return  its name
+/// @param engine  an engine
+/// @return  its name
 inline std::string engine_name(Engine engine)
 {
     switch (engine) {
@@ -37,7 +38,8 @@ inline std::string engine_name(Engine engine)
     return "unknown";
 }
 
-/// @param engine  an engine @return  whether this program was built with it
+/// @param engine  an engine
+/// @return  whether this program was built with it
 constexpr bool has_engine(Engine engine)
 {
 #ifndef BERT_WITH_ONEDNN

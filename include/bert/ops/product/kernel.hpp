@@ -49,7 +49,8 @@ struct Kernel {
     static constexpr std::size_t block_height = 16 * tile_height;          ///< rows of x that stay in the second-level cache
     static constexpr std::size_t strip_size = block_height * panel_width;  ///< numbers in a strip of sums
 
-    /// @param columns  of Wᵀ @return  how many panels hold them
+    /// @param columns  of Wᵀ
+    /// @return  how many panels hold them
     static constexpr std::size_t panels(std::size_t columns) { return (columns + panel_width - 1) / panel_width; }
 
     /// Packs one panel, filled up with zeros.

@@ -18,7 +18,11 @@
 namespace bert::reference {
 
 /// Checks what attention is given.
-/// @param query  [T, H] @param key  [T, H] @param value  [T, H] @param sequences  of T tokens @param options  heads
+/// @param query  [T, H]
+/// @param key  [T, H]
+/// @param value  [T, H]
+/// @param sequences  of T tokens
+/// @param options  heads
 /// @throws std::invalid_argument if a shape doesn't fit
 template <class Real>
 void require_attention_shapes(const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const Tensor<Real, 2>& value,
