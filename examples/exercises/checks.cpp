@@ -1,0 +1,700 @@
+#include "checks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bert/verify/case.hpp>
+#include <bert/verify/gradient_check.hpp>
+
+#include "hints.hpp"
+#include "in_place.hpp"
+#include "training.hpp"
+
+namespace exercise {
+
+namespace {
+
+using bert::NamedTensor;
+using bert::Reference;
+
+/// The first wrong tensor ends a check.
+class Wrong : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// Runs a check, whatever ends it.
+Verdict check(const std::string& exercise, const std::function<void()>& all_of_it)
+{
+    checked = {};
+    try {
+        all_of_it();
+        return {true, exercise + ": right: finite differences and the stored cases hold"};
+    } catch (const NotWritten& function) {
+        return {false, exercise + ": not written yet: examples/exercises/" + exercise + "/" + function.what() + ".hpp"};
+    } catch (const Wrong& wrong) {
+        return {false, exercise + ": " + wrong.what()};
+    } catch (const std::exception& error) {  // a wrong shape, an index out of bounds
+        std::string what = error.what();
+        std::replace_if(
+            what.begin(), what.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+        return {false, exercise + ": it ended with: " + what};
+    }
+}
+
+template <class Tensor>
+NamedTensor named(const std::string& name, const Tensor& tensor)
+{
+    return {name, {tensor.shape().begin(), tensor.shape().end()}, {tensor.begin(), tensor.end()}};
+}
+
+template <class Tensor>
+std::vector<double> values(const Tensor& tensor)
+{
+    return {tensor.begin(), tensor.end()};
+}
+
+/// Compares one tensor.
+void hold(const NamedTensor& found, const NamedTensor& expected, double limit, const Clues& clues = {})
+{
+    const bert::Comparison comparison = bert::compare(found, expected, {}, limit);
+    if (comparison.holds) return;
+    const std::string guess = hint(found, expected, clues);
+    throw Wrong(comparison.message + (guess.empty() ? "" : ". Hint: " + guess));
+}
+
+template <class Tensor>
+void hold(const std::string& name, const Tensor& found, const Tensor& expected, double limit, const Clues& clues = {})
+{
+    hold(named(name, found), named(name, expected), limit, clues);
+}
+
+constexpr double exact = 1e-12;         // against stored numbers
+constexpr double by_difference = 1e-7;  // against differences
+
+/// Numbers between -1 and 1 that are the same everywhere and have no pattern.
+template <std::size_t rank>
+bert::Tensor<double, rank> some_numbers(const std::array<std::size_t, rank>& shape, double seed)
+{
+    bert::Tensor<double, rank> tensor;
+    tensor.resize(shape);
+    for (std::size_t i = 0; i < tensor.size(); ++i)
+        tensor.data()[i] = std::sin(1.7 * static_cast<double>(i * i) + seed + 0.9 * static_cast<double>(i));
+    return tensor;
+}
+
+/// The sum of all numbers of y, each times its weight: a loss whose gradient is the weights.
+double weighted_sum(const Matrix& weights, const Matrix& y)
+{
+    bert::require_shape("the result", y, {weights.shape(0), weights.shape(1)});
+    double sum = 0;
+    for (std::size_t i = 0; i < y.size(); ++i)
+        sum += weights.data()[i] * y.data()[i];
+    return sum;
+}
+
+/// The gradient of a loss by central differences.
+template <std::size_t rank>
+bert::Tensor<double, rank> difference_gradient(bert::Tensor<double, rank>& x, const std::function<double()>& loss)
+{
+    bert::Tensor<double, rank> gradient = x;
+    for (std::size_t i = 0; i < x.size(); ++i)
+        gradient.data()[i] = bert::detail::central_difference(x.data()[i], 1e-5, loss);
+    return gradient;
+}
+
+/// a + b.
+template <class Tensor>
+Tensor sum_of(Tensor a, const Tensor& b)
+{
+    for (std::size_t i = 0; i < a.size(); ++i)
+        a.data()[i] += b.data()[i];
+    return a;
+}
+
+std::string cases_folder() { return BERT_SOURCE_DIR "/reference_outputs/cases/"; }
+
+/// Whole models with the checked function in its place: every tensor that another implementation stored.
+void hold_cases(const std::vector<std::string>& names)
+{
+    for (const std::string& name : names)
+        for (const bert::Comparison& comparison :
+             bert::verify_case<double, WithChecked>(bert::ReferenceCase(cases_folder() + name)).comparisons)
+            if (!comparison.holds) throw Wrong("case " + name + ": " + comparison.message);
+}
+
+const std::vector<std::string> whole_models{"pretraining_gelu", "pretraining_hole", "question_answering"};
+
+/// The first stored case's model, batch and stored tensors: what the steps of its first block were given, and what they gave.
+struct Stored {
+    bert::ReferenceCase reference{cases_folder() + "pretraining_gelu"};
+    Model model = reference.model<double>();
+    bert::Workspace workspace{};
+
+    Matrix rows(const std::string& name) const { return reference.rows<double>(name); }
+    const bert::SelfAttention<double>& attention() const { return model.encoder.layer[0].attention; }
+    const bert::FeedForward<double>& feed_forward() const { return model.encoder.layer[0].feed_forward; }
+
+    /// What goes into the activation.
+    Matrix pre_activation()
+    {
+        Matrix result;
+        Reference::linear(rows("forward.layer.0.attention"), feed_forward().intermediate.weight, feed_forward().intermediate.bias,
+                          result, workspace);
+        return result;
+    }
+
+    /// What goes into the layer norm behind attention.
+    Matrix attention_sum()
+    {
+        Matrix result;
+        Reference::linear(rows("forward.layer.0.context"), attention().output.weight, attention().output.bias, result, workspace);
+        return sum_of(result, rows("forward.embeddings"));
+    }
+
+    /// Head 1 of the first sequence.
+    HeadPlace head() const { return {0, reference.batch().sequences.length(0), 5, 5}; }
+
+    /// One head's matrix of a tensor over pairs of positions: the first sequence has no gap.
+    Matrix pairs(const std::string& name) const
+    {
+        const auto all = reference.tensor<double, 4>(name);
+        const std::size_t n = head().n;
+        Matrix result;
+        result.resize({n, n});
+        for (std::size_t i = 0; i < n; ++i)
+            for (std::size_t j = 0; j < n; ++j)
+                result(i, j) = all(0, 1, i, j);
+        return result;
+    }
+};
+
+}  // namespace
+
+Verdict check_gelu(void (*gelu)(const Matrix&, Matrix&))
+{
+    return check("01_gelu", [&] {
+        Stored stored;
+        const Matrix x = stored.pre_activation();
+        Matrix y, with_tanh, probability;
+        gelu(x, y);
+        Reference::gelu_tanh(x, with_tanh);
+        probability = stored.rows("forward.layer.0.intermediate");
+        for (std::size_t i = 0; i < x.size(); ++i)
+            probability.data()[i] /= x.data()[i];
+        hold("forward.layer.0.intermediate", y, stored.rows("forward.layer.0.intermediate"), exact,
+             {.mistakes = {{values(with_tanh), "this is the approximation with tanh, gelu_new"},
+                           {values(probability), "this is the probability alone: it is not multiplied by x"}}});
+
+        const Matrix far{{-12, -9, -6}}, expected_far{{-2.1317785344934796e-32, -1.0157295653584586e-18, -5.919525870226189e-9}};
+        gelu(far, y);
+        for (std::size_t i = 0; i < 3; ++i)
+            if (!(std::abs(y(0, i) / expected_far(0, i) - 1) < 1e-8))
+                throw Wrong("y[0, " + std::to_string(i) + "] for x = " + bert::detail::number_text(far(0, i)) + ": expected " +
+                            bert::detail::number_text(expected_far(0, i), 10) + ", got " +
+                            bert::detail::number_text(y(0, i), 10) + ". Hint: far to the left 1 + erf cancels, erfc doesn't");
+
+        Matrix input = some_numbers<2>({3, 5}, 1), d_x;
+        const Matrix weights = some_numbers<2>({3, 5}, 2);
+        Reference::gelu_backward(weights, input, d_x);
+        hold("d_x", d_x,
+             difference_gradient(input,
+                                 [&] {
+                                     gelu(input, y);
+                                     return weighted_sum(weights, y);
+                                 }),
+             by_difference);
+        checked.gelu = gelu;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_gelu_backward(void (*gelu_backward)(const Matrix&, const Matrix&, Matrix&))
+{
+    return check("02_gelu_backward", [&] {
+        Matrix x = some_numbers<2>({4, 5}, 1), y, d_x;
+        const Matrix d_y = some_numbers<2>({4, 5}, 2);
+        const Matrix expected = difference_gradient(x, [&] {
+            Reference::gelu(x, y);
+            return weighted_sum(d_y, y);
+        });
+        Matrix without_x = expected, without_d_y = expected, first_term = expected;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const double number = x.data()[i], probability = std::erfc(-number / std::sqrt(2.0)) / 2;
+            const double density = std::exp(-number * number / 2) / std::sqrt(2 * std::acos(-1.0));
+            without_x.data()[i] = d_y.data()[i] * (probability + density);
+            first_term.data()[i] = d_y.data()[i] * probability;
+            without_d_y.data()[i] = probability + number * density;
+        }
+        gelu_backward(d_y, x, d_x);
+        hold("d_x", d_x, expected, by_difference,
+             {.mistakes = {{values(first_term), "the second term of the product rule, x times the density, is missing"},
+                           {values(without_x), "the density is not multiplied by x"},
+                           {values(without_d_y), "this is the derivative alone: it is not multiplied by d_y"}}});
+        checked.gelu_backward = gelu_backward;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_linear(void (*linear)(const Matrix&, const Matrix&, const Vector&, Matrix&))
+{
+    return check("03_linear", [&] {
+        Stored stored;
+        const Matrix x = stored.rows("forward.embeddings");
+        const bert::Linear<double>& map = stored.attention().query;
+        Matrix y, turned = map.weight, with_turned, without_bias;
+        for (std::size_t o = 0; o < turned.shape(0); ++o)
+            for (std::size_t i = 0; i < turned.shape(1); ++i)
+                turned(o, i) = map.weight(i, o);
+        Reference::linear(x, turned, map.bias, with_turned, stored.workspace);
+        Reference::linear(x, map.weight, bert::zeros<double, 1>({map.bias.size()}), without_bias, stored.workspace);
+        linear(x, map.weight, map.bias, y);
+        hold("forward.layer.0.query", y, stored.rows("forward.layer.0.query"), exact,
+             {.mistakes = {{values(with_turned), "a transpose: this is x W + b, and W is [out, in]"},
+                           {values(without_bias), "the bias is missing"}}});
+
+        Matrix input = some_numbers<2>({4, 3}, 1), d_x;
+        Matrix weight = some_numbers<2>({5, 3}, 2), d_weight = bert::zeros<double, 2>({5, 3});
+        Vector bias = some_numbers<1>({5}, 3), d_bias = bert::zeros<double, 1>({5});
+        const Matrix d_y = some_numbers<2>({4, 5}, 4);
+        Reference::linear_backward(d_y, input, weight, d_weight, d_bias, d_x, stored.workspace);
+        const auto loss = [&] {
+            linear(input, weight, bias, y);
+            return weighted_sum(d_y, y);
+        };
+        hold("d_x", d_x, difference_gradient(input, loss), by_difference);
+        hold("d_weight", d_weight, difference_gradient(weight, loss), by_difference);
+        hold("d_bias", d_bias, difference_gradient(bias, loss), by_difference);
+        checked.linear = linear;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_linear_backward(void (*linear_backward)(const Matrix&, const Matrix&, const Matrix&, Matrix&, Vector&, Matrix&))
+{
+    return check("04_linear_backward", [&] {
+        bert::Workspace workspace;
+        constexpr std::size_t T = 4, in = 3, out = 3;  // a square weight: a transpose is wrong numbers, not a wrong shape
+        Matrix x = some_numbers<2>({T, in}, 1), weight = some_numbers<2>({out, in}, 2), y, d_x;
+        Vector bias = some_numbers<1>({out}, 3);
+        const Matrix d_y = some_numbers<2>({T, out}, 4), start_weight = some_numbers<2>({out, in}, 5);
+        const Vector start_bias = some_numbers<1>({out}, 6);
+        const auto loss = [&] {
+            Reference::linear(x, weight, bias, y, workspace);
+            return weighted_sum(d_y, y);
+        };
+        Matrix d_weight = start_weight, turned = weight, d_x_turned;
+        Vector d_bias = start_bias;
+        for (std::size_t o = 0; o < out; ++o)
+            for (std::size_t i = 0; i < in; ++i)
+                turned(o, i) = weight(i, o);
+        Matrix unused_weight = weight;
+        Vector unused_bias = bias;
+        Reference::linear_backward(d_y, x, turned, unused_weight, unused_bias, d_x_turned, workspace);
+
+        linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
+        const std::vector<std::pair<double, std::string>> mean{{1.0 / T, "a mean over the rows for a sum: divided by T"}};
+        hold("d_x", d_x, difference_gradient(x, loss), by_difference,
+             {.mistakes = {{values(d_x_turned), "a transpose: d_x is d_y W, with W as it is, [out, in]"}}});
+        hold("d_weight", d_weight, sum_of(difference_gradient(weight, loss), start_weight), by_difference,
+             {.factors = mean, .start = values(start_weight)});
+        hold("d_bias", d_bias, sum_of(difference_gradient(bias, loss), start_bias), by_difference,
+             {.factors = mean, .start = values(start_bias)});
+        checked.linear_backward = linear_backward;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_layer_norm(void (*layer_norm)(const Matrix&, const bert::LayerNorm<double>&, double,
+                                            bert::LayerNormActivations<double>&))
+{
+    return check("05_layer_norm", [&] {
+        Stored stored;
+        const Matrix x = stored.attention_sum();
+        const bert::LayerNorm<double>& norm = stored.attention().norm;
+        const double epsilon = stored.model.config.layer_norm_eps, H = static_cast<double>(x.shape(1));
+        bert::LayerNormActivations<double> act, right;
+        layer_norm(x, norm, epsilon, act);
+        Reference::layer_norm(x, norm, epsilon, right);
+        Vector variance_as_rstd = right.rstd, deviation = right.rstd;
+        for (std::size_t t = 0; t < right.rstd.size(); ++t) {
+            deviation(t) = 1 / right.rstd(t);
+            variance_as_rstd(t) = right.rstd(t) * right.rstd(t);
+        }
+        hold("rstd", act.rstd, right.rstd, exact,
+             {.factors = {{std::sqrt((H - 1) / H), "divided by H - 1: the variance here is the mean of the squares, over H"},
+                          {1 / std::sqrt(H), "a sum for a mean: the variance is not divided by H"}},
+              .mistakes = {{values(deviation), "this is the standard deviation: r is one over it"},
+                           {values(variance_as_rstd), "this is one over the variance: the root is missing"}}});
+        Matrix not_centred = right.x_hat;
+        for (std::size_t t = 0; t < x.shape(0); ++t)
+            for (std::size_t h = 0; h < x.shape(1); ++h)
+                not_centred(t, h) = x(t, h) * right.rstd(t);
+        hold("x_hat", act.x_hat, right.x_hat, exact, {.mistakes = {{values(not_centred), "the mean is not taken off"}}});
+        hold("forward.layer.0.attention", act.y, stored.rows("forward.layer.0.attention"), exact,
+             {.mistakes = {{values(right.x_hat), "this is x_hat: gamma and beta are missing"}}});
+
+        const Matrix constant{{3, 3, 3, 3}};
+        const bert::LayerNorm<double> plain{{1, 1, 1, 1}, {0, 0, 0, 0}};
+        layer_norm(constant, plain, 0.25, act);
+        hold("rstd", act.rstd, Vector{2}, exact, {.mistakes = {{{4.0}, "epsilon stands under the root"}}});
+
+        Matrix input = some_numbers<2>({3, 5}, 1), y;
+        bert::LayerNorm<double> own{some_numbers<1>({5}, 2), some_numbers<1>({5}, 3)};
+        bert::LayerNorm<double> d_own{bert::zeros<double, 1>({5}), bert::zeros<double, 1>({5})};
+        const Matrix d_y = some_numbers<2>({3, 5}, 4);
+        Matrix d_x;
+        Reference::layer_norm(input, own, 0.1, right);
+        Reference::layer_norm_backward(d_y, own, right, d_own, d_x);
+        const auto loss = [&] {
+            layer_norm(input, own, 0.1, act);
+            return weighted_sum(d_y, act.y);
+        };
+        hold("d_x", d_x, difference_gradient(input, loss), by_difference);
+        hold("d_gamma", d_own.gamma, difference_gradient(own.gamma, loss), by_difference);
+        hold("d_beta", d_own.beta, difference_gradient(own.beta, loss), by_difference);
+        checked.layer_norm = layer_norm;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_layer_norm_backward(void (*layer_norm_backward)(const Matrix&, const bert::LayerNorm<double>&,
+                                                              const bert::LayerNormActivations<double>&, bert::LayerNorm<double>&,
+                                                              Matrix&))
+{
+    return check("06_layer_norm_backward", [&] {
+        constexpr std::size_t T = 4, H = 5;
+        Matrix x = some_numbers<2>({T, H}, 1), d_x;
+        bert::LayerNorm<double> norm{some_numbers<1>({H}, 2), some_numbers<1>({H}, 3)};
+        const bert::LayerNorm<double> start{some_numbers<1>({H}, 5), some_numbers<1>({H}, 6)};
+        bert::LayerNorm<double> d_norm = start;
+        const Matrix d_y = some_numbers<2>({T, H}, 4);
+        bert::LayerNormActivations<double> act, moved;
+        Reference::layer_norm(x, norm, 0.1, act);
+        const auto loss = [&] {
+            Reference::layer_norm(x, norm, 0.1, moved);
+            return weighted_sum(d_y, moved.y);
+        };
+
+        Matrix one_term = d_y, without_s = d_y, without_a = d_y, without_gamma = d_y;
+        for (std::size_t t = 0; t < T; ++t) {
+            double s = 0, a = 0, plain_s = 0, plain_a = 0;
+            for (std::size_t h = 0; h < H; ++h) {
+                s += norm.gamma(h) * d_y(t, h) / H;
+                a += norm.gamma(h) * d_y(t, h) * act.x_hat(t, h) / H;
+                plain_s += d_y(t, h) / H;
+                plain_a += d_y(t, h) * act.x_hat(t, h) / H;
+            }
+            for (std::size_t h = 0; h < H; ++h) {
+                const double d_x_hat = norm.gamma(h) * d_y(t, h), along = act.x_hat(t, h) * a;
+                one_term(t, h) = act.rstd(t) * d_x_hat;
+                without_s(t, h) = act.rstd(t) * (d_x_hat - along);
+                without_a(t, h) = act.rstd(t) * (d_x_hat - s);
+                without_gamma(t, h) = act.rstd(t) * (d_y(t, h) - plain_s - act.x_hat(t, h) * plain_a);
+            }
+        }
+        layer_norm_backward(d_y, norm, act, d_norm, d_x);
+        hold(
+            "d_x", d_x, difference_gradient(x, loss), by_difference,
+            {.mistakes = {{values(one_term), "two of the three terms are missing: a number moves its row's mean and spread, too"},
+                          {values(without_s), "the term s is missing: a number moves its row's mean, too"},
+                          {values(without_a), "the term a is missing: a number moves its row's spread, too"},
+                          {values(without_gamma), "gamma is missing: d_x_hat is gamma times d_y"}}});
+        const std::vector<std::pair<double, std::string>> mean{{1.0 / T, "a mean over the rows for a sum: divided by T"}};
+        hold("d_gamma", d_norm.gamma, sum_of(difference_gradient(norm.gamma, loss), start.gamma), by_difference,
+             {.factors = mean, .start = values(start.gamma)});
+        hold("d_beta", d_norm.beta, sum_of(difference_gradient(norm.beta, loss), start.beta), by_difference,
+             {.factors = mean, .start = values(start.beta)});
+        checked.layer_norm_backward = layer_norm_backward;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_softmax(void (*softmax)(const Matrix&, Matrix&))
+{
+    return check("07_softmax", [&] {
+        Stored stored;
+        const Matrix scores = stored.pairs("forward.layer.0.scores"), right = stored.pairs("forward.layer.0.probabilities");
+        const std::size_t n = scores.shape(0);
+        Matrix p, by_column = right, not_divided = right;
+        for (std::size_t j = 0; j < n; ++j) {
+            double sum = 0;
+            for (std::size_t i = 0; i < n; ++i)
+                sum += std::exp(scores(i, j));
+            for (std::size_t i = 0; i < n; ++i)
+                by_column(i, j) = std::exp(scores(i, j)) / sum;
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+            double largest = scores(i, 0);
+            for (std::size_t k = 0; k < n; ++k)
+                largest = std::max(largest, scores(i, k));
+            for (std::size_t j = 0; j < n; ++j)
+                not_divided(i, j) = std::exp(scores(i, j) - largest);
+        }
+        softmax(scores, p);
+        hold("forward.layer.0.probabilities", p, right, exact,
+             {.mistakes = {{values(by_column), "columns sum to 1, and rows should: a transpose"},
+                           {values(not_divided), "the rows are not divided by their sums"}}});
+        softmax({{1000, 1000 - std::log(3.0)}, {-2000, -2000}}, p);
+        hold("probabilities", p, Matrix{{0.75, 0.25}, {0.5, 0.5}}, exact);
+
+        Matrix input = some_numbers<2>({3, 5}, 1), d_scores;
+        const Matrix d_p = some_numbers<2>({3, 5}, 2);
+        Reference::softmax(input, p);
+        Reference::softmax_backward(d_p, p, d_scores);
+        hold("d_scores", d_scores,
+             difference_gradient(input,
+                                 [&] {
+                                     softmax(input, p);
+                                     return weighted_sum(d_p, p);
+                                 }),
+             by_difference);
+        checked.softmax = softmax;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Matrix&, Matrix&, Matrix&, Matrix&))
+{
+    return check("08_attention", [&] {
+        Stored stored;
+        const HeadPlace head = stored.head();
+        const Matrix query = head.cut(stored.rows("forward.layer.0.query")), key = head.cut(stored.rows("forward.layer.0.key")),
+                     value = head.cut(stored.rows("forward.layer.0.value"));
+        Matrix scores, probabilities, context;
+        attention(query, key, value, scores, probabilities, context);
+        const double D = static_cast<double>(head.D);
+        hold("forward.layer.0.scores", scores, stored.pairs("forward.layer.0.scores"), exact,
+             {.factors = {{std::sqrt(D), "the scale is missing: scores are divided by the root of D"},
+                          {1 / std::sqrt(D), "the scale is applied twice, or is D instead of its root"}}});
+        const Matrix right = stored.pairs("forward.layer.0.probabilities");
+        hold("forward.layer.0.probabilities", probabilities, right, exact,
+             {.mistakes = {{values(scores), "these are the scores: softmax is missing"}}});
+        Matrix turned = bert::zeros<double, 2>({head.n, head.D}), mean = turned;
+        for (std::size_t i = 0; i < head.n; ++i)
+            for (std::size_t d = 0; d < head.D; ++d)
+                for (std::size_t j = 0; j < head.n; ++j) {
+                    turned(i, d) += right(j, i) * value(j, d);
+                    mean(i, d) += value(j, d) / static_cast<double>(head.n);
+                }
+        hold("forward.layer.0.context", context, head.cut(stored.rows("forward.layer.0.context")), exact,
+             {.factors = {{1 / static_cast<double>(head.n), "a mean for a sum: the probabilities sum to 1 already"}},
+              .mistakes = {{values(turned), "a transpose: row i of the probabilities belongs to the token that asks"},
+                           {values(mean), "this is the plain mean of the values: the probabilities are not used"}}});
+
+        bert::Workspace workspace;
+        Matrix q = some_numbers<2>({4, 3}, 1), k = some_numbers<2>({4, 3}, 2), v = some_numbers<2>({4, 3}, 3), d_q, d_k, d_v;
+        const Matrix d_context = some_numbers<2>({4, 3}, 4);
+        bert::AttentionActivations<double> act, d_act;
+        Reference::attention(Reference{}, q, k, v, bert::Sequences{{0, 4}}, {}, act, workspace);
+        Reference::attention_backward(Reference{}, d_context, q, k, v, bert::Sequences{{0, 4}}, {}, act, d_act, d_q, d_k, d_v,
+                                      workspace);
+        const auto loss = [&] {
+            attention(q, k, v, scores, probabilities, context);
+            return weighted_sum(d_context, context);
+        };
+        hold("d_query", d_q, difference_gradient(q, loss), by_difference);
+        hold("d_key", d_k, difference_gradient(k, loss), by_difference);
+        hold("d_value", d_v, difference_gradient(v, loss), by_difference);
+        checked.attention = attention;
+        hold_cases(whole_models);
+    });
+}
+
+Verdict check_attention_backward(void (*attention_backward)(const Matrix&, const Matrix&, const Matrix&, const Matrix&,
+                                                            const Matrix&, Matrix&, Matrix&, Matrix&))
+{
+    return check("09_attention_backward", [&] {
+        bert::Workspace workspace;
+        constexpr std::size_t n = 4, D = 3;
+        Matrix q = some_numbers<2>({n, D}, 1), k = some_numbers<2>({n, D}, 2), v = some_numbers<2>({n, D}, 3), d_q, d_k, d_v;
+        const Matrix d_context = some_numbers<2>({n, D}, 4);
+        bert::AttentionActivations<double> act, moved;
+        Reference::attention(Reference{}, q, k, v, bert::Sequences{{0, n}}, {}, act, workspace);
+        const Matrix& p = act.probabilities[0];
+        const auto loss = [&] {
+            Reference::attention(Reference{}, q, k, v, bert::Sequences{{0, n}}, {}, moved, workspace);
+            return weighted_sum(d_context, moved.context);
+        };
+        // The gradients of the scores as they are, with the average forgotten, and turned; and what they make of query and key.
+        Matrix d_scores = p, no_average = p;
+        auto value_turned = bert::zeros<double, 2>({n, D});
+        for (std::size_t i = 0; i < n; ++i) {
+            double average = 0;
+            for (std::size_t j = 0; j < n; ++j) {
+                double d_p = 0;
+                for (std::size_t d = 0; d < D; ++d) {
+                    d_p += d_context(i, d) * v(j, d);
+                    value_turned(i, d) += p(i, j) * d_context(j, d);
+                }
+                no_average(i, j) = p(i, j) * d_p;
+                average += p(i, j) * d_p;
+            }
+            for (std::size_t j = 0; j < n; ++j)
+                d_scores(i, j) = no_average(i, j) - p(i, j) * average;
+        }
+        const auto through = [&](const Matrix& d_s, const Matrix& other, bool turned) {
+            auto result = bert::zeros<double, 2>({n, D});
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t j = 0; j < n; ++j)
+                    for (std::size_t d = 0; d < D; ++d)
+                        result(i, d) += (turned ? d_s(j, i) : d_s(i, j)) * other(j, d) / std::sqrt(static_cast<double>(D));
+            return values(result);
+        };
+        const std::string average = "the average is missing: softmax's gradient is p times (d_p less its mean under p)";
+        const std::vector<std::pair<double, std::string>> scale{
+            {std::sqrt(static_cast<double>(D)), "the scale is missing: it is in backward, too"}};
+        attention_backward(d_context, q, k, v, p, d_q, d_k, d_v);
+        hold("d_value", d_v, difference_gradient(v, loss), by_difference,
+             {.mistakes = {{values(value_turned), "a transpose: a value hears from all who took of it, column j of p"}}});
+        hold("d_query", d_q, difference_gradient(q, loss), by_difference,
+             {.factors = scale,
+              .mistakes = {{through(no_average, k, false), average}, {through(d_scores, k, true), "a transpose of the scores"}}});
+        hold("d_key", d_k, difference_gradient(k, loss), by_difference,
+             {.factors = scale,
+              .mistakes = {{through(no_average, q, true), average},
+                           {through(d_scores, q, false), "a transpose: a key hears from all who asked it, column j of d_s"}}});
+        checked.attention_backward = attention_backward;
+        hold_cases(whole_models);
+    });
+}
+
+namespace {
+
+/// A case's model before its first step.
+TrainingRun new_run(const bert::ReferenceCase& reference)
+{
+    const auto model = reference.model<double>();
+    Model nothing = Model::make(model.config);
+    return {
+        reference.batch(), reference.labels<double>(), reference.training().options.optimizer, model, nothing, nothing, nothing};
+}
+
+/// The parameters after some of the project's own steps, with one option changed.
+std::vector<NamedTensor> parameters_after(const bert::ReferenceCase& reference, std::size_t steps,
+                                          const std::function<void(bert::OptimizerOptions&)>& change)
+{
+    auto model = reference.model<double>();
+    bert::TrainingOptions options = reference.training().options;
+    change(options.optimizer);
+    bert::Trainer<double, Reference> trainer(options, model);
+    const std::vector<bert::Example<double>> batch{{reference.batch(), reference.labels<double>()}};
+    for (std::size_t k = 0; k < steps; ++k)
+        trainer.step(batch, model);
+    std::vector<NamedTensor> result;
+    Model::parameters([&](const std::string& name, const auto& tensor) { result.push_back(named(name, tensor)); }, "", model);
+    return result;
+}
+
+NamedTensor joined(const std::vector<NamedTensor>& tensors)
+{
+    NamedTensor all;
+    for (const NamedTensor& tensor : tensors)
+        all.values.insert(all.values.end(), tensor.values.begin(), tensor.values.end());
+    return all;
+}
+
+/// Holds the parameters to the project's own after as many steps. A single mistake that explains them all is named.
+void hold_parameters(const bert::ReferenceCase& reference, TrainingRun& run, std::size_t steps)
+{
+    std::vector<NamedTensor> found;
+    Model::parameters([&](const std::string& name, const auto& tensor) { found.push_back(named(name, tensor)); }, "", run.model);
+    const std::vector<NamedTensor> expected = parameters_after(reference, steps, [](bert::OptimizerOptions&) {});
+    const std::vector<double> all = joined(found).values;
+    Clues clues;
+    const auto suspect = [&](const char* meaning, const std::function<void(bert::OptimizerOptions&)>& change) {
+        if (detail::same(joined(parameters_after(reference, steps, change)).values, all)) clues.mistakes.push_back({{}, meaning});
+    };
+    suspect("biases and layer norms are decayed, too", [](bert::OptimizerOptions& options) { options.no_decay.clear(); });
+    suspect("nothing is decayed", [](bert::OptimizerOptions& options) { options.weight_decay = 0; });
+    suspect("the gradient is not clipped: options.scale of adamw",
+            [](bert::OptimizerOptions& options) { options.clipping.max_norm = 0; });
+    suspect("the step goes along the gradient, and should go against it", [](bert::OptimizerOptions& options) {
+        options.learning_rate *= -1;
+        options.weight_decay *= -1;
+    });
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        const bert::Comparison comparison = bert::compare(found[i], expected[i], {}, 1e-9);
+        if (comparison.holds) continue;
+        throw Wrong("after step " + std::to_string(steps - 1) + ": " + comparison.message +
+                    (clues.mistakes.empty() ? "" : ". Hint: " + clues.mistakes[0].second));
+    }
+}
+
+}  // namespace
+
+Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
+{
+    return check("10_training_step", [&] {
+        const bert::ReferenceCase reference(cases_folder() + "pretraining_gelu");
+        const auto loss = reference.tensor<double, 1>("train.loss"), norm = reference.tensor<double, 1>("train.grad_norm"),
+                   rate = reference.tensor<double, 1>("train.learning_rate");
+        TrainingRun run = new_run(reference);
+        const auto hold_number = [](const std::string& name, std::size_t k, double found, const Vector& expected,
+                                    const std::string& guess) {
+            if (std::abs(found - expected(k)) <= 1e-10 * std::max(1.0, std::abs(expected(k)))) return;
+            throw Wrong(name + "[" + std::to_string(k) + "]: expected " + bert::detail::number_text(expected(k), 10) + ", got " +
+                        bert::detail::number_text(found, 10) + (guess.empty() ? "" : ". Hint: " + guess));
+        };
+        for (std::size_t k = 0; k < loss.size(); ++k) {
+            const StepResult step = training_step(run);
+            hold_number("train.loss", k, step.loss, loss, "");
+            hold_number("train.grad_norm", k, step.norm, norm,
+                        k > 0 ? "right in the first step: is the gradient set to zero before backward?" : "");
+            hold_number("train.learning_rate", k, step.learning_rate, rate,
+                        k + 1 < rate.size() && std::abs(step.learning_rate - rate(k + 1)) < 1e-12
+                            ? "this is the next step's: the schedule's first step has the number 0"
+                            : "");
+            if (run.steps != k + 1)
+                throw Wrong("run.steps: expected " + std::to_string(k + 1) + " after the step, got " + std::to_string(run.steps));
+            hold_parameters(reference, run, k + 1);
+        }
+        Model::parameters(
+            [&](const std::string& name, const auto& tensor) {
+                const std::string stored = "train.parameter." + name;
+                hold(named(stored, tensor), bert::named_tensor(*reference.expected().find(stored)), 1e-9);
+            },
+            "", run.model);
+
+        // AdamW's first step moves each number against the sign of its gradient, by the rate: the differences show which way.
+        run = new_run(reference);
+        run.options.schedule = {.kind = bert::ScheduleKind::constant};
+        run.options.weight_decay = 0;
+        run.options.epsilon = 1e-12;
+        Model before = run.model;
+        training_step(run);
+        const auto loss_before = [&] {
+            before.forward(run.batch, run.act, run.workspace);
+            return bert::model_loss(before, run.batch, run.act, run.labels).total;
+        };
+        run.act.asked_rows.clear();
+        Model::parameters(
+            [&](const std::string& name, auto& tensor, const auto& after) {
+                const std::size_t i = tensor.size() / 2;
+                const double difference = bert::detail::central_difference(tensor.data()[i], 1e-5, loss_before);
+                const double moved = after.data()[i] - tensor.data()[i];
+                if (std::abs(difference) > 1e-4 && !(moved * difference < 0))
+                    throw Wrong(name + bert::detail::index_text(i, {tensor.shape().begin(), tensor.shape().end()}) +
+                                ": expected a step against the gradient, which is " + bert::detail::number_text(difference, 6) +
+                                " by differences, got one of " + bert::detail::number_text(moved, 6));
+            },
+            "", before, run.model);
+    });
+}
+
+int report(const Verdict& verdict)
+{
+    std::puts(verdict.line.c_str());
+    return verdict.right ? 0 : 1;
+}
+
+}  // namespace exercise

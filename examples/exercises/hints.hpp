@@ -1,0 +1,117 @@
+/// @file
+/// Guesses at the mistake behind a wrong tensor.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bert/verify/named_tensor.hpp>
+
+namespace exercise {
+
+/// What a tensor would be with one mistake, or what it is multiplied by.
+struct Clues {
+    std::vector<std::pair<double, std::string>> factors = {};                ///< found / expected, and what that means
+    std::vector<std::pair<std::vector<double>, std::string>> mistakes = {};  ///< the values with a mistake, and which it is
+    std::vector<double> start = {};  ///< of a gradient that is added to: what was there before
+};
+
+namespace detail {
+
+inline double largest_of(const std::vector<double>& values)
+{
+    double largest = 0;
+    for (const double value : values)
+        largest = std::max(largest, std::abs(value));
+    return largest;
+}
+
+/// Whether all numbers are the same but for rounding.
+inline bool same(const std::vector<double>& a, const std::vector<double>& b)
+{
+    if (a.size() != b.size()) return false;
+    const double scale = std::max(largest_of(a), largest_of(b));
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (!(std::abs(a[i] - b[i]) <= 1e-6 * scale)) return false;
+    return true;
+}
+
+inline std::vector<double> times(double factor, std::vector<double> values)
+{
+    for (double& value : values)
+        value *= factor;
+    return values;
+}
+
+}  // namespace detail
+
+/// A guess at what went wrong.
+/// @param found  what was computed
+/// @param expected  what should have been, of the same shape
+/// @param clues  what this tensor in particular could suffer from
+/// @return  a sentence, or nothing
+inline std::string hint(const bert::NamedTensor& found, const bert::NamedTensor& expected, const Clues& clues)
+{
+    using detail::same;
+    const std::vector<double>&is = found.values, &should = expected.values;
+    const std::size_t count = should.size();
+    if (is.size() != count || count == 0) return "";
+    if (!std::all_of(is.begin(), is.end(), [](double value) { return std::isfinite(value); }))
+        return "some numbers are not finite: an overflow, a division by zero, or memory that was never written";
+    for (const auto& [values, meaning] : clues.mistakes)
+        if (same(is, values)) return meaning;
+    if (!clues.start.empty()) {
+        std::vector<double> added(count), sum(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            added[i] = should[i] - clues.start[i];
+            sum[i] = is[i] - clues.start[i];
+        }
+        if (same(is, added)) return "the gradient was overwritten, and should be added to what is there";
+        if (same(is, clues.start)) return "nothing was added";
+        const std::string of_sum = hint({"", found.shape, sum}, {"", expected.shape, added}, {clues.factors});
+        if (!of_sum.empty()) return of_sum;
+    }
+    if (detail::largest_of(is) == 0) return "nothing was written";
+
+    // A factor: that of the largest expected number.
+    const std::size_t at = static_cast<std::size_t>(
+        std::max_element(should.begin(), should.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }) -
+        should.begin());
+    const double factor = should[at] == 0 ? 0 : is[at] / should[at];
+    if (factor != 0 && same(is, detail::times(factor, should))) {
+        for (const auto& [known, meaning] : clues.factors)
+            if (std::abs(factor - known) < 1e-6 * std::abs(known)) return meaning;
+        if (std::abs(factor + 1) < 1e-6) return "the sign is turned round";
+        char text[80];
+        std::snprintf(text, sizeof text, "every number is %.6g times what it should be", factor);
+        return text;
+    }
+
+    if (expected.shape.size() != 2) return "";
+    const std::size_t rows = expected.shape[0], columns = expected.shape[1];
+    const auto exchanged = [&](std::size_t i) { return should[i % columns * columns + i / columns]; };
+    std::vector<double> transposed;
+    for (std::size_t i = 0; rows == columns && i < count; ++i)
+        transposed.push_back(exchanged(i));
+    if (rows == columns && same(is, transposed)) return "rows and columns are exchanged: a transpose";
+
+    bool alike_in_column = rows > 1, alike_in_row = columns > 1;
+    const double tolerance = 1e-6 * detail::largest_of(should);
+    for (std::size_t t = 0; t < rows; ++t) {
+        for (std::size_t h = 0; h < columns; ++h) {
+            const double off = is[t * columns + h] - should[t * columns + h];
+            alike_in_column = alike_in_column && std::abs(off - (is[h] - should[h])) <= tolerance;
+            alike_in_row = alike_in_row && std::abs(off - (is[t * columns] - should[t * columns])) <= tolerance;
+        }
+    }
+    if (alike_in_column) return "each column is off by the same amount in every row, as if something that is added were missing";
+    if (alike_in_row) return "each row is off by one amount, as if a term of the row, its mean for instance, were missing";
+    return "";
+}
+
+}  // namespace exercise

@@ -1,0 +1,470 @@
+// Every exercise as it is handed out, with five mistakes that people make, and right: what its check says of each.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+#include "01_gelu/gelu.hpp"
+#include "02_gelu_backward/gelu_backward.hpp"
+#include "03_linear/linear.hpp"
+#include "04_linear_backward/linear_backward.hpp"
+#include "05_layer_norm/layer_norm.hpp"
+#include "06_layer_norm_backward/layer_norm_backward.hpp"
+#include "07_softmax/softmax.hpp"
+#include "08_attention/attention.hpp"
+#include "09_attention_backward/attention_backward.hpp"
+#include "10_training_step/training_step.hpp"
+#include "checks.hpp"
+
+using bert::LayerNorm;
+using exercise::Matrix;
+using exercise::Vector;
+using Reference = bert::Reference;
+using Norms = bert::LayerNormActivations<double>;
+
+namespace {
+
+/// One mistake, and parts of the line that the check should print.
+template <class Function>
+struct Mistake {
+    Function* function;
+    std::vector<std::string> says;  ///< the tensor with the place, then words of the hint
+};
+
+template <class Function>
+void try_versions(exercise::Verdict (*check)(Function*), Function* unfilled, Function* right,
+                  const std::vector<Mistake<Function>>& mistakes)
+{
+    CHECK_THAT(check(unfilled).line, Catch::Contains("not written yet: examples/exercises/"));
+    CHECK(mistakes.size() == 5);
+    for (const Mistake<Function>& mistake : mistakes) {
+        const exercise::Verdict verdict = check(mistake.function);
+        CHECK(!verdict.right);
+        CHECK(verdict.line.find('\n') == std::string::npos);
+        for (const std::string& part : mistake.says)
+            CHECK_THAT(verdict.line, Catch::Contains(part));
+    }
+    const exercise::Verdict verdict = check(right);
+    INFO(verdict.line);
+    CHECK(verdict.right);
+}
+
+/// y = f(x), number by number.
+template <class F>
+void each(const Matrix& x, Matrix& y, const F& f)
+{
+    y.resize(x.shape());
+    for (std::size_t i = 0; i < x.size(); ++i)
+        y.data()[i] = f(x.data()[i]);
+}
+
+template <class F>
+void each(const Matrix& a, const Matrix& b, Matrix& y, const F& f)
+{
+    y.resize(a.shape());
+    for (std::size_t i = 0; i < a.size(); ++i)
+        y.data()[i] = f(a.data()[i], b.data()[i]);
+}
+
+double normal_probability(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+double normal_density(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0)); }
+
+/// [rows, columns] to [columns, rows].
+Matrix transposed(const Matrix& x)
+{
+    Matrix y;
+    y.resize({x.shape(1), x.shape(0)});
+    for (std::size_t i = 0; i < x.shape(0); ++i)
+        for (std::size_t j = 0; j < x.shape(1); ++j)
+            y(j, i) = x(i, j);
+    return y;
+}
+
+/// a b.
+Matrix product(const Matrix& a, const Matrix& b, double scale = 1)
+{
+    auto y = bert::zeros<double, 2>({a.shape(0), b.shape(1)});
+    for (std::size_t i = 0; i < a.shape(0); ++i)
+        for (std::size_t k = 0; k < a.shape(1); ++k)
+            for (std::size_t j = 0; j < b.shape(1); ++j)
+                y(i, j) += scale * a(i, k) * b(k, j);
+    return y;
+}
+
+double root_scale(const Matrix& query) { return 1 / std::sqrt(static_cast<double>(query.shape(1))); }
+
+void right_linear(const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y)
+{
+    bert::Workspace workspace;
+    Reference::linear(x, weight, bias, y, workspace);
+}
+
+void right_linear_backward(const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias,
+                           Matrix& d_x)
+{
+    bert::Workspace workspace;
+    Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
+}
+
+void right_attention(const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                     Matrix& context)
+{
+    scores = product(query, transposed(key), root_scale(query));
+    Reference::softmax(scores, probabilities);
+    context = product(probabilities, value);
+}
+
+/// The right backward, with the gradient of the scores changed on its way.
+template <class Change>
+void attention_backward_with(const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                             const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value, const Change& change)
+{
+    d_value = product(transposed(probabilities), d_context);
+    Matrix d_scores;
+    Reference::softmax_backward(product(d_context, transposed(value)), probabilities, d_scores);
+    change(d_scores);
+    d_query = product(d_scores, key, root_scale(query));
+    d_key = product(transposed(d_scores), query, root_scale(query));
+}
+
+void right_attention_backward(const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                              const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value)
+{
+    attention_backward_with(d_context, query, key, value, probabilities, d_query, d_key, d_value, [](Matrix&) {});
+}
+
+/// The step as it should be, but for one thing.
+enum class Slip { none, gradient_kept, schedule_ahead, all_decayed, along_gradient, not_clipped };
+
+template <Slip slip>
+exercise::StepResult step_with(exercise::TrainingRun& run)
+{
+    exercise::StepResult result;
+    if (slip != Slip::gradient_kept)
+        exercise::for_each_parameter(run, [](const std::string&, auto&, auto& g, auto&, auto&) { g.fill(0); });
+    run.act.asked_rows = bert::labelled_rows(run.labels.masked_words);
+    run.model.forward(run.batch, run.act, run.workspace);
+    result.loss = bert::model_loss(run.model, run.batch, run.act, run.labels).total;
+    bert::model_loss_backward(run.model, run.batch, run.act, run.labels, {}, run.d_act);
+    run.model.backward(run.batch, run.act, run.gradient, run.d_act, run.workspace);
+    result.norm = bert::gradient_norm(run.gradient, [](const std::string&) { return true; }).norm;
+    result.learning_rate = run.options.learning_rate * run.options.schedule.factor(run.steps + (slip == Slip::schedule_ahead));
+    ++run.steps;
+    exercise::for_each_parameter(run, [&](const std::string& name, auto& p, auto& g, auto& m, auto& v) {
+        const bool decayed = slip == Slip::all_decayed || exercise::is_decayed(run.options, name);
+        bert::UpdateOptions update{.rate = result.learning_rate,
+                                   .beta1 = run.options.beta1,
+                                   .beta2 = run.options.beta2,
+                                   .epsilon = run.options.epsilon,
+                                   .decay = decayed ? run.options.weight_decay : 0,
+                                   .scale = slip == Slip::not_clipped ? 1 : run.options.clipping.factor(result.norm),
+                                   .step = run.steps};
+        if (slip == Slip::along_gradient) update.scale *= -1;
+        bert::adamw(g, update, p, m, v);
+    });
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("exercise 1: GELU")
+{
+    try_versions(
+        exercise::check_gelu, exercise::gelu, &Reference::gelu<double>,
+        {{[](const Matrix& x, Matrix& y) { Reference::gelu_tanh(x, y); }, {"forward.layer.0.intermediate[", "expected", "tanh"}},
+         {[](const Matrix& x, Matrix& y) { each(x, y, normal_probability); },
+          {"forward.layer.0.intermediate[", "not multiplied by x"}},
+         {[](const Matrix& x, Matrix& y) { each(x, y, [](double v) { return v * (1 + std::erf(v / std::sqrt(2.0))); }); },
+          {"forward.layer.0.intermediate[", "every number is 2 times"}},
+         {[](const Matrix& x, Matrix& y) { each(x, y, [](double v) { return v / 2 * (1 + std::erf(v / std::sqrt(2.0))); }); },
+          {"y[0, 0] for x = -12", "expected -2.1317", "got -0", "1 + erf cancels"}},
+         {[](const Matrix& x, Matrix& y) {
+              y = bert::zeros<double, 2>({x.shape(0), x.shape(1)});
+          },
+          {"forward.layer.0.intermediate[", "nothing was written"}}});
+}
+
+TEST_CASE("exercise 2: back through GELU")
+{
+    try_versions(exercise::check_gelu_backward, exercise::gelu_backward, &Reference::gelu_backward<double>,
+                 {{[](const Matrix& d_y, const Matrix& x, Matrix& d_x) {
+                       each(d_y, x, d_x, [](double d, double v) { return d * normal_probability(v); });
+                   },
+                   {"d_x[", "expected", "the second term of the product rule"}},
+                  {[](const Matrix& d_y, const Matrix& x, Matrix& d_x) {
+                       each(d_y, x, d_x, [](double d, double v) { return d * (normal_probability(v) + normal_density(v)); });
+                   },
+                   {"d_x[", "not multiplied by x"}},
+                  {[](const Matrix&, const Matrix& x, Matrix& d_x) {
+                       each(x, d_x, [](double v) { return normal_probability(v) + v * normal_density(v); });
+                   },
+                   {"d_x[", "not multiplied by d_y"}},
+                  {[](const Matrix& d_y, const Matrix& x, Matrix& d_x) { Reference::gelu_backward(x, d_y, d_x); }, {"d_x["}},
+                  {[](const Matrix& d_y, const Matrix& x, Matrix& d_x) {
+                       Reference::gelu_backward(d_y, x, d_x);
+                       each(Matrix(d_x), d_x, [](double v) { return -v; });
+                   },
+                   {"d_x[", "the sign is turned round"}}});
+}
+
+TEST_CASE("exercise 3: a linear map")
+{
+    try_versions(exercise::check_linear, exercise::linear, right_linear,
+                 {{[](const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y) {
+                       right_linear(x, transposed(weight), bias, y);
+                   },
+                   {"forward.layer.0.query[", "a transpose"}},
+                  {[](const Matrix& x, const Matrix& weight, const Vector&, Matrix& y) { y = product(x, transposed(weight)); },
+                   {"forward.layer.0.query[", "the bias is missing"}},
+                  {[](const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y) {
+                       right_linear(x, weight, bias, y);
+                       for (std::size_t t = 0; t < y.shape(0); ++t)
+                           for (std::size_t o = 0; o < y.shape(1); ++o)
+                               y(t, o) += bias(o);
+                   },
+                   {"forward.layer.0.query[", "each column is off by the same amount"}},
+                  {[](const Matrix& x, const Matrix& weight, const Vector&, Matrix& y) { y(x.shape(0), weight.shape(0)) = 0; },
+                   {"it ended with", "out of bounds"}},
+                  {[](const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y) {
+                       right_linear(x, weight, bias, y);
+                       y = transposed(y);
+                   },
+                   {"forward.layer.0.query: expected shape ["}}});
+}
+
+TEST_CASE("exercise 4: back through a linear map")
+{
+    try_versions(exercise::check_linear_backward, exercise::linear_backward, right_linear_backward,
+                 {{[](const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias, Matrix& d_x) {
+                       right_linear_backward(d_y, x, transposed(weight), d_weight, d_bias, d_x);
+                   },
+                   {"d_x[", "a transpose"}},
+                  {[](const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias, Matrix& d_x) {
+                       d_weight.fill(0);
+                       right_linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
+                   },
+                   {"d_weight[", "overwritten"}},
+                  {[](const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias, Matrix& d_x) {
+                       const Vector before = d_bias;
+                       right_linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
+                       for (std::size_t o = 0; o < d_bias.size(); ++o)
+                           d_bias(o) = before(o) + (d_bias(o) - before(o)) / static_cast<double>(d_y.shape(0));
+                   },
+                   {"d_bias[", "a mean over the rows for a sum"}},
+                  {[](const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias, Matrix& d_x) {
+                       Vector elsewhere = d_bias;
+                       right_linear_backward(d_y, x, weight, d_weight, elsewhere, d_x);
+                   },
+                   {"d_bias[", "nothing was added"}},
+                  {[](const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias, Matrix& d_x) {
+                       right_linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
+                       right_linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
+                   },
+                   {"d_weight[", "every number is 2 times"}}});
+}
+
+TEST_CASE("exercise 5: layer normalization")
+{
+    try_versions(exercise::check_layer_norm, exercise::layer_norm, &Reference::layer_norm<double>,
+                 {{[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+                       Reference::layer_norm(x, norm, epsilon, act);
+                       const double H = static_cast<double>(x.shape(1));
+                       for (double& r : act.rstd)
+                           r *= std::sqrt((H - 1) / H);
+                   },
+                   {"rstd[", "divided by H - 1"}},
+                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+                       Reference::layer_norm(x, norm, epsilon, act);
+                       for (double& r : act.rstd)
+                           r *= r;
+                   },
+                   {"rstd[", "the root is missing"}},
+                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+                       Reference::layer_norm(x, norm, epsilon, act);
+                       act.y = act.x_hat;
+                   },
+                   {"forward.layer.0.attention[", "gamma and beta are missing"}},
+                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+                       Reference::layer_norm(x, norm, epsilon * epsilon, act);  // beside the root rather than under it
+                   },
+                   {"rstd[0]: expected 2, got 4", "epsilon stands under the root"}},
+                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+                       Reference::layer_norm(x, norm, epsilon, act);
+                       for (std::size_t t = 0; t < x.shape(0); ++t)
+                           for (std::size_t h = 0; h < x.shape(1); ++h)
+                               act.x_hat(t, h) = x(t, h) * act.rstd(t);
+                   },
+                   {"x_hat[", "the mean is not taken off"}}});
+}
+
+TEST_CASE("exercise 6: back through layer normalization")
+{
+    // d_x from some of the three terms.
+    static const auto d_x_of = [](const Matrix& d_y, const LayerNorm<double>& norm, const Norms& act, bool has_s, bool has_a,
+                                  Matrix& d_x) {
+        const std::size_t T = d_y.shape(0), H = d_y.shape(1);
+        for (std::size_t t = 0; t < T; ++t) {
+            double s = 0, a = 0;
+            for (std::size_t h = 0; h < H; ++h) {
+                s += norm.gamma(h) * d_y(t, h) / static_cast<double>(H);
+                a += norm.gamma(h) * d_y(t, h) * act.x_hat(t, h) / static_cast<double>(H);
+            }
+            for (std::size_t h = 0; h < H; ++h)
+                d_x(t, h) = act.rstd(t) * (norm.gamma(h) * d_y(t, h) - (has_s ? s : 0) - (has_a ? act.x_hat(t, h) * a : 0));
+        }
+    };
+    try_versions(
+        exercise::check_layer_norm_backward, exercise::layer_norm_backward, &Reference::layer_norm_backward<double>,
+        {{[](const Matrix& d_y, const LayerNorm<double>& norm, const Norms& act, LayerNorm<double>& d_norm, Matrix& d_x) {
+              Reference::layer_norm_backward(d_y, norm, act, d_norm, d_x);
+              d_x_of(d_y, norm, act, false, true, d_x);
+          },
+          {"d_x[", "the term s is missing"}},
+         {[](const Matrix& d_y, const LayerNorm<double>& norm, const Norms& act, LayerNorm<double>& d_norm, Matrix& d_x) {
+              Reference::layer_norm_backward(d_y, norm, act, d_norm, d_x);
+              d_x_of(d_y, norm, act, true, false, d_x);
+          },
+          {"d_x[", "the term a is missing"}},
+         {[](const Matrix& d_y, const LayerNorm<double>& norm, const Norms& act, LayerNorm<double>& d_norm, Matrix& d_x) {
+              d_norm.gamma.fill(0);
+              Reference::layer_norm_backward(d_y, norm, act, d_norm, d_x);
+          },
+          {"d_gamma[", "overwritten"}},
+         {[](const Matrix& d_y, const LayerNorm<double>& norm, const Norms& act, LayerNorm<double>& d_norm, Matrix& d_x) {
+              const Vector before = d_norm.beta;
+              Reference::layer_norm_backward(d_y, norm, act, d_norm, d_x);
+              for (std::size_t h = 0; h < before.size(); ++h)
+                  d_norm.beta(h) = before(h) + (d_norm.beta(h) - before(h)) / static_cast<double>(d_y.shape(0));
+          },
+          {"d_beta[", "a mean over the rows for a sum"}},
+         {[](const Matrix& d_y, const LayerNorm<double>& norm, const Norms& act, LayerNorm<double>& d_norm, Matrix& d_x) {
+              LayerNorm<double> plain = norm;
+              plain.gamma.fill(1);
+              Reference::layer_norm_backward(d_y, plain, act, d_norm, d_x);
+          },
+          {"d_x[", "gamma is missing"}}});
+}
+
+TEST_CASE("exercise 7: softmax")
+{
+    try_versions(
+        exercise::check_softmax, exercise::softmax, &Reference::softmax<double>,
+        {{[](const Matrix& scores, Matrix& probabilities) {
+              Reference::softmax(transposed(scores), probabilities);
+              probabilities = transposed(probabilities);
+          },
+          {"forward.layer.0.probabilities[", "a transpose"}},
+         {[](const Matrix& scores, Matrix& probabilities) {
+              each(scores, probabilities, [](double s) { return std::exp(s); });
+              for (std::size_t i = 0; i < scores.shape(0); ++i) {
+                  double sum = 0;
+                  for (std::size_t j = 0; j < scores.shape(1); ++j)
+                      sum += probabilities(i, j);
+                  for (std::size_t j = 0; j < scores.shape(1); ++j)
+                      probabilities(i, j) /= sum;
+              }
+          },
+          {"probabilities[0, 0]: expected 0.75, got", "not finite"}},
+         {[](const Matrix& scores, Matrix& probabilities) {
+              probabilities.resize(scores.shape());
+              for (std::size_t i = 0; i < scores.shape(0); ++i) {
+                  double largest = scores(i, 0);
+                  for (std::size_t j = 0; j < scores.shape(1); ++j)
+                      largest = std::max(largest, scores(i, j));
+                  for (std::size_t j = 0; j < scores.shape(1); ++j)
+                      probabilities(i, j) = std::exp(scores(i, j) - largest);
+              }
+          },
+          {"forward.layer.0.probabilities[", "not divided by their sums"}},
+         {[](const Matrix& scores, Matrix& probabilities) {
+              Reference::softmax(scores, probabilities);
+              each(Matrix(probabilities), probabilities, [&](double p) { return p / static_cast<double>(scores.shape(1)); });
+          },
+          {"forward.layer.0.probabilities[", "times what it should be"}},
+         {[](const Matrix& scores, Matrix& probabilities) { probabilities = scores; }, {"forward.layer.0.probabilities["}}});
+}
+
+TEST_CASE("exercise 8: attention")
+{
+    try_versions(exercise::check_attention, exercise::attention, right_attention,
+                 {{[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) {
+                       scores = product(query, transposed(key));
+                       Reference::softmax(scores, probabilities);
+                       context = product(probabilities, value);
+                   },
+                   {"forward.layer.0.scores[", "the scale is missing"}},
+                  {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) { right_attention(key, query, value, scores, probabilities, context); },
+                   {"forward.layer.0.scores[", "rows and columns are exchanged"}},
+                  {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) {
+                       right_attention(query, key, value, scores, probabilities, context);
+                       context = product(transposed(probabilities), value);
+                   },
+                   {"forward.layer.0.context[", "a transpose"}},
+                  {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) {
+                       right_attention(query, key, value, scores, probabilities, context);
+                       context = product(probabilities, value, 1 / static_cast<double>(query.shape(0)));
+                   },
+                   {"forward.layer.0.context[", "a mean for a sum"}},
+                  {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) {
+                       right_attention(query, key, value, scores, probabilities, context);
+                       probabilities = scores;
+                   },
+                   {"forward.layer.0.probabilities[", "softmax is missing"}}});
+}
+
+TEST_CASE("exercise 9: back through attention")
+{
+    try_versions(exercise::check_attention_backward, exercise::attention_backward, right_attention_backward,
+                 {{[](const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                      const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value) {
+                       attention_backward_with(d_context, query, key, value, probabilities, d_query, d_key, d_value,
+                                               [&](Matrix& d_scores) {
+                                                   each(product(d_context, transposed(value)), probabilities, d_scores,
+                                                        [](double d_p, double p) { return d_p * p; });
+                                               });
+                   },
+                   {"d_query[", "the average is missing"}},
+                  {[](const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                      const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value) {
+                       attention_backward_with(d_context, query, key, value, probabilities, d_query, d_key, d_value,
+                                               [&](Matrix& d_scores) { d_scores *= 1 / root_scale(query); });
+                   },
+                   {"d_query[", "the scale is missing"}},
+                  {[](const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                      const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value) {
+                       right_attention_backward(d_context, query, key, value, probabilities, d_query, d_key, d_value);
+                       d_value = product(probabilities, d_context);
+                   },
+                   {"d_value[", "a transpose"}},
+                  {[](const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                      const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value) {
+                       right_attention_backward(d_context, query, key, value, probabilities, d_query, d_key, d_value);
+                       Matrix d_scores;
+                       Reference::softmax_backward(product(d_context, transposed(value)), probabilities, d_scores);
+                       d_key = product(d_scores, query, root_scale(query));
+                   },
+                   {"d_key[", "a transpose"}},
+                  {[](const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
+                      const Matrix& probabilities, Matrix& d_query, Matrix& d_key, Matrix& d_value) {
+                       right_attention_backward(d_context, query, key, value, probabilities, d_key, d_query, d_value);
+                   },
+                   {"d_query["}}});
+}
+
+TEST_CASE("exercise 10: a training step")
+{
+    try_versions(exercise::check_training_step, exercise::training_step, step_with<Slip::none>,
+                 {{step_with<Slip::gradient_kept>, {"train.grad_norm[1]: expected", "set to zero before backward"}},
+                  {step_with<Slip::schedule_ahead>, {"train.learning_rate[0]: expected 0, got 0.01", "the next step's"}},
+                  {step_with<Slip::all_decayed>, {"after step 1: ", "LayerNorm", "biases and layer norms are decayed, too"}},
+                  {step_with<Slip::along_gradient>, {"after step 1: ", "goes along the gradient"}},
+                  {step_with<Slip::not_clipped>, {"after step 1: ", "not clipped"}}});
+}
