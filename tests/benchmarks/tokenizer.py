@@ -56,6 +56,8 @@ def main():
     assert megabytes > 10
     print(f"{len(lines)} lines, {megabytes:.1f} MB; tokenizers {tokenizers.__version__}, one thread")
     peer = reference(vocabulary)
+    if blingfire:
+        model = blingfire.load_model(str(pathlib.Path(blingfire.__file__).parent / "bert_base_tok.bin"))
     with tempfile.NamedTemporaryFile() as file:
         file.write("".join(line + "\n" for line in lines).encode())
         file.flush()
@@ -72,7 +74,6 @@ def main():
             assert sum(len(encoding) for encoding in encodings) == int(tokens)
             del encodings
             if blingfire:
-                model = blingfire.load_model("bert_base_tok.bin")
                 begin = time.perf_counter()
                 for line in lines:
                     blingfire.text_to_ids(model, line, len(line) + 2, 100)
