@@ -53,6 +53,13 @@ TEST_CASE("an empty text is a text, and so is an empty second one")
     CHECK(tokenizer.encode_pair("a", std::nullopt).ids == tokenizer.encode("a").ids);
 }
 
+TEST_CASE("the second text and what closes it are of type 1")  // Devlin et al. 2019, figure 2
+{
+    const bert::Encoding encoding = tiny().encode_pair("a", "b a");
+    CHECK(encoding.ids == std::vector<std::int64_t>{2, 10, 3, 11, 10, 3});
+    CHECK(encoding.type_ids == std::vector<std::int64_t>{0, 0, 0, 1, 1, 1});
+}
+
 TEST_CASE("texts and pairs with all options give the reference's encodings")
 {
     const nlohmann::json stored = reference::json("encodings.json");
