@@ -94,6 +94,37 @@ TEMPLATE_TEST_CASE("Every engine computes x Wᵀ", "", float, double)
     }
 }
 
+TEMPLATE_TEST_CASE("The left of a product may be turned: Aᵀ M", "", float, double)
+{
+    for (const Engine engine : {Engine::own, Engine::cblas, Engine::onednn, Engine::loops}) {
+        if (!bert::has_engine(engine)) continue;
+        const Using chosen(engine);
+        for (const auto& [K, rows, out] : std::vector<std::array<std::size_t, 3>>{
+                 {0, 5, 3}, {1, 1, 1}, {7, 1, 5}, {64, 33, 1}, {15, 300, 65}, {800, 31, 40}}) {
+            const auto a = random<TestType>(K, rows), m = random<TestType>(K, out);
+            Tensor<TestType, 2> y, left, right;
+            y.resize({rows, out});
+            y.fill(std::numeric_limits<TestType>::quiet_NaN());
+            Workspace workspace;
+            bert::product::multiply<bert::fast::DefaultArch>(
+                bert::product::columns_of(a), bert::product::Right::plain, std::array{bert::product::rows_of(m)}, workspace,
+                [&](std::size_t, std::size_t row, std::size_t column, const TestType* sums, std::size_t count) {
+                    std::copy_n(sums, count, y.data() + row * y.shape(1) + column);
+                });
+            left.resize({rows, K});
+            right.resize({out, K});
+            for (std::size_t k = 0; k < K; ++k) {
+                for (std::size_t row = 0; row < rows; ++row)
+                    left(row, k) = a(k, row);
+                for (std::size_t o = 0; o < out; ++o)
+                    right(o, k) = m(k, o);
+            }
+            INFO(bert::engine_name(engine) << ": " << K << " x " << rows << " x " << out);
+            CHECK(error(y, left, right) <= std::sqrt(static_cast<double>(K)));
+        }
+    }
+}
+
 TEST_CASE("A product by hand")
 {
     // (1 2) times the rows (3 4), (5 6), (7 8): 3 + 8, 5 + 12, 7 + 16.

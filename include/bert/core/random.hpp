@@ -13,20 +13,33 @@
 
 namespace bert {
 
+/// How often the counter is mixed.
+inline constexpr int philox_rounds = 10;
+
+/// M, what its words are multiplied by.
+inline constexpr std::array<std::uint32_t, 2> philox_multipliers{0xD2511F53, 0xCD9E8D57};
+
+/// The key of the next round.
+/// @param key  of a round
+/// @return  key + W, which is made of the golden ratio and the root of 3
+constexpr std::array<std::uint32_t, 2> next_key(std::array<std::uint32_t, 2> key)
+{
+    return {key[0] + 0x9E3779B9, key[1] + 0xBB67AE85};
+}
+
 /// Four random words from a counter and a key.
 /// @param counter  what tells one draw from another
 /// @param key  what tells one stream from another
 /// @return  four words, each uniform over all 32-bit numbers
 constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key)
 {
-    constexpr std::uint64_t M0 = 0xD2511F53, M1 = 0xCD9E8D57;  // multipliers
-    constexpr std::uint32_t W0 = 0x9E3779B9, W1 = 0xBB67AE85;  // by which the key moves on: the golden ratio, the root of 3
-    for (int round = 0; round < 10; ++round) {
+    const std::uint64_t M0 = philox_multipliers[0], M1 = philox_multipliers[1];
+    for (int round = 0; round < philox_rounds; ++round) {
         const std::uint64_t product0 = M0 * counter[0], product1 = M1 * counter[2];
         const auto high0 = static_cast<std::uint32_t>(product0 >> 32U), low0 = static_cast<std::uint32_t>(product0);
         const auto high1 = static_cast<std::uint32_t>(product1 >> 32U), low1 = static_cast<std::uint32_t>(product1);
         counter = {high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0};
-        key = {key[0] + W0, key[1] + W1};
+        key = next_key(key);
     }
     return counter;
 }
@@ -37,6 +50,13 @@ struct RandomStream {
     std::uint32_t step = 0;  ///< from 0
 };
 
+/// @param stream  a stream
+/// @return  the key of its first round
+constexpr std::array<std::uint32_t, 2> key_of(const RandomStream& stream)
+{
+    return {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32U)};
+}
+
 /// Four random words of a place in a step.
 /// @param stream  seed and step
 /// @param place  a number of the place's own: a layer, a head, what the numbers are for
@@ -46,8 +66,7 @@ struct RandomStream {
 constexpr std::array<std::uint32_t, 4> random_words(const RandomStream& stream, std::uint32_t place, std::uint32_t row,
                                                     std::uint32_t block)
 {
-    return philox({block, row, place, stream.step},
-                  {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32U)});
+    return philox({block, row, place, stream.step}, key_of(stream));
 }
 
 }  // namespace bert

@@ -13,24 +13,24 @@
 #include "bert/ops/fast/fused.hpp"
 #include "bert/ops/fast/layer_norm.hpp"
 #include "bert/ops/fast/linear.hpp"
+#include "bert/ops/fast/losses.hpp"
 #include "bert/ops/fast/softmax.hpp"
 #include "bert/ops/fast/vector.hpp"
-#include "bert/ops/reference/losses.hpp"
 
 namespace bert {
 
-/// All operations for one instruction set. Losses are the reference's.
+/// All operations for one instruction set.
 /// @tparam Arch  an instruction set of xsimd, or fast::NoVectors
 template <class Arch>
 struct FastOperations : fast::LinearOperations<Arch>,
                         fast::ActivationOperations<Arch>,
                         fast::SoftmaxOperations<Arch>,
                         fast::LayerNormOperations<Arch>,
-                        fast::DropoutOperations,
+                        fast::DropoutOperations<Arch>,
                         fast::EmbeddingLookupOperations,
                         fast::AttentionOperations<Arch>,
                         fast::FusedOperations<Arch>,
-                        reference::LossOperations {
+                        fast::LossOperations<Arch> {
 };
 
 /// All operations, fast on the machine that the file is compiled for.

@@ -32,11 +32,17 @@ Rows<Real> rows_of(const Tensor<Real, 2>& matrix)
     return {matrix.data(), matrix.shape(0), matrix.shape(1), matrix.shape(1)};
 }
 
+/// The columns of a matrix, as rows: its transpose, without moving a number.
+/// @param matrix  [rows, width]
+/// @return  them, for the left of a product
+template <class Real>
+Rows<Real> columns_of(const Tensor<Real, 2>& matrix)
+{
+    return {matrix.data(), matrix.shape(1), matrix.shape(0), 1, matrix.shape(1)};
+}
+
 /// The workspace's shared buffer for sums.
 inline constexpr std::size_t scratch_slot = 0;
-
-/// The workspace's shared buffer for a transposed operand.
-inline constexpr std::size_t transposed_slot = 1;
 
 /// How the right operand of a product lies in memory.
 enum class Right {
@@ -77,17 +83,15 @@ void multiply_own(const Rows<Real>& x, Right right, const std::array<Rows<Real>,
 }
 
 /// sums = x Wᵀ or x M by the CBLAS.
-inline void gemm(Right right, int rows, int columns, int K, const float* x, int x_stride, const float* operand, int stride,
-                 float* sums)
+inline void gemm(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, int rows, int columns, int K, const float* x, int x_stride,
+                 const float* operand, int stride, float* sums)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, right == Right::transposed ? CblasTrans : CblasNoTrans, rows, columns, K, 1.0F, x,
-                x_stride, operand, stride, 0.0F, sums, columns);
+    cblas_sgemm(CblasRowMajor, left, right, rows, columns, K, 1.0F, x, x_stride, operand, stride, 0.0F, sums, columns);
 }
-inline void gemm(Right right, int rows, int columns, int K, const double* x, int x_stride, const double* operand, int stride,
-                 double* sums)
+inline void gemm(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, int rows, int columns, int K, const double* x, int x_stride,
+                 const double* operand, int stride, double* sums)
 {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, right == Right::transposed ? CblasTrans : CblasNoTrans, rows, columns, K, 1.0, x,
-                x_stride, operand, stride, 0.0, sums, columns);
+    cblas_dgemm(CblasRowMajor, left, right, rows, columns, K, 1.0, x, x_stride, operand, stride, 0.0, sums, columns);
 }
 
 /// The sums of one tile, [x.count, columns of operand].
@@ -96,8 +100,11 @@ void multiply_tile(Engine engine, const Rows<Real>& x, Right right, const Rows<R
 {
     const std::size_t width = product_width(right, operand);
     if (engine != Engine::loops && x.width > 0) {
-        gemm(right, static_cast<int>(x.count), static_cast<int>(width), static_cast<int>(x.width), x.data,
-             static_cast<int>(x.stride), operand.data, static_cast<int>(operand.stride), sums);
+        // A row that is alone has no next one, and CBLAS wants a stride that it could lie in.
+        const std::size_t x_stride = x.step != 1 ? x.step : std::max(x.stride, x.width);
+        gemm(x.step != 1 ? CblasTrans : CblasNoTrans, right == Right::transposed ? CblasTrans : CblasNoTrans,
+             static_cast<int>(x.count), static_cast<int>(width), static_cast<int>(x.width), x.data, static_cast<int>(x_stride),
+             operand.data, static_cast<int>(operand.stride), sums);
         return;
     }
     const std::size_t of_column = right == Right::transposed ? operand.stride : 1;  // from one column of the product to the next
@@ -106,7 +113,7 @@ void multiply_tile(Engine engine, const Rows<Real>& x, Right right, const Rows<R
         for (std::size_t o = 0; o < width; ++o) {
             Real sum = 0;
             for (std::size_t k = 0; k < x.width; ++k)
-                sum += x.data[t * x.stride + k] * operand.data[o * of_column + k * of_k];
+                sum += x.data[t * x.stride + k * x.step] * operand.data[o * of_column + k * of_k];
             sums[t * width + o] = sum;
         }
     }
@@ -114,7 +121,7 @@ void multiply_tile(Engine engine, const Rows<Real>& x, Right right, const Rows<R
 
 /// Some columns of a product.
 template <class Real>
-Rows<Real> columns_of(Right right, const Rows<Real>& operand, std::size_t first, std::size_t count)
+Rows<Real> some_columns(Right right, const Rows<Real>& operand, std::size_t first, std::size_t count)
 {
     if (right == Right::transposed) return {operand.data + first * operand.stride, count, operand.width, operand.stride};
     return {operand.data + first, operand.count, count, operand.stride};
@@ -132,10 +139,10 @@ void multiply_in_tiles(Engine engine, const Rows<Real>& x, Right right, const st
     parallel_for(n * wide * high, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / (wide * high);
         const std::size_t column = piece / high % wide * tile_width, row = piece % high * tile_height;
-        const Rows<Real> some_rows{x.data + row * x.stride, std::min(tile_height, x.count - row), x.width, x.stride};
+        const Rows<Real> some_rows{x.data + row * x.stride, std::min(tile_height, x.count - row), x.width, x.stride, x.step};
         const std::size_t count = std::min(tile_width, width - column);
         Real* sums = workspace.template of_thread<Real>(thread, tile_height * tile_width);
-        multiply_tile(engine, some_rows, right, columns_of(right, operands[which], column, count), sums);
+        multiply_tile(engine, some_rows, right, some_columns(right, operands[which], column, count), sums);
         for (std::size_t t = 0; t < some_rows.count; ++t)
             finish(which, row + t, column, sums + t * count, count);
     });
@@ -196,23 +203,6 @@ void multiply(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>&
         detail::multiply_own<Arch>(x, right, operands, workspace, finish);
     else
         multiply_with(engine(), x, right, operands, workspace, finish);
-}
-
-/// Writes a matrix transposed, in blocks of a cache line.
-/// @param x  [rows, columns]
-/// @param[out] transposed  [columns, rows]
-template <class Real>
-void transpose(const Rows<Real>& x, Real* transposed)
-{
-    constexpr std::size_t block = 64 / sizeof(Real);
-    const std::size_t blocks = (x.width + block - 1) / block;
-    parallel_for(blocks, [&](std::size_t piece, std::size_t) {
-        const std::size_t first = piece * block, last = std::min(x.width, first + block);
-        for (std::size_t t0 = 0; t0 < x.count; t0 += block)
-            for (std::size_t i = first; i < last; ++i)
-                for (std::size_t t = t0; t < std::min(x.count, t0 + block); ++t)
-                    transposed[i * x.count + t] = x.data[t * x.stride + i];
-    });
 }
 
 }  // namespace bert::product

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <string>
 
+#include "bert/training/update.hpp"
+
 namespace bert {
 
 /// What the length of a gradient says.
@@ -29,9 +31,7 @@ GradientNorm gradient_norm(const Component& gradient, const Counts& counts)
     Component::parameters(
         [&](const std::string& name, const auto& g) {
             if (!counts(name)) return;
-            double of_tensor = 0;
-            for (std::size_t i = 0; i < g.size(); ++i)
-                of_tensor += static_cast<double>(g.data()[i]) * static_cast<double>(g.data()[i]);
+            const double of_tensor = sum_of_squares(g);
             if (!std::isfinite(of_tensor) && result.first_bad.empty()) result.first_bad = name;
             squares += of_tensor;
         },

@@ -16,21 +16,12 @@
 
 #include <cmath>
 #include <cstddef>
+#include <type_traits>
 
 #include "bert/core/tensor.hpp"
+#include "bert/training/update.hpp"
 
 namespace bert {
-
-/// What an optimizer is told about one tensor in one step.
-struct UpdateOptions {
-    double rate = 0;        ///< learning rate, schedule and all
-    double beta1 = 0.9;     ///< of m, in [0, 1)
-    double beta2 = 0.999;   ///< of v, in [0, 1)
-    double epsilon = 1e-6;  ///< beside the root of v; PyTorch's default is 1e-8
-    double decay = 0;       ///< of this tensor; 0: it isn't decayed
-    double scale = 1;       ///< what the gradient is multiplied by first: clipping
-    std::size_t step = 1;   ///< t, from 1
-};
 
 namespace detail {
 
@@ -47,26 +38,6 @@ struct Moments {
 
     bool finite() const { return std::isfinite(m) && std::isfinite(v); }
 };
-
-/// One step of every number on its own: moved(m, v, p) is where p goes, m and v being the moments after this step.
-template <class Real, std::size_t rank, class Moved>
-std::size_t update_each(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
-                        Tensor<Real, rank>& v, const Moved& moved)
-{
-    std::size_t left = 0;
-    for (std::size_t i = 0; i < p.size(); ++i) {
-        const Moments<Real> moments(g.data()[i] * Real(options.scale), m.data()[i], v.data()[i], options);
-        const Real next = moved(moments.m, moments.v, p.data()[i]);
-        if (!moments.finite() || !std::isfinite(next)) {
-            ++left;
-            continue;
-        }
-        m.data()[i] = moments.m;
-        v.data()[i] = moments.v;
-        p.data()[i] = next;
-    }
-    return left;
-}
 
 }  // namespace detail
 
@@ -87,9 +58,10 @@ std::size_t adamw(const Tensor<Real, rank>& g, const UpdateOptions& options, Ten
     const auto t = static_cast<double>(options.step);
     const Real correction1 = Real(1 - std::pow(options.beta1, t)), correction2 = Real(1 - std::pow(options.beta2, t));
     const Real rate = Real(options.rate), keep = Real(1 - options.rate * options.decay), epsilon = Real(options.epsilon);
-    return detail::update_each(g, options, p, m, v, [&](Real m_t, Real v_t, Real p_t) {
-        const Real m_hat = m_t / correction1, v_hat = v_t / correction2;
-        return keep * p_t - rate * m_hat / (std::sqrt(v_hat) + epsilon);
+    return update_each(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
+        using Number = std::decay_t<decltype(p_t)>;
+        const Number m_hat = m_t / Number(correction1), v_hat = v_t / Number(correction2);
+        return Number(keep) * p_t - Number(rate) * m_hat / (sqrt(v_hat) + Number(epsilon));
     });
 }
 
@@ -108,9 +80,10 @@ std::size_t bert_adam(const Tensor<Real, rank>& g, const UpdateOptions& options,
                       Tensor<Real, rank>& v)
 {
     const Real rate = Real(options.rate), decay = Real(options.decay), epsilon = Real(options.epsilon);
-    return detail::update_each(g, options, p, m, v, [&](Real m_t, Real v_t, Real p_t) {
-        const Real u = m_t / (std::sqrt(v_t) + epsilon) + decay * p_t;
-        return p_t - rate * u;
+    return update_each(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
+        using Number = std::decay_t<decltype(p_t)>;
+        const Number u = m_t / (sqrt(v_t) + Number(epsilon)) + Number(decay) * p_t;
+        return p_t - Number(rate) * u;
     });
 }
 

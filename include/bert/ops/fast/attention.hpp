@@ -112,7 +112,7 @@ private:
         softmax_row<V>(visible, row, row);
         std::fill(row + visible, row + n, Real(0));
         if (probabilities != nullptr) std::copy_n(row, n, probabilities + i * n);
-        if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, row, row);
+        if (dropout.probability > 0) dropout_row<V>(dropout, i, 0, visible, row, row);
     }
 };
 
@@ -143,7 +143,7 @@ struct AttentionHeadBackward {
     static std::size_t scratch_size(std::size_t n, std::size_t D)
     {
         return Kernel::strip_size + 2 * padded<Kernel>(n) * D + n * padded<Kernel>(D) +
-               3 * whole_lines(block * padded<Kernel>(n)) + block * padded<Kernel>(D);
+               2 * whole_lines(block * padded<Kernel>(n)) + block * padded<Kernel>(D);
     }
 
     /// Computes d_query, d_key and d_value.
@@ -154,8 +154,7 @@ struct AttentionHeadBackward {
         Real* const strip = scratch;
         Real* const probabilities = strip + Kernel::strip_size;                // [block, padded(n)]
         Real* const d_scores = probabilities + whole_lines(block * row_size);  // [block, padded(n)]
-        Real* const transposed = d_scores + whole_lines(block * row_size);     // [n, block]
-        Real* const keys = transposed + whole_lines(block * row_size);         // [padded(n)/width][D][width]
+        Real* const keys = d_scores + whole_lines(block * row_size);           // [padded(n)/width][D][width]
         Real* const values = keys + row_size * D;                              // [padded(n)/width][D][width]
         Real* const key_columns = values + row_size * D;                       // [padded(D)/width][n][width]
         Real* const some_columns = key_columns + n * padded<Kernel>(D);        // [padded(D)/width][block][width]
@@ -182,9 +181,8 @@ struct AttentionHeadBackward {
                 Kernel::multiply(some_d_scores, key_columns + d * n, strip, [&](std::size_t i, const Real* sums) {
                     std::copy_n(sums, std::min(Kernel::panel_width, D - d), d_query + (first + i) * stride + d);
                 });
-            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, transposed, some_columns, strip,
-                           d_value);
-            add_transposed(some_d_scores, some_queries, first == 0, transposed, some_columns, strip, d_key);
+            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, some_columns, strip, d_value);
+            add_transposed(some_d_scores, some_queries, first == 0, some_columns, strip, d_key);
         }
     }
 
@@ -195,23 +193,20 @@ private:
         const std::size_t n = query.count, visible = causal ? i + 1 : n;
         softmax_row<V>(visible, probabilities, probabilities);
         std::fill(probabilities + visible, probabilities + n, Real(0));
-        if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, d_scores, d_scores);
+        if (dropout.probability > 0) dropout_row<V>(dropout, i, 0, visible, d_scores, d_scores);
         softmax_row_backward<V>(visible, d_scores, probabilities, scale, d_scores);
         std::fill(d_scores + visible, d_scores + n, Real(0));
-        if (dropout.probability > 0) dropout_row(dropout, i, 0, visible, probabilities, probabilities);
+        if (dropout.probability > 0) dropout_row<V>(dropout, i, 0, visible, probabilities, probabilities);
     }
 
     /// sum (+)= leftᵀ right: left [rows, n], right [rows, D].
-    void add_transposed(const Rows& left, const Rows& right, bool is_first, Real* transposed, Real* columns, Real* strip,
-                        Real* sum) const
+    void add_transposed(const Rows& left, const Rows& right, bool is_first, Real* columns, Real* strip, Real* sum) const
     {
         const std::size_t n = left.width, rows = left.count, D = right.width;
-        for (std::size_t i = 0; i < rows; ++i)
-            for (std::size_t j = 0; j < n; ++j)
-                transposed[j * rows + i] = left.data[i * left.stride + j];
+        const Rows transposed{left.data, n, rows, 1, left.stride};
         for (std::size_t d = 0; d < D; d += Kernel::panel_width) {
             Kernel::pack_columns(right, d, columns + d * rows);
-            Kernel::multiply({transposed, n, rows, rows}, columns + d * rows, strip, [&](std::size_t j, const Real* sums) {
+            Kernel::multiply(transposed, columns + d * rows, strip, [&](std::size_t j, const Real* sums) {
                 Real* const to = sum + j * stride + d;
                 const std::size_t count = std::min(Kernel::panel_width, D - d);
                 if (is_first)
@@ -236,7 +231,7 @@ struct AttentionOperations {
     {
         using Head = AttentionHead<Vector<Real, Arch>>;
         static_assert(same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>> &&
-                          same_function<&Ops::template dropout<Real>, &DropoutOperations::template dropout<Real>>,
+                          same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>>,
                       "Fast::attention has softmax and dropout inside: whoever replaces one replaces attention too");
         const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
         reference::require_attention_shapes(query, key, value, sequences, options);
@@ -277,7 +272,7 @@ struct AttentionOperations {
         using Head = AttentionHeadBackward<Vector<Real, Arch>>;
         static_assert(
             same_function<&Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>> &&
-                same_function<&Ops::template dropout_backward<Real>, &DropoutOperations::template dropout_backward<Real>>,
+                same_function<&Ops::template dropout_backward<Real>, &DropoutOperations<Arch>::template dropout_backward<Real>>,
             "Fast::attention_backward has softmax_backward and dropout_backward inside: whoever replaces one replaces it too");
         const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
         reference::require_attention_shapes(query, key, value, sequences, options);

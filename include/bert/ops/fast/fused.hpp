@@ -76,7 +76,7 @@ struct FusedOperations : reference::FusedOperations {
     {
         using V = Vector<Real, Arch>;
         static_assert(same_function<&Ops::template linear<Real>, &LinearOperations<Arch>::template linear<Real>> &&
-                          same_function<&Ops::template dropout<Real>, &DropoutOperations::template dropout<Real>>,
+                          same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>>,
                       "Fast::linear_residual_layer_norm has linear and dropout inside: whoever replaces one replaces it too");
         const std::size_t T = x.shape(0), in = x.shape(1), H = map.weight.shape(0);
         require_shape("linear: weight", map.weight, {H, in});
@@ -95,7 +95,7 @@ struct FusedOperations : reference::FusedOperations {
                                     if (place.probability == 0)
                                         std::copy_n(projected, count, dropped);
                                     else
-                                        dropout_row(place, t, column, count, projected, dropped);
+                                        dropout_row<V>(place, t, column, count, projected, dropped);
                                     add<V>(count, dropped, residual.data() + begin, act.sum.data() + begin);
                                 });
         Ops::layer_norm(act.sum, norm, epsilon, act.norm);

@@ -34,7 +34,7 @@ struct LinearGradients {
                                 });
     }
 
-    /// d_weight += d_yᵀ x, the left operand transposed first; d_bias += the columns of d_y.
+    /// d_weight += d_yᵀ x; d_bias += the columns of d_y.
     /// @param d_y  [T, out]
     /// @param x  [T, in]
     /// @param[in,out] d_weight  [out, in]
@@ -46,10 +46,7 @@ struct LinearGradients {
     {
         using V = Vector<Real, Arch>;
         const std::size_t T = x.shape(0), in = x.shape(1), out = d_y.shape(1);
-        Real* const transposed = workspace.template shared<Real>(product::transposed_slot, T * out);  // [out, T]
-        product::transpose(product::rows_of(d_y), transposed);
-        product::multiply<Arch>(product::Rows<Real>{transposed, out, T, T}, product::Right::plain,
-                                std::array{product::rows_of(x)}, workspace,
+        product::multiply<Arch>(product::columns_of(d_y), product::Right::plain, std::array{product::rows_of(x)}, workspace,
                                 [&](std::size_t, std::size_t o, std::size_t column, const Real* sums, std::size_t count) {
                                     Real* const row = d_weight.data() + o * in + column;
                                     add<V>(count, sums, row, row);

@@ -37,6 +37,7 @@ struct NoVectors {};
 template <class Real>
 struct OneNumber {
     using value_type = Real;                ///< of the number
+    using arch_type = NoVectors;            ///< the instruction set
     static constexpr std::size_t size = 1;  ///< how many numbers
     Real number{};                          ///< the number
 
@@ -62,6 +63,7 @@ struct OneNumber {
     friend OneNumber exp(OneNumber a) { return OneNumber(std::exp(a.number)); }
     friend OneNumber abs(OneNumber a) { return OneNumber(std::abs(a.number)); }
     friend OneNumber tanh(OneNumber a) { return OneNumber(std::tanh(a.number)); }
+    friend OneNumber sqrt(OneNumber a) { return OneNumber(std::sqrt(a.number)); }
     /// @endcond
 };
 

@@ -31,10 +31,11 @@ namespace bert::product {
 /// Rows of numbers: a matrix, or a range of columns of one.
 template <class Real>
 struct Rows {
-    const Real* data;    ///< the first number
-    std::size_t count;   ///< how many rows
-    std::size_t width;   ///< numbers in a row
-    std::size_t stride;  ///< from one row to the next
+    const Real* data;      ///< the first number
+    std::size_t count;     ///< how many rows
+    std::size_t width;     ///< numbers in a row
+    std::size_t stride;    ///< from one row to the next
+    std::size_t step = 1;  ///< from one number of a row to the next; other than 1 only on the left of a product
 };
 
 /// The kernel for one kind of vector.
@@ -99,8 +100,12 @@ struct Kernel {
             for (std::size_t k = 0; k == 0 || k < x.width; k += depth) {
                 for (std::size_t tile = 0; tile < tiles; ++tile) {
                     const std::size_t begin = rows * tile / tiles, end = rows * (tile + 1) / tiles;  // heights that differ by 1
-                    const Step step{x.data + (first + begin) * x.stride + k, x.stride, panel + k * panel_width,
-                                    std::min(depth, x.width - k), k == 0};
+                    const Step step{x.data + (first + begin) * x.stride + k * x.step,
+                                    x.stride,
+                                    x.step,
+                                    panel + k * panel_width,
+                                    std::min(depth, x.width - k),
+                                    k == 0};
                     tile_of_height[end - begin](step, strip + begin * panel_width);
                 }
             }
@@ -113,7 +118,7 @@ private:
     /// What a tile is computed from.
     struct Step {
         const Real* x;
-        std::size_t stride;
+        std::size_t stride, step;  // from row to row, from k to k
         const Real* panel;
         std::size_t depth;
         bool is_first;  // of the blocks of k
@@ -124,13 +129,13 @@ private:
     {
         V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
         V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
-        const Real* panel = step.panel;
-        for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width) {
+        const Real *panel = step.panel, *x = step.x;
+        for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width, x += step.step) {
             const V panel_low = V::load_unaligned(panel), panel_high = V::load_unaligned(panel + V::size);
             // For each row: one number of x times the panel's two vectors. An expression over `row...`, so that every
             // accumulator has a register whatever the compiler thinks of unrolling.
-            ((low[row] = fast::multiply_add(V(step.x[row * step.stride + k]), panel_low, low[row]),
-              high[row] = fast::multiply_add(V(step.x[row * step.stride + k]), panel_high, high[row])),
+            ((low[row] = fast::multiply_add(V(x[row * step.stride]), panel_low, low[row]),
+              high[row] = fast::multiply_add(V(x[row * step.stride]), panel_high, high[row])),
              ...);
         }
         if (!step.is_first) {

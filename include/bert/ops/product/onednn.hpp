@@ -24,7 +24,7 @@ inline void multiply_onednn(const Rows<float>& x, bool transposed, const Rows<fl
         return memory::desc({static_cast<memory::dim>(rows), static_cast<memory::dim>(columns)}, memory::data_type::f32,
                             memory::dims{static_cast<memory::dim>(row_stride), static_cast<memory::dim>(column_stride)});
     };
-    const memory::desc x_shape = matrix(x.count, x.width, x.stride, 1);
+    const memory::desc x_shape = matrix(x.count, x.width, x.stride, x.step);
     const std::size_t out = transposed ? operand.count : operand.width;
     const memory::desc operand_shape =
         transposed ? matrix(x.width, out, 1, operand.stride) : matrix(x.width, out, operand.stride, 1);

@@ -185,7 +185,7 @@ struct LossOperations {
         }
     }
 
-private:
+protected:
     /// How many rows have a label.
     template <class Real>
     static std::size_t count_labels(const char* who, const Tensor<Real, 2>& logits, const IndexTensor<1>& labels)
@@ -204,6 +204,7 @@ private:
         return count;
     }
 
+private:
     /// What makes log-probabilities of a row of logits. The maximum changes nothing but keeps e^s finite.
     template <class Real>
     struct LogSoftmaxRow {

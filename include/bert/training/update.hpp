@@ -1,0 +1,122 @@
+/// @file
+/// How an optimizer goes over a tensor: in pieces on all threads, with vectors, once. A step is bound by memory, 28 bytes for
+/// each float, so what clips the gradient is folded in, and gradient, moments and parameter are touched one time.
+///
+/// Every number is computed by itself from its own gradient, moments and value, in operations that are rounded alike as vectors
+/// and as single numbers: threads and vectors change no bit.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+#include <vector>
+
+#include "bert/core/tensor.hpp"
+#include "bert/core/threads.hpp"
+#include "bert/ops/fast/vector.hpp"
+
+namespace bert {
+
+/// What an optimizer is told about one tensor in one step.
+struct UpdateOptions {
+    double rate = 0;        ///< learning rate, schedule and all
+    double beta1 = 0.9;     ///< of m, in [0, 1)
+    double beta2 = 0.999;   ///< of v, in [0, 1)
+    double epsilon = 1e-6;  ///< beside the root of v; PyTorch's default is 1e-8
+    double decay = 0;       ///< of this tensor; 0: it isn't decayed
+    double scale = 1;       ///< what the gradient is multiplied by first: clipping
+    std::size_t step = 1;   ///< t, from 1
+};
+
+namespace detail {
+
+/// How many numbers one thread takes at a time.
+inline constexpr std::size_t update_piece = 1 << 14;
+
+/// The vector that a scalar is updated with.
+template <class Real, class Arch>
+using UpdateVector = std::conditional_t<std::is_same_v<Real, float> || std::is_same_v<Real, double>, fast::Vector<Real, Arch>,
+                                        fast::OneNumber<Real>>;
+
+/// Moves a vector of numbers and their moments; those whose step is not finite stay as they are.
+/// @param g  gradients
+/// @param options  betas and scale
+/// @param moved  moved(m, v, p): where p goes, m and v being the moments after this step
+/// @param p  parameters
+/// @param m  first moments
+/// @param v  second moments
+/// @return  how many stay
+template <class V, class Real, class Moved>
+Real update_vector(const Real* g, const UpdateOptions& options, const Moved& moved, Real* p, Real* m, Real* v)
+{
+    const V m_before = V::load_unaligned(m), v_before = V::load_unaligned(v), p_before = V::load_unaligned(p);
+    const V scaled = V::load_unaligned(g) * V(Real(options.scale));
+    const V m_after = V(Real(options.beta1)) * m_before + V(Real(1 - options.beta1)) * scaled;
+    const V v_after = V(Real(options.beta2)) * v_before + V(Real(1 - options.beta2)) * scaled * scaled;
+    const V p_after = moved(m_after, v_after, p_before), infinity(std::numeric_limits<Real>::infinity());
+    const auto finite = (abs(m_after) < infinity) & (abs(v_after) < infinity) & (abs(p_after) < infinity);  // a NaN isn't
+    V(select(finite, m_after, m_before)).store_unaligned(m);
+    V(select(finite, v_after, v_before)).store_unaligned(v);
+    V(select(finite, p_after, p_before)).store_unaligned(p);
+    return fast::sum_of(V(select(finite, V(Real(0)), V(Real(1)))));
+}
+
+}  // namespace detail
+
+/// One step of every number of a tensor.
+/// \f[ m \leftarrow \beta_1 m + (1 - \beta_1)\,g,\quad v \leftarrow \beta_2 v + (1 - \beta_2)\,g^2,\quad
+///     p \leftarrow \mathrm{moved}(m, v, p) \f]
+/// @param g  gradient, of p's shape
+/// @param options  betas and scale
+/// @param[in,out] p  parameter
+/// @param[in,out] m  first moment
+/// @param[in,out] v  second moment
+/// @param moved  moved(m, v, p): where p goes, m and v being the moments after this step; takes numbers and vectors
+/// @return  how many numbers were left as they are because their step was not finite
+template <class Arch = fast::DefaultArch, class Real, std::size_t rank, class Moved>
+std::size_t update_each(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
+                        Tensor<Real, rank>& v, const Moved& moved)
+{
+    using V = detail::UpdateVector<Real, Arch>;
+    const std::size_t pieces = (p.size() + detail::update_piece - 1) / detail::update_piece;
+    std::vector<std::size_t> left(pieces);
+    parallel_for(pieces, [&](std::size_t piece, std::size_t) {
+        std::size_t i = piece * detail::update_piece;
+        const std::size_t end = std::min(p.size(), i + detail::update_piece);
+        Real count = 0;
+        for (; i + V::size <= end; i += V::size)
+            count += detail::update_vector<V>(g.data() + i, options, moved, p.data() + i, m.data() + i, v.data() + i);
+        for (; i < end; ++i)
+            count += detail::update_vector<fast::OneNumber<Real>>(g.data() + i, options, moved, p.data() + i, m.data() + i,
+                                                                  v.data() + i);
+        left[piece] = static_cast<std::size_t>(count);
+    });
+    return std::accumulate(left.begin(), left.end(), std::size_t{0});
+}
+
+/// The sum of all squares of a tensor, in double, always in the same order.
+/// @param tensor  the tensor
+/// @return  the sum
+template <class Real, std::size_t rank>
+double sum_of_squares(const Tensor<Real, rank>& tensor)
+{
+    constexpr std::size_t lanes = 16;  // sums that don't wait for each other
+    const std::size_t pieces = (tensor.size() + detail::update_piece - 1) / detail::update_piece;
+    std::vector<double> sums(pieces);
+    parallel_for(pieces, [&](std::size_t piece, std::size_t) {
+        std::size_t i = piece * detail::update_piece;
+        const std::size_t end = std::min(tensor.size(), i + detail::update_piece);
+        double squares[lanes] = {};
+        for (; i + lanes <= end; i += lanes)
+            for (std::size_t lane = 0; lane < lanes; ++lane)
+                squares[lane] += static_cast<double>(tensor.data()[i + lane]) * static_cast<double>(tensor.data()[i + lane]);
+        for (; i < end; ++i)
+            squares[0] += static_cast<double>(tensor.data()[i]) * static_cast<double>(tensor.data()[i]);
+        sums[piece] = std::accumulate(squares, squares + lanes, 0.0);
+    });
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+}  // namespace bert
