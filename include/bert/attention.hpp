@@ -83,13 +83,16 @@ struct SelfAttention {
     }
 
     /// The same steps from the last to the first. x was used four times: by the residual, as query, as key and as value.
+    /// \f[ \delta x = \delta a + \delta q\,W_q + \delta k\,W_k + \delta v\,W_v,\quad a = x + c\,W_o^T + b_o \f]
+    /// Symbols: \f$\delta a\f$ `d_act.output.sum`, what the layer norm's backward makes of δy.
     /// @param d_y  [T, H]
     /// @param x  as in forward
     /// @param sequences  as in forward
     /// @param config  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_attention  is added to
-    /// @param[out] d_act  the gradients of act's tensors
+    /// @param[out] d_act  the gradients of query, key, value, of all of heads, of output.sum and output.projected; that of
+    ///     output.dropped is output.sum's, that of output.norm.y is d_y
     /// @param[out] d_x  [T, H]
     /// @param workspace  scratch
     /// @throws std::invalid_argument if a shape doesn't fit

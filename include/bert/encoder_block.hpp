@@ -46,7 +46,8 @@ struct EncoderBlock {
 
     /// Both sub-layers.
     /// \f[ a = \mathrm{LayerNorm}(x + \mathrm{Attention}(x)),\quad y = \mathrm{LayerNorm}(a + \mathrm{FeedForward}(a)) \f]
-    /// Symbols: \f$a\f$ `attended`, \f$y\f$ `act.y()`. The layer norm stands after the residual (post-LN), and there is none after
+    /// Symbols: \f$a\f$ `attended`, \f$y\f$ `act.y()`. The layer norm stands after the residual (post-LN), and there is none
+    /// after
     /// the last block.
     /// @param x  hidden states, [T, H]
     /// @param sequences  where each sequence begins
@@ -68,7 +69,7 @@ struct EncoderBlock {
     /// @param config  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_block  is added to
-    /// @param[out] d_act  the gradients of act's tensors
+    /// @param[out] d_act  as both sub-layers write it, and the gradient of attention.output.norm.y
     /// @param[out] d_x  [T, H]
     /// @param workspace  scratch
     /// @throws std::invalid_argument if a shape doesn't fit

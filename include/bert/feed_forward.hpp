@@ -67,12 +67,16 @@ struct FeedForward {
     }
 
     /// The same steps from the last to the first. x was used twice: by the residual, and by the first map.
+    /// \f[ \delta x = \delta a + \delta u\,W_1,\quad u = x W_1^T + b_1,\quad a = x + f(u)\,W_2^T + b_2 \f]
+    /// Symbols: \f$u\f$ `act.pre_activation`, \f$\delta a\f$ `d_act.output.sum`, what the layer norm's backward makes of δy.
     /// @param d_y  [T, H]
     /// @param x  as in forward
     /// @param config  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_feed_forward  is added to
-    /// @param[out] d_act  the gradients of act's tensors
+    /// @param[out] d_act  the gradients of pre_activation, intermediate, output.sum and output.projected; that of output.dropped
+    ///     is
+    ///     output.sum's, that of output.norm.y is d_y
     /// @param[out] d_x  [T, H]
     /// @param workspace  scratch
     /// @throws std::invalid_argument if a shape doesn't fit

@@ -57,7 +57,8 @@ struct Pooler {
     static Pooler make(const Config& config) { return {make_linear<Real>(config.hidden_size, config.hidden_size)}; }
 
     /// \f[ \mathrm{pooled}_b = \tanh(W\, x_{\mathrm{first\ of\ } b} + \mathrm{bias}) \f]
-    /// Symbols: \f$W\f$, bias `dense.weight`, `dense.bias`, \f$x_{\mathrm{first\ of\ }b}\f$ a row of `act.first`, the argument of tanh
+    /// Symbols: \f$W\f$, bias `dense.weight`, `dense.bias`, \f$x_{\mathrm{first\ of\ }b}\f$ a row of `act.first`, the argument
+    /// of tanh
     /// `act.pre_activation`.
     /// @param x  hidden states, [T, H]
     /// @param batch  the sequences; each must have a real token at position 0
@@ -118,7 +119,8 @@ struct MaskedWordActivations {
     Tensor<Real, 2> logits;           ///< one number for each word, [M, V]
 };
 
-/// The masked language model (masked LM, MLM): which word stands here? (Devlin et al. 2019, section 3.1, task 1; transform, bias and
+/// The masked language model (masked LM, MLM): which word stands here? (Devlin et al. 2019, section 3.1, task 1; transform, bias
+/// and
 /// tying are the published code's: google-research/bert, run_pretraining.py, get_masked_lm_output.)
 template <class Real, class Ops = Reference>
 struct MaskedWordHead {
@@ -154,8 +156,8 @@ struct MaskedWordHead {
     }
 
     /// \f[ z = \mathrm{LayerNorm}(f(x W^T + b)),\quad \mathrm{logits}_{mv} = z_m \cdot E_v + \mathrm{bias}_v \f]
-    /// where the x are those hidden states whose word is asked for: in training those behind `[MASK]`, a sixth of all, because
-    /// logits are many.
+    /// where the x are those hidden states whose word is asked for: in training the 15 % that were chosen (most of them hidden
+    /// by `[MASK]`, some by another word, some not at all), because logits are many.
     /// Symbols: \f$x\f$ `act.asked`, \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`,
     /// or `word_table` if tied.
     /// @param hidden  hidden states, [T, H]
@@ -184,8 +186,9 @@ struct MaskedWordHead {
         Ops::linear(act.norm.y, table, bias, act.logits, workspace);
     }
 
-    /// The same steps from the last to the first. A word table that is the decoder too learns here what it should have said, and
-    /// in the embeddings what it should have meant: both are added up in one gradient.
+    /// The same steps from the last to the first; for every word v
+    /// \f[ \delta E_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,z_m \f]
+    /// A tied table is used twice: Embeddings::backward adds what comes by the tokens whose id is v to the same row.
     /// @param d_logits  [M, V]
     /// @param word_table  as in forward
     /// @param config  as in forward

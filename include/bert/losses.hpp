@@ -123,8 +123,10 @@ inline std::array<double, 2> span_divisors(const Batch& batch, const IndexTensor
 /// The loss of answers in a text: the mean of start's and end's cross-entropies, each over the positions of one sequence.
 /// \f[ \ell = \tfrac12\big(\ell^{\mathrm{start}} + \ell^{\mathrm{end}}\big),\quad
 ///     \ell^{\mathrm{start}} = \frac{1}{\mathrm{divisor}} \sum_b -\log \mathrm{softmax}(s_b)_{\mathrm{starts}_b} \f]
-/// where s_b are the logits of sequence b, column 0 for starts, column 1 for ends, and the divisor counts the sequences that are not
-/// ignored. The reference library's softmax runs over padded positions too, this one over real tokens: they agree where nothing is
+/// where s_b are the logits of sequence b, column 0 for starts, column 1 for ends, and the divisor counts the sequences that are
+/// not
+/// ignored. The reference library's softmax runs over padded positions too, this one over real tokens: they agree where nothing
+/// is
 /// padded.
 /// @param logits  [T, 2]
 /// @param batch  the sequences
@@ -264,8 +266,11 @@ void require_one_kind(const Labels<Real>& labels)
 
 }  // namespace detail
 
-/// How far a model's logits are from the labels: the sum of its heads' losses, unweighted.
-/// \f[ \ell = \ell^{\mathrm{masked\ words}} + \ell^{\mathrm{next\ sentence}} \f]
+/// How far a model's logits are from the labels: the sum of its heads' losses.
+/// \f[ \ell = \ell^{\mathrm{masked\ words}} + w\,(\ell^{\mathrm{next\ sentence}} + \ell^{\mathrm{classifier}}) \f]
+/// where w is options.share, 1 for a whole batch; masked words, and labelled tokens, are divided by those of all pieces instead.
+/// The classifier's is a cross-entropy (classes, choices, tokens), mean_squared_error (values), binary_cross_entropy (several)
+/// or span_loss, and stands in the total only.
 /// @param model  the model
 /// @param batch  what forward was given
 /// @param act  what forward computed

@@ -10,8 +10,9 @@
 namespace exercise {
 
 /// The product rule: Φ's derivative is φ, the density of a standard normal number.
-/// \f[ \delta x = \delta y\,\big(\Phi(x) + x\,\varphi(x)\big),\quad \varphi(x) = e^{-x^2/2} \big/ \sqrt{2\pi} \f]
-/// @param d_y  the gradient of y, [T, I]
+/// \f[ \delta x = \delta y\,\big(\Phi(x) + x\,\varphi(x)\big),\quad \Phi(x) = \tfrac12\,\mathrm{erfc}(-x/\sqrt2),\quad
+///     \varphi(x) = e^{-x^2/2} \big/ \sqrt{2\pi} \f]
+/// @param d_y  the gradient of the loss with respect to y, [T, I]
 /// @param x  what gelu was given, [T, I]
 /// @param[out] d_x  [T, I]
 inline void gelu_backward(const Matrix& d_y, const Matrix& x, Matrix& d_x)

@@ -14,7 +14,7 @@ namespace exercise {
 ///     \delta\hat{x}_{th} = \gamma_h\,\delta y_{th},\quad s_t = \tfrac1H \sum_h \delta\hat{x}_{th},\quad
 ///     a_t = \tfrac1H \sum_h \delta\hat{x}_{th}\,\hat{x}_{th} \f]
 /// \f[ \delta\gamma_h \mathrel{+}= \sum_t \delta y_{th}\,\hat{x}_{th},\quad \delta\beta_h \mathrel{+}= \sum_t \delta y_{th} \f]
-/// @param d_y  [T, H]
+/// @param d_y  the gradient of the loss with respect to y, [T, H]
 /// @param norm  norm.gamma, [H]
 /// @param act  what layer_norm computed: act.rstd, which is r, [T], and act.x_hat [T, H]
 /// @param[in,out] d_norm  d_norm.gamma and d_norm.beta, [H] each, are added to

@@ -13,7 +13,7 @@ namespace exercise {
 ///     \delta s_{ij} = p_{ij}\,\Big(\delta p_{ij} - \sum_k p_{ik}\,\delta p_{ik}\Big) \f]
 /// \f[ \delta q_{id} = \frac{1}{\sqrt D} \sum_j \delta s_{ij}\,k_{jd},\quad
 ///     \delta k_{jd} = \frac{1}{\sqrt D} \sum_i \delta s_{ij}\,q_{id} \f]
-/// @param d_context  the gradient of c, [n, D]
+/// @param d_context  the gradient of the loss with respect to c, [n, D]
 /// @param query  q, [n, D]
 /// @param key  k, [n, D]
 /// @param value  v, [n, D]

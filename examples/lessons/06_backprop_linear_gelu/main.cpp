@@ -28,7 +28,7 @@ double half_squares(const Tensor<double, 2>& y, const Tensor<double, 2>& wanted)
     return loss;
 }
 
-// Its gradient: half a square has the slope of what is squared.
+// Its gradient: the slope of u^2 / 2 is u.
 Tensor<double, 2> half_squares_backward(const Tensor<double, 2>& y, const Tensor<double, 2>& wanted)
 {
     Tensor<double, 2> d_y = y;
@@ -119,7 +119,7 @@ int main()
     claim(by_token_0 + by_token_1 == 0.5,
           "slope times slope along each way from the number to the loss; then the sum of the ways");
 
-    std::puts("5. linear_backward: three sums, each over the index that its result hasn't.");
+    std::puts("5. linear_backward: three sums, each over all y in which a number of the result stands.");
     Tensor<double, 2> d_weight = zeros<double, 2>({2, 3}), d_x;
     Tensor<double, 1> d_bias = zeros<double, 1>({2});
     Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
@@ -220,7 +220,8 @@ int main()
 
 // Exercises. Write what you think at YOUR ANSWER, build and run again.
 
-// 1. One token, one input, one output: x = 3, weight = 2, bias = 1, and 5 was wanted. What is the gradient of the weight?
+// 1. One token, one input, one output: x = 3, weight = 2, bias = 1, and 5 was wanted. The loss is half the squared distance, as
+//    above. What is the gradient of the weight?
 const std::optional<double> answer_1 = std::nullopt;  // YOUR ANSWER: a number
 
 // 2. Another bend: y = x s(x), where s(x) = 1 / (1 + e^-x), whose own slope is s (1 - s). What is the slope of y?

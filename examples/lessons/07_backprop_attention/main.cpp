@@ -163,7 +163,7 @@ int main()
         unscaled += d_act.scores[0](0, j) * key(j, 0);
     claim(std::abs(d_query(0, 0) - unscaled / std::sqrt(2.0)) < 1e-12, "who forgets the scale here is off by sqrt(D)");
 
-    std::puts("6. Add the same to all keys: token i's scores all move by the same q_i . b. Softmax doesn't see it.");
+    std::puts("6. Add the same b to all keys: token i's scores all move by q_i . b / sqrt(D). Softmax doesn't see it.");
     const double loss_before = loss();
     const Tensor<double, 2> key_before = key;
     for (std::size_t t = 0; t < 3; ++t)

@@ -206,7 +206,7 @@ int main()
     claim(std::abs(m_hat - g) < 1e-12 && std::abs(v_hat - g * g) < 1e-12,
           "in the first step the correction gives back g and g^2");
     claim(std::abs(std::abs(moved - kept) - rate) < 0.01 * rate,
-          "so whatever the gradient's size, the step is as long as the rate");
+          "m_hat / sqrt(v_hat) is g's sign: far above epsilon, any gradient makes a step as long as the rate");
     UpdateOptions update;
     update.rate = rate;
     update.decay = decay;

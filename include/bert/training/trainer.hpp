@@ -98,6 +98,7 @@ public:
 
     /// One step. Ids and labels are checked before anything is computed.
     /// @param pieces  the batch, in pieces if it is too large at once: their gradients are added up to that of the whole
+    ///     (dropout draws other numbers in each piece; ignored spans are counted in their piece only)
     /// @param[in,out] model  the parameters
     /// @return  losses and what the optimizer did
     /// @throws std::invalid_argument for an id or a label out of range, or labels of another shape
@@ -108,7 +109,7 @@ public:
         for (const Example<Real>& piece : pieces) {
             check_example(model, piece);
             sequences += piece.batch.sequences.count();
-            labelled += labelled_rows(piece.labels.masked_words).size() + labelled_rows(piece.labels.tokens).size();
+            labelled += labelled_rows(model.masked_word ? piece.labels.masked_words : piece.labels.tokens).size();
         }
         Model<Real, Ops>::parameters([](const std::string&, auto& tensor) { tensor.fill(0); }, "", gradient_);
         TrainingReport<Real> report;

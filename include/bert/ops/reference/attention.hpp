@@ -59,7 +59,8 @@ struct AttentionOperations {
     /// \f[ s_{ij} = \frac{1}{\sqrt D} \sum_d q_{id}\,k_{jd},\quad p_{ij} = \mathrm{softmax}_j(s_{ij}),\quad
     ///     c_{id} = \sum_j p_{ij}\,v_{jd} \f]
     /// Symbols: \f$q, k, v\f$ `query`, `key`, `value`, \f$s\f$ `scores`, \f$p\f$ `probabilities`, \f$c\f$ `context`. In training
-    /// some probabilities are dropped (`dropped`) before they meet the values. With options.causal the softmax runs over j ≤ i only
+    /// some probabilities are dropped (`dropped`) before they meet the values. With options.causal the softmax runs over j ≤ i
+    /// only
     /// (section 3.2.3). In the code a sequence's rows begin at `head.first_row` and a head's columns at `head.first_column`; D is
     /// `head.D`, A `options.heads`, and head a of sequence b has the index b A + a.
     /// @param query  [T, H]
@@ -101,11 +102,13 @@ struct AttentionOperations {
         }
     }
 
-    /// The same steps from the last to the first. Of one head, p after dropout being p':
+    /// The same steps from the last to the first. Of one head, p' = m p being the probabilities after dropout:
     /// \f[ \delta v_{jd} = \sum_i p'_{ij}\,\delta c_{id},\quad \delta p'_{ij} = \sum_d \delta c_{id}\,v_{jd},\quad
-    ///     \delta s = \mathrm{softmax\_backward}(\delta p),\quad
+    ///     \delta p_{ij} = m_{ij}\,\delta p'_{ij} \f]
+    /// \f[ \delta s_{ij} = p_{ij}\,\Big(\delta p_{ij} - \sum_k p_{ik}\,\delta p_{ik}\Big),\quad
     ///     \delta q_{id} = \frac{1}{\sqrt D} \sum_j \delta s_{ij}\,k_{jd},\quad
     ///     \delta k_{jd} = \frac{1}{\sqrt D} \sum_i \delta s_{ij}\,q_{id} \f]
+    /// Symbols: \f$p'\f$ `dropped`, \f$\delta p'\f$ `d_dropped`, \f$m\f$ what dropout multiplies each number by.
     /// A token that may not be seen has the probability 0, and with it softmax_backward gives its score the gradient 0: the
     /// causal mask needs no line of its own here.
     /// @param d_context  [T, H]
@@ -161,7 +164,8 @@ private:
         std::size_t D;
     };
 
-    /// How well each token's query fits each token's key. The scale keeps the variance of a score at 1 if q's and k's is.
+    /// How well each token's query fits each token's key. A sum of D products of independent numbers of mean 0 and variance 1 has
+    /// the variance D; the scale makes it 1.
     template <class Real>
     static void attention_scores(const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const HeadOfSequence& head,
                                  Tensor<Real, 2>& scores)

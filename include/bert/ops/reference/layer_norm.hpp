@@ -53,10 +53,17 @@ struct LayerNormOperations {
     ///     \delta\hat{x}_{th} = \gamma_h\,\delta y_{th},\quad s_t = \tfrac1H \sum_h \delta\hat{x}_{th},\quad
     ///     a_t = \tfrac1H \sum_h \delta\hat{x}_{th}\,\hat{x}_{th} \f]
     /// \f[ \delta\gamma_h \mathrel{+}= \sum_t \delta y_{th}\,\hat{x}_{th},\quad \delta\beta_h \mathrel{+}= \sum_t \delta y_{th} \f]
-    /// Line by line: \f$\partial\mu_t/\partial x_{th} = 1/H\f$ and \f$\partial r_t/\partial x_{th} = -r_t^2\,\hat{x}_{th}/H\f$, so
-    /// \f$\partial\hat{x}_{tk}/\partial x_{th} = r_t\,(\delta_{kh} - \tfrac1H - \tfrac1H\,\hat{x}_{tk}\,\hat{x}_{th})\f$; summed over
-    /// k against \f$\delta\hat{x}_{tk}\f$ these are the three terms. Without epsilon they make \f$\delta x_t\f$ orthogonal to the
-    /// row of ones and to \f$\hat{x}_t\f$: a shift and a scaling of x don't change y.
+    /// Line by line, with [k = h] for 1 where k is h and 0 elsewhere:
+    ///   - \f$\partial\mu_t/\partial x_{th} = 1/H\f$;
+    ///   - \f$\partial\sigma_t^2/\partial x_{th} = \tfrac2H \sum_k (x_{tk}-\mu_t)([k=h] - \tfrac1H) = \tfrac2H\,(x_{th}-\mu_t)\f$:
+    ///     the mean's own move doesn't count, because the deviations from it sum to 0;
+    ///   - \f$\partial r_t/\partial\sigma_t^2 = -\tfrac12\,r_t^3\f$, so \f$\partial r_t/\partial x_{th} = -r_t^3\,(x_{th}-\mu_t)/H
+    ///     = -r_t^2\,\hat{x}_{th}/H\f$;
+    ///   - \f$\partial\hat{x}_{tk}/\partial x_{th} = r_t\,([k=h] - \tfrac1H) + (x_{tk}-\mu_t)\,\partial r_t/\partial x_{th} =
+    ///     r_t\,([k=h] - \tfrac1H - \tfrac1H\,\hat{x}_{tk}\,\hat{x}_{th})\f$.
+    ///
+    /// Summed over k against \f$\delta\hat{x}_{tk}\f$ these are the three terms. \f$\delta x_t\f$ is orthogonal to the row of ones
+    /// (a shift of x doesn't change y) and, without epsilon, to \f$\hat{x}_t\f$ (nor does a scaling).
     /// Symbols: \f$\delta\hat{x}\f$ `d_x_hat`, \f$s_t\f$ `s`, its mean, \f$a_t\f$ `a`, its part along x_hat.
     /// @param d_y  [T, H]
     /// @param norm  gamma, [H]

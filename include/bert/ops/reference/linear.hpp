@@ -38,10 +38,12 @@ struct LinearOperations {
         }
     }
 
-    /// Three sums, one over each index of the formula that its result hasn't.
+    /// The chain rule. Of the formula, y_to changes with x_ti by W_oi, with W_oi by x_ti, with b_o by 1; each times δy_to, summed
+    /// over all y_to in which the number stands: x_ti is in every o of its row, W_oi and b_o in every t.
     /// \f[ \delta x_{ti} = \sum_o \delta y_{to}\, W_{oi},\quad \delta W_{oi} \mathrel{+}= \sum_t \delta y_{to}\, x_{ti},\quad
     ///     \delta b_o \mathrel{+}= \sum_t \delta y_{to} \f]
-    /// Symbols: \f$\delta W\f$ `d_weight`, \f$\delta b\f$ `d_bias`.
+    /// Symbols: \f$\delta x\f$, in the code `d_x`, is the gradient of the loss with respect to x, of x's shape; likewise
+    /// \f$\delta y\f$ `d_y`, \f$\delta W\f$ `d_weight`, \f$\delta b\f$ `d_bias`.
     /// @param d_y  [T, out]
     /// @param x  what linear was given, [T, in]
     /// @param weight  W, [out, in]

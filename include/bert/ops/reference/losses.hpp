@@ -41,7 +41,8 @@ struct LossOperations {
     /// is NaN; here it is 0.)
     /// \f[ \ell = \frac1n \sum_t \sum_c -y_{tc} \log p_{tc},\quad
     ///     \log p_{tc} = (s_{tc} - m_t) - \log \sum_k e^{s_{tk} - m_t},\quad m_t = \max_k s_{tk} \f]
-    /// where y is 1 - smoothing at the label, and smoothing / C more at every class: without smoothing, one number a row is left.
+    /// where t runs over the labelled rows, and y is 1 - smoothing at the label, and smoothing / C more at every class: without
+    /// smoothing, one number a row is left.
     /// Symbols: \f$s\f$ `logits`, \f$\log p\f$ `row.log_probability`, \f$m_t\f$ `row.largest`, \f$n\f$ options.divisor, or the
     /// number of labelled rows.
     /// @param logits  [T, C]
@@ -70,7 +71,9 @@ struct LossOperations {
         return {sum / n, count};
     }
 
-    /// Softmax and cross-entropy have a simpler derivative together than apart: what was predicted, less what is right.
+    /// Softmax and cross-entropy have a simpler derivative together than apart: what was predicted, less what is right. Of a
+    /// labelled row, \f$\log p_c = s_c - \log \sum_k e^{s_k}\f$ changes with s_k by [c = k] - p_k, so the row's
+    /// \f$-\sum_c y_c \log p_c\f$ does by \f$-y_k + p_k \sum_c y_c = p_k - y_k\f$: y sums to 1, with smoothing, too.
     /// \f[ \delta s_{tc} = \frac{\delta\ell}{n}\,(p_{tc} - y_{tc}) \f]
     /// Symbols: \f$\delta\ell\f$ `d_loss`, \f$p\f$ `probability`, \f$y\f$ `target`. A row without a label gets 0.
     /// @param d_loss  the gradient of the loss: 1, or its weight in a sum of losses

@@ -38,8 +38,9 @@ struct SoftmaxOperations {
         }
     }
 
-    /// Each score moves every probability of its row: p_k by p_k (δ_kj - p_j) times what s_j moves (δ_kj is 1 for k = j, else 0).
-    /// Summed over k against δp_k this leaves
+    /// Each score moves every probability of its row. As log p_k = s_k - log Σ_l e^{s_l}, p_k changes with s_j by
+    /// p_k ([k = j] - p_j), where [k = j] is 1 for k = j and 0 elsewhere; against δp_k, summed over k, this is
+    /// p_j δp_j - p_j Σ_k p_k δp_k:
     /// \f[ \delta s_{ij} = p_{ij}\,(\delta p_{ij} - a_i),\quad a_i = \sum_k p_{ik}\,\delta p_{ik} \f]
     /// Symbols: \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$a_i\f$ `average`: the mean of δp under p. A row
     /// of d_scores sums to 0: to raise all scores alike changes nothing.
