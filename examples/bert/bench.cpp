@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <bert/core/error.hpp>
@@ -18,6 +20,7 @@
 #include <bert/io/config.hpp>
 #include <bert/io/model_folder.hpp>
 #include <bert/packed_encoder.hpp>
+#include <bert/training/trainer.hpp>
 
 #include "commands.hpp"
 #include "machine.hpp"
@@ -56,8 +59,43 @@ bert::Batch random_batch(const bert::Config& config, const BenchOptions& options
     return bert::pack(ids);
 }
 
-/// Multiplications and additions of one run, counted separately; lookups, norms and activations aren't counted.
-double operations(const bert::Config& config, const bert::Batch& batch)
+/// Answers for the model's heads: 15 % of the words are asked for, as in pre-training.
+template <class Real>
+bert::Labels<Real> random_labels(const bert::Config& config, const bert::Batch& batch, const BenchOptions& options)
+{
+    std::mt19937_64 generator(options.seed);
+    const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count();
+    const auto below = [&](std::size_t count, std::size_t limit) {
+        bert::IndexTensor<1> numbers;
+        numbers.resize({count});
+        for (std::int64_t& number : numbers)
+            number = static_cast<std::int64_t>(generator() % limit);
+        return numbers;
+    };
+    bert::Labels<Real> labels;
+    const bert::Heads heads = bert::heads_of(config.architecture);
+    if (heads.masked_word) {
+        labels.masked_words = below(T, config.vocab_size);
+        for (std::size_t t = 1; t < T; ++t)
+            if (generator() % 100 >= 15) labels.masked_words(t) = bert::ignored_label;
+    }
+    if (heads.next_sentence) labels.next_sentence = below(B, 2);
+    switch (heads.classifier) {
+        case bert::Classifier::none: break;
+        case bert::Classifier::sequence: labels.classes = below(B, config.num_labels()); break;
+        case bert::Classifier::choice: labels.choices = below(1, B); break;
+        case bert::Classifier::tokens: labels.tokens = below(T, config.num_labels()); break;
+        case bert::Classifier::span:
+            labels.starts = below(B, options.length);
+            labels.ends = below(B, options.length);
+            break;
+    }
+    return labels;
+}
+
+/// Multiplications and additions of one run, counted separately; lookups, norms and activations aren't counted. A training step
+/// takes three times those of forward, and has the words' logits, too.
+double operations(const bert::Config& config, const bert::Batch& batch, std::size_t asked_words, bool train)
 {
     const auto T = static_cast<double>(batch.sequences.tokens()), H = static_cast<double>(config.hidden_size);
     const auto I = static_cast<double>(config.intermediate_size);
@@ -66,7 +104,9 @@ double operations(const bert::Config& config, const bert::Batch& batch)
         const auto n = static_cast<double>(batch.sequences.length(b));
         count += 4 * n * n * H;
     }
-    return count * static_cast<double>(config.num_hidden_layers);
+    count *= static_cast<double>(config.num_hidden_layers);
+    if (!train) return count;
+    return 3 * (count + 2 * static_cast<double>(asked_words) * H * (H + static_cast<double>(config.vocab_size)));
 }
 
 /// Refuses what this machine's memory can't hold, before any of it is taken.
@@ -86,8 +126,9 @@ void check_memory(const bert::Config& config, const std::string& place, const Be
     const auto T = static_cast<double>(options.batch) * static_cast<double>(options.length);
     const auto H = static_cast<double>(config.hidden_size), I = static_cast<double>(config.intermediate_size);
     const double model = sizeof(Real) * parameters + sizeof(bert::EncoderBlock<Real, Ops>) * layers;
-    check(place, model);
-    check("--batch", model + sizeof(Real) * T * (8 * H + I));  // at least: what a layer keeps
+    const double models = options.train ? 4 * model : model;  // gradient and two moments
+    check(place, models);
+    check("--batch", models + sizeof(Real) * T * (8 * H + I) * (options.train ? layers : 1));  // at least: what a layer keeps
 }
 
 /// The time of each run in seconds, sorted.
@@ -125,6 +166,15 @@ std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batc
     }
 }
 
+/// Training steps, as pre-training takes them.
+template <class Real, class Ops>
+std::vector<double> measure_training(bert::Model<Real, Ops> model, const bert::Example<Real>& example,
+                                     const BenchOptions& options)
+{
+    bert::Trainer<Real, Ops> trainer({}, model);
+    return measure(options, [&] { trainer.step(std::span(&example, 1), model); });
+}
+
 struct Result {
     std::string model;
     std::vector<double> seconds;  // sorted
@@ -148,6 +198,7 @@ void show(const BenchOptions& options, const Result& result)
             .add("openblas_core", here.blas)
             .add("instruction_set", here.instruction_set)
             .add("threads", here.threads)
+            .add("train", options.train)
             .add("batch", options.batch)
             .add("length", options.length)
             .add("repeat", options.repeat)
@@ -162,8 +213,8 @@ void show(const BenchOptions& options, const Result& result)
     Table table("ll");
     table.row({"  model", result.model});
     table.row({"  engine", engine + ", " + here.instruction_set + ", " + std::to_string(here.threads) + " threads"});
-    table.row({"  work", std::to_string(options.batch) + " x " + std::to_string(options.length) + " tokens, " +
-                             rounded(result.operations * 1e-9) + " GFLOP"});
+    table.row({"  work", std::string(options.train ? "training steps, " : "") + std::to_string(options.batch) + " x " +
+                             std::to_string(options.length) + " tokens, " + rounded(result.operations * 1e-9) + " GFLOP"});
     table.row({"  time", rounded(1e3 * median) + " ms (quartiles " + rounded(1e3 * quantile(0.25)) + " and " +
                              rounded(1e3 * quantile(0.75)) + " of " + std::to_string(options.repeat) + " runs)"});
     table.row({"  speed", rounded(result.tokens / median) + " tokens/s, " + rounded(gflops) + " GFLOP/s"});
@@ -186,11 +237,19 @@ int bench(const BenchOptions& options)
             bert::fail_input("--length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
                                              " positions, got " + std::to_string(options.length));
         check_memory<Real, Ops>(config, config_file.string(), options);
+        if (options.train && config.architecture == "BertModel")
+            bert::fail_input("--train", "expected a model with a head, as BertForPreTraining, got BertModel");
         const bert::Batch batch = random_batch(config, options);
-        Result result{
-            source.string(), {}, operations(config, batch), static_cast<double>(batch.sequences.tokens()), std::nullopt};
-        result.seconds = measure_model<Real, Ops>(
-            made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source), batch, options);
+        const bert::Example<Real> example{batch, random_labels<Real>(config, batch, options)};
+        const std::size_t asked_words = bert::labelled_rows(example.labels.masked_words).size();
+        Result result{source.string(),
+                      {},
+                      operations(config, batch, asked_words, options.train),
+                      static_cast<double>(batch.sequences.tokens()),
+                      std::nullopt};
+        auto model = made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source);
+        result.seconds = options.train ? measure_training(std::move(model), example, options)
+                                       : measure_model(std::move(model), batch, options);
         if constexpr (!std::is_same_v<Real, long double>) result.peak = peak_gflops(std::is_same_v<Real, double>);
         show(options, result);
         return 0;

@@ -409,6 +409,7 @@ BenchOptions bench_options(const Arguments& arguments)
     parser.count("--repeat", options.repeat, 1, "Measured runs (default: 20)");
     parser.number<std::uint64_t>("--seed", options.seed, 0, std::numeric_limits<std::uint64_t>::max(),
                                  "Of weights and ids (default: 1)");
+    parser.flag("--train", options.train, "Training steps: forward, backward with dropout, clipping and AdamW");
     parser.common(options.common);
     parser.parse(arguments);
     return options;

@@ -131,6 +131,7 @@ struct BenchOptions {
     std::size_t batch = 1;         ///< B
     std::size_t length = 128;      ///< tokens of each sequence
     std::size_t repeat = 20;       ///< measured runs
+    bool train = false;            ///< training steps, not inference
     std::uint64_t seed = 1;        ///< of weights and ids
 };
 

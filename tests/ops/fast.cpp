@@ -313,9 +313,10 @@ TEMPLATE_TEST_CASE("The fused operations agree with the reference's compositions
         bert::ResidualActivations<TestType> act, expected;
         Reference::linear_residual_layer_norm(Reference{}, x, map, residual, norm, TestType(1e-12), {}, expected, workspace);
         Fast::linear_residual_layer_norm(Fast{}, x, map, residual, norm, TestType(1e-12), {}, act, workspace);
-        CHECK(error(act.projected, expected.projected) <= limit<TestType>);
-        CHECK(error(act.sum, expected.sum) <= limit<TestType>);
+        CHECK(error(act.norm.rstd, expected.norm.rstd) <= limit<TestType>);
+        CHECK(error(act.norm.x_hat, expected.norm.x_hat) <= limit<TestType>);
         CHECK(error(act.norm.y, expected.norm.y) <= limit<TestType>);
+        CHECK(act.sum.size() == 0);  // what backward doesn't need isn't kept
     }
 }
 

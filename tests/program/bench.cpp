@@ -4,6 +4,21 @@
 
 #include "program.hpp"
 
+TEST_CASE("bench measures training steps")
+{
+    for (const char* ops : {"fast", "reference"}) {
+        INFO(ops);
+        const Run result = run({"bench", "--train", "--json", "--ops", ops, "--batch", "2", "--length", "16", "--repeat", "2"});
+        REQUIRE(result.status == 0);
+        const nlohmann::json line = result.json()[0];
+        CHECK(line["train"] == true);
+        CHECK(line["tokens_per_second"] > 0);
+        CHECK(line["gflops"] > 0);
+    }
+    const Run forward = run({"bench", "--json", "--batch", "1", "--length", "16", "--repeat", "1"});
+    CHECK(forward.json()[0]["train"] == false);
+}
+
 TEST_CASE("bench measures a model and one that is made up")
 {
     for (const char* ops : {"fast", "reference"}) {

@@ -46,7 +46,7 @@ struct AttentionOptions {
     DropoutPlace dropout = {};  ///< of the probabilities; head and first_row are set by the operation
 };
 
-/// What the end of a sub-layer computes: projection, residual, layer norm.
+/// What the end of a sub-layer computes: projection, residual, layer norm. A fast set keeps norm alone, as backward needs no more.
 template <class Real>
 struct ResidualActivations {
     Tensor<Real, 2> projected;        ///< the sub-layer's output, [T, H]

@@ -1,6 +1,8 @@
 /// @file
-/// What follows a product, done to each tile of it while the tile is in the cache: bias and activation, bias and residual.
-/// The reference passes over memory once for each.
+/// What follows a product, done to each tile of it while the tile is in the cache: bias and activation, bias, dropout and
+/// residual. The reference passes over memory once for each. Of the end of a sub-layer only what backward reads is kept: the
+/// projection, what dropout left of it and the sum are the same memory, in which the normalized row stands in the end. For
+/// BERT-base that is 18 of 66 KB that a token and layer take in training.
 #pragma once
 
 #include <algorithm>
@@ -82,23 +84,17 @@ struct FusedOperations : reference::FusedOperations {
         require_shape("linear: weight", map.weight, {H, in});
         require_shape("linear: bias", map.bias, {H});
         require_shape("linear_residual_layer_norm: residual", residual, {T, H});
-        act.projected.resize({T, H});
-        act.dropped.resize({T, H});
-        act.sum.resize({T, H});
+        act.norm.resize(T, H);
         const std::array weights{product::rows_of(map.weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
                                     const std::size_t begin = t * H + column;
-                                    Real* const projected = act.projected.data() + begin;
-                                    Real* const dropped = act.dropped.data() + begin;
-                                    add<V>(count, sums, map.bias.data() + column, projected);
-                                    if (place.probability == 0)
-                                        std::copy_n(projected, count, dropped);
-                                    else
-                                        dropout_row<V>(place, t, column, count, projected, dropped);
-                                    add<V>(count, dropped, residual.data() + begin, act.sum.data() + begin);
+                                    Real* const sum = act.norm.x_hat.data() + begin;  // until it is normalized
+                                    add<V>(count, sums, map.bias.data() + column, sum);
+                                    if (place.probability > 0) dropout_row<V>(place, t, column, count, sum, sum);
+                                    add<V>(count, sum, residual.data() + begin, sum);
                                 });
-        Ops::layer_norm(act.sum, norm, epsilon, act.norm);
+        Ops::layer_norm(act.norm.x_hat, norm, epsilon, act.norm);
     }
 };
 

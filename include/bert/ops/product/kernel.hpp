@@ -15,6 +15,9 @@
 /// stays in the cache too; after the last block the caller's `finish` takes each row of the strip (adds a bias, applies an
 /// activation) and writes y once.
 ///
+/// Where weights come from memory, the next panel is fetched, a line at each k, while one is multiplied: 5 % of the time of
+/// BERT-base at 1 x 128.
+///
 /// Every number is summed over k in one order, which depends on K alone: the height of a tile, the number of rows and the
 /// number of threads change no bit.
 #pragma once
@@ -46,6 +49,7 @@ struct Kernel {
     static constexpr std::size_t panel_width = 2 * V::size;                ///< columns of a panel
     static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;   ///< rows of a tile: 64-byte vectors come
                                                                            ///< with 32 registers; the rest is taken for 16
+    static constexpr std::size_t line = 64 / sizeof(Real);                 ///< numbers in a line of the cache
     static constexpr std::size_t depth = 768;                              ///< a block of k
     static constexpr std::size_t block_height = 16 * tile_height;          ///< rows of x that stay in the second-level cache
     static constexpr std::size_t strip_size = block_height * panel_width;  ///< numbers in a strip of sums
@@ -91,8 +95,9 @@ struct Kernel {
     /// @param panel  [x.width][panel_width]
     /// @param strip  scratch of strip_size numbers
     /// @param finish  called as finish(row, sums) for each row of x, with its panel_width sums
+    /// @param next  the panel that this thread is likely to want next, which is fetched from memory meanwhile; null: none is
     template <class Finish>
-    static void multiply(const Rows<Real>& x, const Real* panel, Real* strip, const Finish& finish)
+    static void multiply(const Rows<Real>& x, const Real* panel, Real* strip, const Finish& finish, const Real* next = nullptr)
     {
         for (std::size_t first = 0; first < x.count; first += block_height) {
             const std::size_t rows = std::min(block_height, x.count - first);
@@ -100,12 +105,17 @@ struct Kernel {
             for (std::size_t k = 0; k == 0 || k < x.width; k += depth) {
                 for (std::size_t tile = 0; tile < tiles; ++tile) {
                     const std::size_t begin = rows * tile / tiles, end = rows * (tile + 1) / tiles;  // heights that differ by 1
-                    const Step step{x.data + (first + begin) * x.stride + k * x.step,
-                                    x.stride,
-                                    x.step,
-                                    panel + k * panel_width,
-                                    std::min(depth, x.width - k),
-                                    k == 0};
+                    const std::size_t block = std::min(depth, x.width - k);
+                    Step step{x.data + (first + begin) * x.stride + k * x.step,
+                              x.stride,
+                              x.step,
+                              panel + k * panel_width,
+                              block,
+                              k == 0};
+                    if (next != nullptr && first == 0) {  // the tiles of the first rows share the next panel's block
+                        step.ahead = next + k * panel_width + block * panel_width * tile / tiles;
+                        step.ahead_end = next + k * panel_width + block * panel_width * (tile + 1) / tiles;
+                    }
                     tile_of_height[end - begin](step, strip + begin * panel_width);
                 }
             }
@@ -121,7 +131,8 @@ private:
         std::size_t stride, step;  // from row to row, from k to k
         const Real* panel;
         std::size_t depth;
-        bool is_first;  // of the blocks of k
+        bool is_first;                                      // of the blocks of k
+        const Real *ahead = nullptr, *ahead_end = nullptr;  // what is fetched meanwhile
     };
 
     template <std::size_t... row>
@@ -129,9 +140,13 @@ private:
     {
         V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
         V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
-        const Real *panel = step.panel, *x = step.x;
+        const Real *panel = step.panel, *x = step.x, *ahead = step.ahead;
         for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width, x += step.step) {
             const V panel_low = V::load_unaligned(panel), panel_high = V::load_unaligned(panel + V::size);
+            if (ahead != step.ahead_end) {
+                __builtin_prefetch(ahead, 0, 2);  // to be read, in the second-level cache
+                ahead = std::min(ahead + line, step.ahead_end);
+            }
             // For each row: one number of x times the panel's two vectors. An expression over `row...`, so that every
             // accumulator has a register whatever the compiler thinks of unrolling.
             ((low[row] = fast::multiply_add(V(x[row * step.stride]), panel_low, low[row]),

@@ -86,11 +86,16 @@ void multiply_packed(const Rows<Real>& x, const PackedLinear<Real, Arch>& map, W
                       });
         return;
     }
+    const auto panel_of = [&](std::size_t index) { return map.weight.data() + index * Kernel::panel_width * map.in; };
+    const std::size_t panels = Kernel::panels(map.out);
     workspace.prepare_threads();
-    parallel_for(Kernel::panels(map.out), [&](std::size_t panel, std::size_t thread) {
-        const std::size_t column = panel * Kernel::panel_width, count = std::min(Kernel::panel_width, map.out - column);
-        Kernel::multiply(x, map.weight.data() + column * map.in, workspace.template of_thread<Real>(thread, Kernel::strip_size),
-                         [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); });
+    parallel_for(panels, [&](std::size_t index, std::size_t thread) {
+        const std::size_t column = index * Kernel::panel_width, count = std::min(Kernel::panel_width, map.out - column);
+        const std::size_t next = index + threads();  // the threads take the panels in turn
+        Kernel::multiply(
+            x, panel_of(index), workspace.template of_thread<Real>(thread, Kernel::strip_size),
+            [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); },
+            next < panels ? panel_of(next) : nullptr);
     });
 }
 

@@ -19,7 +19,7 @@ struct LayerNormOperations {
     ///     y_{th} = \gamma_h\,\hat{x}_{th} + \beta_h \f]
     /// Symbols: \f$\mu\f$ `mean`, \f$\sigma^2\f$ `variance`, \f$\varepsilon\f$ `epsilon`, \f$r\f$ `rstd`, \f$\hat{x}\f$ `x_hat`,
     /// \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`.
-    /// @param x  hidden states, [T, H]
+    /// @param x  hidden states, [T, H]; may be act.x_hat itself
     /// @param norm  gamma and beta, [H] each
     /// @param epsilon  keeps r finite for a constant row; 1e-12 in BERT, 1e-5 in RoBERTa
     /// @param[out] act  rstd [T], x_hat [T, H] and y [T, H]; layer_norm_backward reads rstd and x_hat

@@ -1,0 +1,105 @@
+// Training steps, for training.py: loads a model folder and batches, then takes as many steps over all batches as each line on
+// standard input says, and prints the milliseconds of one step, and loss and gradient norm before any step and without dropout.
+//
+//   training FOLDER BATCHES THREADS
+//
+// BATCHES is a file of numbers: how many batches; of each, how many sequences; of each, its length n, then n ids, n types, n labels
+// of words (-100: none), and the label of the text.
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "bert/bert.hpp"
+#include "bert/training/trainer.hpp"
+
+namespace {
+
+using Model = bert::Model<float, bert::Fast>;
+using Example = bert::Example<float>;
+
+std::vector<std::int64_t> numbers(std::ifstream& file, std::size_t count)
+{
+    std::vector<std::int64_t> result(count);
+    for (std::int64_t& number : result)
+        file >> number;
+    return result;
+}
+
+std::vector<Example> read_batches(const char* path, const Model& model)
+{
+    std::ifstream file(path);
+    std::vector<Example> batches(static_cast<std::size_t>(numbers(file, 1)[0]));
+    for (Example& batch : batches) {
+        const auto B = static_cast<std::size_t>(numbers(file, 1)[0]);
+        std::vector<std::vector<std::int64_t>> ids, types;
+        std::vector<std::int64_t> words, texts;
+        for (std::size_t b = 0; b < B; ++b) {
+            const auto n = static_cast<std::size_t>(numbers(file, 1)[0]);
+            ids.push_back(numbers(file, n));
+            types.push_back(numbers(file, n));
+            const std::vector<std::int64_t> labels = numbers(file, n);
+            words.insert(words.end(), labels.begin(), labels.end());
+            texts.push_back(numbers(file, 1)[0]);
+        }
+        batch.batch = bert::pack(ids, types);
+        bert::IndexTensor<1>& label = model.next_sentence ? batch.labels.next_sentence : batch.labels.classes;
+        label.resize({B});
+        std::copy(texts.begin(), texts.end(), label.begin());
+        if (!model.masked_word) continue;
+        batch.labels.masked_words.resize({words.size()});
+        std::copy(words.begin(), words.end(), batch.labels.masked_words.begin());
+    }
+    return batches;
+}
+
+/// Loss and gradient norm of a batch, without dropout.
+std::vector<double> before_any_step(const Model& model, const Example& example)
+{
+    bert::ModelActivations<float> act;
+    bert::ModelGradients<float> d_act;
+    bert::Workspace workspace;
+    auto gradient = Model::make(model.config);
+    act.asked_rows = bert::labelled_rows(example.labels.masked_words);
+    model.forward(example.batch, act, workspace);
+    const double loss = bert::model_loss(model, example.batch, act, example.labels).total;
+    bert::model_loss_backward(model, example.batch, act, example.labels, {}, d_act);
+    model.backward(example.batch, act, gradient, d_act, workspace);
+    return {loss, bert::gradient_norm(gradient, [](const std::string&) { return true; }).norm};
+}
+
+}  // namespace
+
+int main(int count, char** arguments)
+{
+    if (count != 4) {
+        std::cerr << "usage: training FOLDER BATCHES THREADS\n";
+        return 2;
+    }
+    try {
+        bert::set_threads(static_cast<std::size_t>(std::atoi(arguments[3])));
+        auto model = bert::load_model<float, bert::Fast>(arguments[1]);
+        const std::vector<Example> batches = read_batches(arguments[2], model);
+        const std::vector<double> checked = before_any_step(model, batches[0]);
+        bert::TrainingOptions options;
+        options.optimizer.learning_rate = 1e-5;
+        bert::Trainer<float, bert::Fast> trainer(options, model);
+        std::cout << "ready" << std::endl;
+        for (std::size_t passes = 0; std::cin >> passes;) {
+            const auto begin = std::chrono::steady_clock::now();
+            for (std::size_t pass = 0; pass < passes; ++pass)
+                for (const Example& batch : batches)
+                    trainer.step(std::span(&batch, 1), model);
+            const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+            std::printf("%.6f %.9g %.9g\n", time.count() / static_cast<double>(passes * batches.size()), checked[0], checked[1]);
+            std::fflush(stdout);
+        }
+    } catch (const bert::InputError& error) {
+        std::cerr << error.what() << '\n';
+        return 2;
+    }
+}

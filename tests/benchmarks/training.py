@@ -1,0 +1,104 @@
+"""Training steps in float32 beside PyTorch: same machine, weights, batches and options, in turns.
+
+Usage: tests/benchmarks/run training [--work NAME...] [--rounds N] [--threads N]
+
+A step is forward, loss, backward, clipping and AdamW, with a dropout of 0.1. Pre-training has masked words and next sentences on
+whole rows of random ids; fine-tuning takes the sentences of STS-B dev in batches of 32, which PyTorch pads to the longest of
+each. Loss and gradient norm without dropout are compared first; the most memory that each process had is shown at the end.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+import numpy
+
+from engines import Engine, alternate, compare, table
+from inference import BASE, HERE, MINILM, SCRATCH, sentences
+
+SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024, "vocab_size": 8000}
+WORKS = {  # name: architecture, sizes, sequences and their length
+    "pretraining-base": ("BertForPreTraining", BASE, (8, 128)),
+    "pretraining-small": ("BertForPreTraining", SMALL, (64, 128)),
+    "finetuning-minilm": ("BertForSequenceClassification", MINILM, None),
+    "finetuning-base": ("BertForSequenceClassification", BASE, None),
+}
+
+
+def model_folder(name, architecture, sizes):
+    """A folder with random weights; made once."""
+    import torch
+    import transformers
+
+    folder = SCRATCH / name
+    if not (folder / "model.safetensors").exists():
+        torch.manual_seed(1)
+        config = transformers.BertConfig(**sizes, architectures=[architecture])
+        getattr(transformers, architecture)(config).save_pretrained(folder)
+    return folder
+
+
+def write_batches(path, rectangle, vocabulary):
+    """The batches, in the form that training.cpp describes."""
+    rng = numpy.random.default_rng(1)
+    if rectangle:
+        B, L = rectangle
+        batches = [rng.integers(1000, vocabulary, size=(B, L)).tolist()]
+    else:
+        flat = [ids for batch in sentences(960) for ids in batch]
+        shuffled = [flat[index] for index in rng.permutation(len(flat))]
+        batches = [shuffled[first : first + 32] for first in range(0, 320, 32)]
+    numbers = [len(batches)]
+    for batch in batches:
+        numbers.append(len(batch))
+        for row, ids in enumerate(batch):
+            n = len(ids)
+            types = [int(place > n // 2) if rectangle else 0 for place in range(n)]
+            chosen = rng.random(n) < 0.15
+            words = [int(rng.integers(0, vocabulary)) if rectangle and chosen[place] else -100 for place in range(n)]
+            numbers += [n, *ids, *types, *words, row % 2]
+    path.write_text(" ".join(map(str, numbers)))
+
+
+def peak_memory(engine):
+    """The most memory that a process had so far, in MB."""
+    status = pathlib.Path(f"/proc/{engine.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1e3
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", nargs="+", default=list(WORKS), choices=list(WORKS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("program", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+
+    for name in arguments.work:
+        architecture, sizes, rectangle = WORKS[name]
+        folder = model_folder(name, architecture, sizes)
+        batches = SCRATCH / f"{name}.batches"
+        write_batches(batches, rectangle, sizes.get("vocab_size", 30000))
+        engines = [
+            Engine("bert", [arguments.program, folder, batches, arguments.threads]),
+            Engine("torch", [sys.executable, HERE / "training_peer.py", folder, batches, arguments.threads]),
+        ]
+        for attempt in range(3):
+            times, numbers, disturbed = alternate(engines, ["1", "1"], arguments.rounds)
+            for own, other in zip(numbers["bert"], numbers["torch"], strict=True):
+                compare("torch", [other / own], [1], 1e-4)
+            text, steady = table(f"{name}, float32, {arguments.threads} threads", times, disturbed)
+            memory = [peak_memory(engine) for engine in engines]
+            print(text)
+            print(f"Most memory: {memory[0]:.0f} MB, torch {memory[1]:.0f} MB, ratio {memory[0] / memory[1]:.2f}.\n", flush=True)
+            if steady:
+                break
+            print("Quartiles more than 6 % from the median: measured again.\n" if attempt < 2 else "", flush=True)
+        for engine in engines:
+            engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""PyTorch's side of training.py: loads a model folder and batches and answers as training.cpp does.
+
+Usage: training_peer.py FOLDER BATCHES THREADS
+"""
+
+import os
+import pathlib
+import sys
+import time
+
+import torch
+import transformers
+
+
+def read_batches(path, words):
+    """Batches as PyTorch's users have them: padded to the longest of each."""
+    numbers = iter(map(int, pathlib.Path(path).read_text().split()))
+    batches = []
+    for _ in range(next(numbers)):
+        rows = []
+        for _ in range(next(numbers)):
+            n = next(numbers)
+            rows.append([[next(numbers) for _ in range(n)] for _ in range(3)] + [next(numbers)])
+        length = max(len(row[0]) for row in rows)
+
+        def padded(which, value):
+            return torch.tensor([row[which] + [value] * (length - len(row[which])) for row in rows])
+
+        batch = {"input_ids": padded(0, 0), "token_type_ids": padded(1, 0)}
+        mask = torch.tensor([[1] * len(row[0]) + [0] * (length - len(row[0])) for row in rows])
+        if not mask.all():
+            batch["attention_mask"] = mask
+        texts = torch.tensor([row[3] for row in rows])
+        batch |= {"labels": padded(2, -100), "next_sentence_label": texts} if words else {"labels": texts}
+        batches.append(batch)
+    return batches
+
+
+def main():
+    folder, path, threads = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    torch.set_num_threads(int(threads))
+    name = transformers.AutoConfig.from_pretrained(folder).architectures[0]
+    model = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32)
+    batches = read_batches(path, name == "BertForPreTraining")
+
+    def parameters_norm():
+        return torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+
+    model.eval()
+    loss = model(**batches[0]).loss
+    loss.backward()
+    checked = [loss.item(), parameters_norm().item()]
+    model.zero_grad()
+    del loss
+
+    model.train()
+    plain = [p for n, p in model.named_parameters() if "bias" in n or "LayerNorm" in n]
+    decayed = [p for n, p in model.named_parameters() if not ("bias" in n or "LayerNorm" in n)]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-5, eps=1e-6, fused=True)
+    print("ready", file=answers)
+    for line in sys.stdin:
+        passes = int(line)
+        begin = time.perf_counter()
+        for _ in range(passes):
+            for batch in batches:
+                model(**batch).loss.backward()
+                parameters_norm()
+                optimizer.step()
+                optimizer.zero_grad()
+        milliseconds = 1e3 * (time.perf_counter() - begin) / (passes * len(batches))
+        print(milliseconds, *checked, file=answers)
+
+
+if __name__ == "__main__":
+    main()
