@@ -31,6 +31,7 @@ def model_folder(name, architecture, sizes):
     import torch
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     folder = SCRATCH / name
     if not (folder / "model.safetensors").exists():
         torch.manual_seed(1)
