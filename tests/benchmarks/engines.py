@@ -118,3 +118,19 @@ def table(title, times, disturbed):
     note = f"; {disturbed} samples disturbed" if disturbed else ""
     lines += ["", f"Best peer: {best}, ratio {ratio:.3f}{note}.", ""]
     return "\n".join(lines), steady
+
+
+def until_steady(title, engines, requests, rounds, check):
+    """Prints a table; measured again, up to three times, while a ratio's quartiles are more than 6 % from its median.
+
+    check is given {name: [numbers]} and stops where an engine computed something else.
+    """
+    for attempt in range(3):
+        times, numbers, disturbed = alternate(engines, requests, rounds)
+        check(numbers)
+        text, steady = table(title, times, disturbed)
+        print(text, flush=True)
+        if steady:
+            break
+        if attempt < 2:
+            print("Quartiles more than 6 % from the median: measured again.\n", flush=True)

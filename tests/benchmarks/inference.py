@@ -14,7 +14,7 @@ import sys
 
 import numpy
 
-from engines import Engine, alternate, compare, table
+from engines import Engine, compare, until_steady
 from peer import ENGINES
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -92,15 +92,13 @@ def main():
             batches = rectangle(*RECTANGLES[name]) if name in RECTANGLES else sentences(960)
             once = engines[0].ask(request(1, batches))[0]
             asked = request(max(1, int(500 / once)), batches)  # half a second a sample: the system counts time in hundredths
-            for attempt in range(3):
-                times, numbers, disturbed = alternate(engines, [asked] * len(engines), arguments.rounds)
+
+            def check(numbers):
                 for engine in arguments.engines:
                     compare(engine, numbers[engine], numbers["bert"], 2e-4)
-                text, steady = table(f"{name}, float32, {arguments.threads} threads", times, disturbed)
-                print(text, flush=True)
-                if steady:
-                    break
-                print("Quartiles more than 6 % from the median: measured again.\n" if attempt < 2 else "", flush=True)
+
+            title = f"{name}, float32, {arguments.threads} threads"
+            until_steady(title, engines, [asked] * len(engines), arguments.rounds, check)
         for engine in engines:
             engine.close()
 

@@ -14,7 +14,7 @@ import sys
 
 import numpy
 
-from engines import Engine, alternate, compare, table
+from engines import Engine, compare, until_steady
 from inference import BASE, HERE, MINILM, SCRATCH, sentences
 
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024, "vocab_size": 8000}
@@ -68,6 +68,12 @@ def peak_memory(engine):
     return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
+def check(numbers):
+    """The first step's loss and gradient norm, relative."""
+    for own, other in zip(numbers["bert"], numbers["torch"], strict=True):
+        compare("torch", [other / own], [1], 1e-4)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", nargs="+", default=list(WORKS), choices=list(WORKS))
@@ -86,17 +92,9 @@ def main():
             Engine("bert", [arguments.program, folder, batches, arguments.threads]),
             Engine("torch", [sys.executable, HERE / "training_peer.py", folder, batches, arguments.threads]),
         ]
-        for attempt in range(3):
-            times, numbers, disturbed = alternate(engines, ["1", "1"], arguments.rounds)
-            for own, other in zip(numbers["bert"], numbers["torch"], strict=True):
-                compare("torch", [other / own], [1], 1e-4)
-            text, steady = table(f"{name}, float32, {arguments.threads} threads", times, disturbed)
-            memory = [peak_memory(engine) for engine in engines]
-            print(text)
-            print(f"Most memory: {memory[0]:.0f} MB, torch {memory[1]:.0f} MB, ratio {memory[0] / memory[1]:.2f}.\n", flush=True)
-            if steady:
-                break
-            print("Quartiles more than 6 % from the median: measured again.\n" if attempt < 2 else "", flush=True)
+        until_steady(f"{name}, float32, {arguments.threads} threads", engines, ["1", "1"], arguments.rounds, check)
+        memory = [peak_memory(engine) for engine in engines]
+        print(f"Most memory: {memory[0]:.0f} MB, torch {memory[1]:.0f} MB, ratio {memory[0] / memory[1]:.2f}.\n", flush=True)
         for engine in engines:
             engine.close()
 

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <vector>
@@ -55,8 +54,9 @@ Real update_vector(const Real* g, const UpdateOptions& options, const Moved& mov
     const V scaled = V::load_unaligned(g) * V(Real(options.scale));
     const V m_after = V(Real(options.beta1)) * m_before + V(Real(1 - options.beta1)) * scaled;
     const V v_after = V(Real(options.beta2)) * v_before + V(Real(1 - options.beta2)) * scaled * scaled;
-    const V p_after = moved(m_after, v_after, p_before), infinity(std::numeric_limits<Real>::infinity());
-    const auto finite = (abs(m_after) < infinity) & (abs(v_after) < infinity) & (abs(p_after) < infinity);  // a NaN isn't
+    const V p_after = moved(m_after, v_after, p_before);
+    const V zero = (m_after - m_after) + (v_after - v_after) + (p_after - p_after);  // NaN where one is infinite or NaN
+    const auto finite = zero < V(Real(1));
     V(select(finite, m_after, m_before)).store_unaligned(m);
     V(select(finite, v_after, v_before)).store_unaligned(v);
     V(select(finite, p_after, p_before)).store_unaligned(p);
