@@ -24,6 +24,9 @@
 namespace bert::fast {
 
 /// A count made a whole number of panels.
+/// @tparam Kernel  the product
+/// @param count  numbers
+/// @return  as many, or more
 template <class Kernel>
 std::size_t padded(std::size_t count)
 {

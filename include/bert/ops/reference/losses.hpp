@@ -190,6 +190,11 @@ struct LossOperations {
 
 protected:
     /// How many rows have a label.
+    /// @param who  asks, for the message
+    /// @param logits  [T, C]
+    /// @param labels  [T]
+    /// @return  the number
+    /// @throws std::invalid_argument if labels is not [T] or a label is not a class
     template <class Real>
     static std::size_t count_labels(const char* who, const Tensor<Real, 2>& logits, const IndexTensor<1>& labels)
     {
