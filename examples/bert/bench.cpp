@@ -240,7 +240,8 @@ int bench(const BenchOptions& options)
         if (options.train && config.architecture == "BertModel")
             bert::fail_input("--train", "expected a model with a head, as BertForPreTraining, got BertModel");
         const bert::Batch batch = random_batch(config, options);
-        const bert::Example<Real> example{batch, random_labels<Real>(config, batch, options)};
+        const bert::Example<Real> example{batch,
+                                          options.train ? random_labels<Real>(config, batch, options) : bert::Labels<Real>{}};
         const std::size_t asked_words = bert::labelled_rows(example.labels.masked_words).size();
         Result result{source.string(),
                       {},

@@ -92,6 +92,17 @@ bert::Tensor<double, rank> some_numbers(const std::array<std::size_t, rank>& sha
     return tensor;
 }
 
+/// [rows, columns] to [columns, rows].
+Matrix transposed(const Matrix& x)
+{
+    Matrix y;
+    y.resize({x.shape(1), x.shape(0)});
+    for (std::size_t i = 0; i < x.shape(0); ++i)
+        for (std::size_t j = 0; j < x.shape(1); ++j)
+            y(j, i) = x(i, j);
+    return y;
+}
+
 /// The sum of all numbers of y, each times its weight: a loss whose gradient is the weights.
 double weighted_sum(const Matrix& weights, const Matrix& y)
 {
@@ -251,11 +262,8 @@ Verdict check_linear(void (*linear)(const Matrix&, const Matrix&, const Vector&,
         Stored stored;
         const Matrix x = stored.rows("forward.embeddings");
         const bert::Linear<double>& map = stored.attention().query;
-        Matrix y, turned = map.weight, with_turned, without_bias;
-        for (std::size_t o = 0; o < turned.shape(0); ++o)
-            for (std::size_t i = 0; i < turned.shape(1); ++i)
-                turned(o, i) = map.weight(i, o);
-        Reference::linear(x, turned, map.bias, with_turned, stored.workspace);
+        Matrix y, with_turned, without_bias;
+        Reference::linear(x, transposed(map.weight), map.bias, with_turned, stored.workspace);
         Reference::linear(x, map.weight, bert::zeros<double, 1>({map.bias.size()}), without_bias, stored.workspace);
         linear(x, map.weight, map.bias, y);
         hold("forward.layer.0.query", y, stored.rows("forward.layer.0.query"), exact,
@@ -292,14 +300,11 @@ Verdict check_linear_backward(void (*linear_backward)(const Matrix&, const Matri
             Reference::linear(x, weight, bias, y, workspace);
             return weighted_sum(d_y, y);
         };
-        Matrix d_weight = start_weight, turned = weight, d_x_turned;
+        Matrix d_weight = start_weight, d_x_turned;
         Vector d_bias = start_bias;
-        for (std::size_t o = 0; o < out; ++o)
-            for (std::size_t i = 0; i < in; ++i)
-                turned(o, i) = weight(i, o);
         Matrix unused_weight = weight;
         Vector unused_bias = bias;
-        Reference::linear_backward(d_y, x, turned, unused_weight, unused_bias, d_x_turned, workspace);
+        Reference::linear_backward(d_y, x, transposed(weight), unused_weight, unused_bias, d_x_turned, workspace);
 
         linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
         const std::vector<std::pair<double, std::string>> mean{{1.0 / T, "a mean over the rows for a sum: divided by T"}};

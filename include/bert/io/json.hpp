@@ -56,7 +56,8 @@ inline void check_json_bytes(std::string_view place, std::string_view text)
 /// What hears the values of a JSON text one by one, as the parser comes to them.
 using JsonListener = nlohmann::json_sax<nlohmann::json>;
 
-/// Parses JSON, keeping nothing. All JSON goes through here: a second instance of the parser would take as long to compile again.
+/// Parses JSON, keeping nothing. All JSON of files goes through here, documents and safetensors headers alike: a second instance
+/// of the parser would take as long to compile again.
 /// @param place  the file, for messages
 /// @param text  the JSON text
 /// @param[in,out] listener  hears it; its parse_error must throw, for instance by fail_json

@@ -25,24 +25,6 @@
 
 namespace bert {
 
-namespace detail {
-
-/// Both moments of a number, moved on by its gradient.
-template <class Real>
-struct Moments {
-    Real m, v;
-
-    Moments(Real g, Real m_before, Real v_before, const UpdateOptions& options)
-        : m(Real(options.beta1) * m_before + Real(1 - options.beta1) * g),
-          v(Real(options.beta2) * v_before + Real(1 - options.beta2) * g * g)
-    {
-    }
-
-    bool finite() const { return std::isfinite(m) && std::isfinite(v); }
-};
-
-}  // namespace detail
-
 /// AdamW: the moments, which start at 0, are corrected for it, and the weights decay on their own.
 /// \f[ \hat m = \frac{m}{1 - \beta_1^t},\quad \hat v = \frac{v}{1 - \beta_2^t},\quad
 ///     p \leftarrow (1 - \mathrm{rate} \cdot \mathrm{decay})\,p - \mathrm{rate}\,\frac{\hat m}{\sqrt{\hat v} + \varepsilon} \f]
@@ -105,15 +87,15 @@ template <class Real, std::size_t rank>
 std::size_t lamb(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                  Tensor<Real, rank>& v)
 {
-    const Real decay = Real(options.decay), scale = Real(options.scale);
+    const Real decay = Real(options.decay);
     Tensor<Real, rank> u;
     u.resize(p.shape());
     double squares_p = 0, squares_u = 0;
     std::size_t left = 0;
     for (std::size_t i = 0; i < p.size(); ++i) {
-        const detail::Moments<Real> moments(g.data()[i] * scale, m.data()[i], v.data()[i], options);
+        const detail::Moments<Real, Real> moments(g.data()[i], m.data()[i], v.data()[i], options);
         u.data()[i] = moments.m / (std::sqrt(moments.v) + Real(options.epsilon)) + decay * p.data()[i];
-        if (!moments.finite() || !std::isfinite(u.data()[i])) {
+        if (!std::isfinite(moments.m) || !std::isfinite(moments.v) || !std::isfinite(u.data()[i])) {
             u.data()[i] = 0;
             ++left;
             continue;

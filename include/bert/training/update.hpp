@@ -39,6 +39,21 @@ template <class Real, class Arch>
 using UpdateVector = std::conditional_t<std::is_same_v<Real, float> || std::is_same_v<Real, double>, fast::Vector<Real, Arch>,
                                         fast::OneNumber<Real>>;
 
+/// Both moments, moved on by a gradient.
+/// @tparam Number  the scalar, or a vector of them
+/// @tparam Real  the scalar
+template <class Number, class Real>
+struct Moments {
+    Number m, v;
+
+    Moments(const Number& g, const Number& m_before, const Number& v_before, const UpdateOptions& options)
+    {
+        const Number scaled = g * Number(Real(options.scale));
+        m = Number(Real(options.beta1)) * m_before + Number(Real(1 - options.beta1)) * scaled;
+        v = Number(Real(options.beta2)) * v_before + Number(Real(1 - options.beta2)) * scaled * scaled;
+    }
+};
+
 /// Moves a vector of numbers and their moments; those whose step is not finite stay as they are.
 /// @param g  gradients
 /// @param options  betas and scale
@@ -51,14 +66,12 @@ template <class V, class Real, class Moved>
 Real update_vector(const Real* g, const UpdateOptions& options, const Moved& moved, Real* p, Real* m, Real* v)
 {
     const V m_before = V::load_unaligned(m), v_before = V::load_unaligned(v), p_before = V::load_unaligned(p);
-    const V scaled = V::load_unaligned(g) * V(Real(options.scale));
-    const V m_after = V(Real(options.beta1)) * m_before + V(Real(1 - options.beta1)) * scaled;
-    const V v_after = V(Real(options.beta2)) * v_before + V(Real(1 - options.beta2)) * scaled * scaled;
-    const V p_after = moved(m_after, v_after, p_before);
-    const V zero = (m_after - m_after) + (v_after - v_after) + (p_after - p_after);  // NaN where one is infinite or NaN
+    const Moments<V, Real> after(V::load_unaligned(g), m_before, v_before, options);
+    const V p_after = moved(after.m, after.v, p_before);
+    const V zero = (after.m - after.m) + (after.v - after.v) + (p_after - p_after);  // NaN where one is infinite or NaN
     const auto finite = zero < V(Real(1));
-    V(select(finite, m_after, m_before)).store_unaligned(m);
-    V(select(finite, v_after, v_before)).store_unaligned(v);
+    V(select(finite, after.m, m_before)).store_unaligned(m);
+    V(select(finite, after.v, v_before)).store_unaligned(v);
     V(select(finite, p_after, p_before)).store_unaligned(p);
     return fast::sum_of(V(select(finite, V(Real(0)), V(Real(1)))));
 }
