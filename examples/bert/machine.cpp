@@ -10,6 +10,7 @@
 #include <bert/core/threads.hpp>
 #include <bert/ops/fast.hpp>
 #include <bert/ops/product/engine.hpp>
+#include <bert/ops/product/format.hpp>
 
 namespace program {
 
@@ -38,9 +39,21 @@ std::string instruction_set()
 }
 
 template <class Real>
-double measured_peak()
+std::array<Real, 128> filled(double number)
 {
-    using Vector = bert::fast::Vector<Real, Arch>;
+    std::array<Real, 128> numbers;
+    numbers.fill(static_cast<Real>(number));
+    return numbers;
+}
+
+}  // namespace
+
+template <class Real, class Ops>
+double peak_gflops()
+{
+    using InstructionSet = typename Ops::InstructionSet;
+    using Vector = bert::fast::Vector<Real, InstructionSet>;
+    using Format = typename bert::product::FormatOf<Real, InstructionSet>::type;
     constexpr std::size_t chains = 12, steps = 2'000'000;  // enough chains to hide the latency of an addition
     const std::size_t threads = bert::threads();
     std::vector<Real> results(threads);
@@ -48,12 +61,15 @@ double measured_peak()
     for (int attempt = 0; attempt < 7; ++attempt) {
         const auto begin = std::chrono::steady_clock::now();
         bert::parallel_for(threads, [&](std::size_t piece, std::size_t) {
-            const Vector factor(Real(0.999999)), term(Real(1e-6));
+            const std::array<Real, 128> small = filled<Real>(1e-3);
+            std::array<typename Format::Element, 64> buffer;
+            const auto* const elements = Format::along(small.data(), small.size() * Format::numbers / 2, buffer.data());
+            const typename Format::Elements panel = Format::load(elements);
             std::array<Vector, chains> sums;
             sums.fill(Vector(Real(piece)));
             for (std::size_t step = 0; step < steps; ++step)
                 for (std::size_t chain = 0; chain < chains; ++chain)
-                    sums[chain] = bert::fast::multiply_add(sums[chain], factor, term);
+                    sums[chain] = Format::multiply_add(elements[0], panel, sums[chain]);
             std::array<Real, 64> numbers{};
             for (const Vector& sum : sums) {
                 sum.store_unaligned(numbers.data());
@@ -61,14 +77,17 @@ double measured_peak()
             }
         });
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-        best = std::max(best, 2.0 * static_cast<double>(Vector::size * chains * steps * threads) / seconds.count() * 1e-9);
+        const std::size_t products = Format::numbers * Vector::size * chains * steps * threads;
+        best = std::max(best, 2.0 * static_cast<double>(products) / seconds.count() * 1e-9);
     }
     volatile Real kept = results[0];  // nobody may leave the work out
     static_cast<void>(kept);
     return best;
 }
 
-}  // namespace
+template double peak_gflops<float, bert::Fast>();
+template double peak_gflops<double, bert::Fast>();
+template double peak_gflops<float, bert::FastBf16>();
 
 Machine machine()
 {
@@ -83,7 +102,5 @@ Machine machine()
     if (openblas_get_corename != nullptr) machine.blas = openblas_get_corename();
     return machine;
 }
-
-double peak_gflops(bool in_double) { return in_double ? measured_peak<double>() : measured_peak<float>(); }
 
 }  // namespace program

@@ -23,8 +23,9 @@ struct Machine {
 Machine machine();
 
 /// The fastest fused multiplications and additions from registers, on all threads.
-/// @param in_double  in double instead of float
+/// @tparam Ops  a fast set: the same instructions as those of its products
 /// @return  the best of several measurements, in GFLOP/s
-double peak_gflops(bool in_double);
+template <class Real, class Ops>
+double peak_gflops();
 
 }  // namespace program

@@ -133,7 +133,9 @@ public:
             choice<Operations, Operations>(
                 "--ops", common.operations, {{"fast", Operations::fast}, {"reference", Operations::reference}},
                 "Set of operations (default: " + std::string(common.operations == Operations::fast ? "fast" : "reference") + ")");
-            choice<bool, bool>("--precision", bfloat16_, {{"float32", false}, {"bf16", true}}, "Of the products of --ops fast");
+            choice<Precision, Precision>("--precision", common.precision,
+                                         {{"float32", Precision::float32}, {"bf16", Precision::bf16}},
+                                         "Of the products of --ops fast (default: float32)");
             number<std::size_t>("--threads", common.threads, 1, 4096, "Threads (default: one a processor)");
         }
         flag("--json", common.json, "One JSON object a line on standard output");
@@ -210,8 +212,11 @@ public:
         } catch (const CLI::ParseError& error) {
             bert::fail_input(command_, bert::one_line(error.what()));
         }
-        if (bfloat16_) bert::fail_input("--precision", "expected float32, got bf16, which this version doesn't have");
-        if (common_ != nullptr && common_->scalar == Scalar::long_double && common_->operations == Operations::fast)
+        if (common_ == nullptr) return;
+        if (common_->precision == Precision::bf16 &&
+            (common_->scalar != Scalar::float32 || common_->operations != Operations::fast))
+            bert::fail_input("--precision", "expected float32, got bf16, which is for --scalar float and --ops fast");
+        if (common_->scalar == Scalar::long_double && common_->operations == Operations::fast)
             bert::fail_input("--scalar", "expected float or double for --ops fast, got long-double, which --ops reference has");
     }
 
@@ -238,7 +243,6 @@ private:
 
     CLI::App app_;
     std::string command_;
-    bool bfloat16_ = false;
     const CommonOptions* common_ = nullptr;
 };
 

@@ -20,11 +20,15 @@ enum class Scalar { float32, float64, long_double };
 /// Which set of operations computes it.
 enum class Operations { fast, reference };
 
+/// What the products of the fast operations take.
+enum class Precision { float32, bf16 };
+
 /// What most commands take.
 struct CommonOptions {
     std::filesystem::path model;               ///< a model folder; empty: the default model
     Scalar scalar = Scalar::float32;           ///< --scalar
     Operations operations = Operations::fast;  ///< --ops
+    Precision precision = Precision::float32;  ///< --precision; bf16 with float and fast only
     std::size_t threads = 0;                   ///< 0: as many as OpenMP takes
     bool json = false;                         ///< one object a line
     bool quiet = false;                        ///< no warnings, no progress

@@ -12,14 +12,32 @@
 
 namespace program {
 
+/// Whether a set is one of the fast ones, whose encoders can be packed.
+template <class Ops>
+concept FastSet = requires
+{
+    typename Ops::InstructionSet;
+};
+
+/// The instruction set of packed weights: that of the set, if it is a fast one.
+template <class Ops>
+struct PackedFor {
+    using InstructionSet = bert::fast::NoVectors;  ///< of an encoder that is never packed
+};
+template <FastSet Ops>
+struct PackedFor<Ops> {
+    using InstructionSet = typename Ops::InstructionSet;
+};
+
 /// Calls `work.template operator()<Real, Ops>()` with the types that the options name.
-/// @param common  --scalar, --ops, --threads
+/// @param common  --scalar, --ops, --precision, --threads
 /// @param work  a generic lambda: `[&]<class Real, class Ops>() { ... }`
 /// @return  what it returns
 template <class Work>
 int with_set(const CommonOptions& common, const Work& work)
 {
     if (common.threads > 0) bert::set_threads(common.threads);
+    if (common.precision == Precision::bf16) return work.template operator()<float, bert::FastBf16>();
     const bool fast = common.operations == Operations::fast;
     switch (common.scalar) {
         case Scalar::float32:

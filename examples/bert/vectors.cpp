@@ -1,7 +1,6 @@
 #include "vectors.hpp"
 
 #include <cstdint>
-#include <type_traits>
 #include <utility>
 
 #include <bert/core/error.hpp>
@@ -25,9 +24,9 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
     if (options_.max_length == 0) options_.max_length = positions;
-    if constexpr (std::is_same_v<Ops, bert::Fast>) {
+    if constexpr (FastSet<Ops>) {
         if (options_.layers == bert::Layers::one && options_.layer.value_or(layers) == layers) {
-            packed_ = bert::pack_weights(pretrained_.model.encoder, config);
+            packed_ = bert::pack_weights<typename Ops::InstructionSet>(pretrained_.model.encoder, config);
             pretrained_.model.encoder = {};
         }
     }
@@ -43,7 +42,7 @@ template <class Real, class Ops>
 bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
 {
     const bert::Model<Real, Ops>& model = pretrained_.model;
-    if constexpr (std::is_same_v<Ops, bert::Fast>) {
+    if constexpr (FastSet<Ops>) {
         if (packed_) {
             model.embeddings.forward(batch, model.config, activations_.embeddings);
             bert::Tensor<Real, 2> vectors;
@@ -76,6 +75,7 @@ std::size_t Vectorizer<Real, Ops>::width() const
 }
 
 template class Vectorizer<float, bert::Fast>;
+template class Vectorizer<float, bert::FastBf16>;
 template class Vectorizer<double, bert::Fast>;
 template class Vectorizer<float, bert::Reference>;
 template class Vectorizer<double, bert::Reference>;

@@ -54,12 +54,14 @@ private:
 
     VectorOptions options_;
     bert::Pretrained<Real, Ops> pretrained_;
-    std::optional<bert::PackedEncoder<Real>> packed_;  ///< the encoder's weights, if nothing but its result is wanted
+    std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
+        packed_;  ///< the encoder's weights, if nothing but its result is wanted
     bert::ModelActivations<Real> activations_;
     bert::Workspace workspace_;
 };
 
 extern template class Vectorizer<float, bert::Fast>;
+extern template class Vectorizer<float, bert::FastBf16>;
 extern template class Vectorizer<double, bert::Fast>;
 extern template class Vectorizer<float, bert::Reference>;
 extern template class Vectorizer<double, bert::Reference>;

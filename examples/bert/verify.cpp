@@ -20,7 +20,10 @@ namespace {
 std::string set_name(const CommonOptions& common)
 {
     const char* scalar = common.scalar == Scalar::float32 ? "float" : common.scalar == Scalar::float64 ? "double" : "long double";
-    return std::string(scalar) + ", " + (common.operations == Operations::fast ? "fast" : "reference");
+    return std::string(scalar) + ", " +
+           (common.precision == Precision::bf16     ? "fast with products in bf16"
+            : common.operations == Operations::fast ? "fast"
+                                                    : "reference");
 }
 
 std::vector<std::filesystem::path> cases_of(const VerifyOptions& options)

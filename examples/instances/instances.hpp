@@ -27,6 +27,7 @@
     linkage template bert::CaseReport bert::verify_case<Real, Ops>(const bert::ReferenceCase&)
 
 BERT_INSTANCES(extern, float, bert::Fast);
+BERT_INSTANCES(extern, float, bert::FastBf16);
 BERT_INSTANCES(extern, double, bert::Fast);
 BERT_INSTANCES(extern, float, bert::Reference);
 BERT_INSTANCES(extern, double, bert::Reference);

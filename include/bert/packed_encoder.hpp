@@ -25,21 +25,23 @@
 namespace bert {
 
 /// One block, packed.
-template <class Real>
+template <class Real, class Arch = fast::DefaultArch>
 struct PackedEncoderBlock {
-    PackedLinear<Real> query_key_value;  ///< [3H, H]
-    PackedLinear<Real> projection;       ///< mixes the heads, [H, H]
-    LayerNorm<Real> attention_norm;      ///< [H] each
-    PackedLinear<Real> intermediate;     ///< widens, [I, H]
-    PackedLinear<Real> output;           ///< narrows again, [H, I]
-    LayerNorm<Real> output_norm;         ///< [H] each
+    PackedLinear<Real, Arch> query_key_value;  ///< [3H, H]
+    PackedLinear<Real, Arch> projection;       ///< mixes the heads, [H, H]
+    LayerNorm<Real> attention_norm;            ///< [H] each
+    PackedLinear<Real, Arch> intermediate;     ///< widens, [I, H]
+    PackedLinear<Real, Arch> output;           ///< narrows again, [H, I]
+    LayerNorm<Real> output_norm;               ///< [H] each
 };
 
 /// A packed encoder: made by pack_weights(encoder, config), after which the encoder may go.
-template <class Real>
+/// @tparam Real  the scalar
+/// @tparam Arch  the instruction set, `Fast::InstructionSet` or `FastBf16::InstructionSet`
+template <class Real, class Arch = fast::DefaultArch>
 struct PackedEncoder {
-    Config config;                                ///< heads, activation, epsilon and sizes
-    std::vector<PackedEncoderBlock<Real>> layer;  ///< the blocks
+    Config config;                                      ///< heads, activation, epsilon and sizes
+    std::vector<PackedEncoderBlock<Real, Arch>> layer;  ///< the blocks
 
     /// Block after block; the bits of Encoder<Real, Fast>::forward.
     /// @param x  embeddings, [T, H]
@@ -54,14 +56,14 @@ struct PackedEncoder {
         require_shape("packed_encoder: x", x, {T, H});
         Buffers buffers(T, config, workspace);
         copy_rows({x.data(), T, H, H}, buffers.hidden.data, buffers.hidden.stride);
-        for (const PackedEncoderBlock<Real>& block : layer)
+        for (const PackedEncoderBlock<Real, Arch>& block : layer)
             forward_block(block, sequences, buffers, workspace);
         y.resize({T, H});
         copy_rows(buffers.hidden.rows(), y.data(), H);
     }
 
 private:
-    using V = fast::Vector<Real, fast::DefaultArch>;
+    using V = fast::Vector<Real, Arch>;
     using Rows = product::Rows<Real>;
 
     /// A matrix of scratch.
@@ -73,15 +75,15 @@ private:
         Real* row(std::size_t t) const { return data + t * stride; }
     };
 
-    /// All scratch of a block; a slot of the workspace each.
+    /// All scratch of a block; a slot of the workspace each, beside those of the products.
     struct Buffers {
         Buffer hidden, query_key_value, context, intermediate;
 
         Buffers(std::size_t T, const Config& config, Workspace& workspace)
-            : hidden(make(1, T, config.hidden_size, workspace)),
-              query_key_value(make(2, T, 3 * config.hidden_size, workspace)),
-              context(make(3, T, config.hidden_size, workspace)),
-              intermediate(make(4, T, config.intermediate_size, workspace))
+            : hidden(make(2, T, config.hidden_size, workspace)),
+              query_key_value(make(3, T, 3 * config.hidden_size, workspace)),
+              context(make(4, T, config.hidden_size, workspace)),
+              intermediate(make(5, T, config.intermediate_size, workspace))
         {
         }
 
@@ -100,7 +102,7 @@ private:
     }
 
     /// hidden becomes the block's result.
-    void forward_block(const PackedEncoderBlock<Real>& block, const Sequences& sequences, const Buffers& buffers,
+    void forward_block(const PackedEncoderBlock<Real, Arch>& block, const Sequences& sequences, const Buffers& buffers,
                        Workspace& workspace) const
     {
         linear(buffers.hidden, block.query_key_value, buffers.query_key_value, workspace);
@@ -113,7 +115,7 @@ private:
     }
 
     /// y = x Wᵀ + b
-    static void linear(const Buffer& x, const PackedLinear<Real>& map, const Buffer& y, Workspace& workspace)
+    static void linear(const Buffer& x, const PackedLinear<Real, Arch>& map, const Buffer& y, Workspace& workspace)
     {
         product::multiply_packed(x.rows(), map, workspace,
                                  [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
@@ -122,7 +124,7 @@ private:
     }
 
     /// y = f(x Wᵀ + b)
-    void linear_activation(const Buffer& x, const PackedLinear<Real>& map, const Buffer& y, Workspace& workspace) const
+    void linear_activation(const Buffer& x, const PackedLinear<Real, Arch>& map, const Buffer& y, Workspace& workspace) const
     {
         product::multiply_packed(x.rows(), map, workspace,
                                  [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
@@ -132,7 +134,7 @@ private:
     }
 
     /// y = y + (x Wᵀ + b)
-    static void add_linear(const Buffer& x, const PackedLinear<Real>& map, const Buffer& y, Workspace& workspace)
+    static void add_linear(const Buffer& x, const PackedLinear<Real, Arch>& map, const Buffer& y, Workspace& workspace)
     {
         product::multiply_packed(x.rows(), map, workspace,
                                  [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
@@ -154,7 +156,7 @@ private:
     /// context = attention(q, k, v), q, k and v being thirds of a row.
     void attention(const Buffer& query_key_value, const Sequences& sequences, const Buffer& context, Workspace& workspace) const
     {
-        using Head = fast::AttentionHead<V>;
+        using Head = fast::AttentionHead<Real, Arch>;
         const std::size_t A = config.num_attention_heads, H = config.hidden_size, D = H / A;
         workspace.prepare_threads();
         parallel_for(sequences.count() * A, [&](std::size_t piece, std::size_t thread) {
@@ -170,25 +172,26 @@ private:
                             context.stride,
                             nullptr,
                             nullptr};
-            head.run(workspace.template of_thread<Real>(thread, Head::scratch_size(n, D)));
+            head.run(workspace, thread);
         });
     }
 };
 
 /// Packs an encoder for inference.
+/// @tparam Arch  the instruction set: `FastBf16::InstructionSet` packs weights in bfloat16
 /// @param encoder  its parameters are copied, packed for the engine in use
 /// @param config  its sizes, heads, activation and epsilon
 /// @return  the packed encoder
-template <class Real, class Ops>
-PackedEncoder<Real> pack_weights(const Encoder<Real, Ops>& encoder, const Config& config)
+template <class Arch = fast::DefaultArch, class Real, class Ops>
+PackedEncoder<Real, Arch> pack_weights(const Encoder<Real, Ops>& encoder, const Config& config)
 {
-    PackedEncoder<Real> packed{config, {}};
+    PackedEncoder<Real, Arch> packed{config, {}};
     for (const EncoderBlock<Real, Ops>& block : encoder.layer) {
         const SelfAttention<Real, Ops>& attention = block.attention;
-        packed.layer.push_back({pack_linear(std::array{&attention.query, &attention.key, &attention.value}),
-                                pack_linear(std::array{&attention.output}), attention.norm,
-                                pack_linear(std::array{&block.feed_forward.intermediate}),
-                                pack_linear(std::array{&block.feed_forward.output}), block.feed_forward.norm});
+        packed.layer.push_back({pack_linear<Arch>(std::array{&attention.query, &attention.key, &attention.value}),
+                                pack_linear<Arch>(std::array{&attention.output}), attention.norm,
+                                pack_linear<Arch>(std::array{&block.feed_forward.intermediate}),
+                                pack_linear<Arch>(std::array{&block.feed_forward.output}), block.feed_forward.norm});
     }
     return packed;
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -17,56 +18,70 @@
 #include <bert/io/model_folder.hpp>
 #include <bert/packed_encoder.hpp>
 
+namespace {
+
+template <class Ops>
+void serve(const std::filesystem::path& folder)
+{
+    auto model = bert::load_model<float, Ops>(folder);
+    const auto packed = bert::pack_weights<typename Ops::InstructionSet>(model.encoder, model.config);
+    model.encoder = {};
+    bert::EmbeddingsActivations<float> embeddings;
+    bert::Workspace workspace;
+    std::vector<bert::Tensor<float, 2>> hidden;
+    std::cout << "ready" << std::endl;
+
+    for (std::string line; std::getline(std::cin, line);) {
+        std::istringstream request(line);
+        std::size_t repeat = 0, number_of_batches = 0;
+        request >> repeat >> number_of_batches;
+        std::vector<bert::Batch> batches;
+        for (std::size_t i = 0; i < number_of_batches; ++i) {
+            std::size_t B = 0;
+            request >> B;
+            std::vector<std::vector<std::int64_t>> ids(B);
+            for (std::vector<std::int64_t>& sequence : ids) {
+                std::size_t length = 0;
+                request >> length;
+                sequence.resize(length);
+                for (std::int64_t& id : sequence)
+                    request >> id;
+            }
+            batches.push_back(bert::pack(ids));
+        }
+        hidden.resize(number_of_batches);
+        const auto begin = std::chrono::steady_clock::now();
+        for (std::size_t r = 0; r < repeat; ++r) {
+            for (std::size_t i = 0; i < number_of_batches; ++i) {
+                model.embeddings.forward(batches[i], model.config, embeddings);
+                packed.forward(embeddings.norm.y, batches[i].sequences, hidden[i], workspace);
+            }
+        }
+        const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+        std::cout << time.count() / static_cast<double>(repeat);
+        for (std::size_t i = 0; i < number_of_batches; ++i)
+            for (std::size_t b = 0; b < batches[i].sequences.count(); ++b)
+                for (std::size_t h = 0; h < 4; ++h)
+                    std::cout << ' ' << hidden[i](batches[i].sequences.begin[b], h);
+        std::cout << std::endl;
+    }
+}
+
+}  // namespace
+
 int main(int count, char** arguments)
 {
-    if (count != 3) {
-        std::cerr << "usage: inference FOLDER THREADS\n";
+    const std::string precision = count == 4 ? arguments[3] : "";
+    if (precision != "float32" && precision != "bf16") {
+        std::cerr << "usage: inference FOLDER THREADS float32|bf16\n";
         return 2;
     }
     try {
         bert::set_threads(std::stoul(arguments[2]));
-        auto model = bert::load_model<float, bert::Fast>(arguments[1]);
-        const bert::PackedEncoder<float> packed = bert::pack_weights(model.encoder, model.config);
-        model.encoder = {};
-        bert::EmbeddingsActivations<float> embeddings;
-        bert::Workspace workspace;
-        std::vector<bert::Tensor<float, 2>> hidden;
-        std::cout << "ready" << std::endl;
-
-        for (std::string line; std::getline(std::cin, line);) {
-            std::istringstream request(line);
-            std::size_t repeat = 0, number_of_batches = 0;
-            request >> repeat >> number_of_batches;
-            std::vector<bert::Batch> batches;
-            for (std::size_t i = 0; i < number_of_batches; ++i) {
-                std::size_t B = 0;
-                request >> B;
-                std::vector<std::vector<std::int64_t>> ids(B);
-                for (std::vector<std::int64_t>& sequence : ids) {
-                    std::size_t length = 0;
-                    request >> length;
-                    sequence.resize(length);
-                    for (std::int64_t& id : sequence)
-                        request >> id;
-                }
-                batches.push_back(bert::pack(ids));
-            }
-            hidden.resize(number_of_batches);
-            const auto begin = std::chrono::steady_clock::now();
-            for (std::size_t r = 0; r < repeat; ++r) {
-                for (std::size_t i = 0; i < number_of_batches; ++i) {
-                    model.embeddings.forward(batches[i], model.config, embeddings);
-                    packed.forward(embeddings.norm.y, batches[i].sequences, hidden[i], workspace);
-                }
-            }
-            const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
-            std::cout << time.count() / static_cast<double>(repeat);
-            for (std::size_t i = 0; i < number_of_batches; ++i)
-                for (std::size_t b = 0; b < batches[i].sequences.count(); ++b)
-                    for (std::size_t h = 0; h < 4; ++h)
-                        std::cout << ' ' << hidden[i](batches[i].sequences.begin[b], h);
-            std::cout << std::endl;
-        }
+        if (precision == "bf16")
+            serve<bert::FastBf16>(arguments[1]);
+        else
+            serve<bert::Fast>(arguments[1]);
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 2;

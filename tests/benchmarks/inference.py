@@ -1,6 +1,6 @@
-"""Inference in float32 beside its peers: same machine, weights and inputs, in turns.
+"""Inference beside its peers: same machine, weights and inputs, in turns.
 
-Usage: tests/benchmarks/run inference [--engines NAME...] [--work NAME...] [--rounds N] [--threads N]
+Usage: tests/benchmarks/run inference [--precision float32|bf16] [--engines NAME...] [--work NAME...] [--rounds N]
 
 BERT-base with weights made from a seed. The peers are given padded batches, of sentences sorted by length; this project the same
 batches packed.
@@ -22,6 +22,7 @@ PROJECT = HERE.parents[1]
 SCRATCH = PROJECT / "build" / "benchmarks"
 BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
 MINILM = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
+LIMITS = {"float32": 2e-4, "bf16": 0.5}  # of a difference from a peer; hidden states are of the order of 1
 RECTANGLES = {"1x16": (1, 16), "1x128": (1, 128), "1x512": (1, 512), "8x128": (8, 128), "32x128": (32, 128)}
 
 
@@ -72,32 +73,36 @@ def request(repeat, batches):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
+    parser.add_argument("--precision", default="float32", choices=list(LIMITS))
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES))
     works = [*RECTANGLES, "sentences", "sentences-minilm"]
     parser.add_argument("--work", nargs="+", default=works, choices=works)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("program", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    with_bf16 = [name for name in ENGINES if not name.startswith("onnxruntime")]
+    peers = arguments.engines or (with_bf16 if arguments.precision == "bf16" else list(ENGINES))
 
     for model, sizes in (("base", BASE), ("minilm", MINILM)):
         work = [name for name in arguments.work if name.endswith("minilm") == (model == "minilm")]
         if not work:
             continue
         folder = model_folder(model, sizes)
-        engines = [Engine("bert", [arguments.program, folder, arguments.threads])]
-        for name in arguments.engines:
-            engines.append(Engine(name, [sys.executable, HERE / "peer.py", name, folder, arguments.threads]))
+        engines = [Engine("bert", [arguments.program, folder, arguments.threads, arguments.precision])]
+        for name in peers:
+            peer = [sys.executable, HERE / "peer.py", name, folder, arguments.threads, arguments.precision]
+            engines.append(Engine(name, peer))
         for name in work:
             batches = rectangle(*RECTANGLES[name]) if name in RECTANGLES else sentences(960)
             once = engines[0].ask(request(1, batches))[0]
             asked = request(max(1, int(500 / once)), batches)  # half a second a sample: the system counts time in hundredths
 
             def check(numbers):
-                for engine in arguments.engines:
-                    compare(engine, numbers[engine], numbers["bert"], 2e-4)
+                for engine in peers:
+                    compare(engine, numbers[engine], numbers["bert"], LIMITS[arguments.precision])
 
-            title = f"{name}, float32, {arguments.threads} threads"
+            title = f"{name}, {arguments.precision}, {arguments.threads} threads"
             until_steady(title, engines, [asked] * len(engines), arguments.rounds, check)
         for engine in engines:
             engine.close()

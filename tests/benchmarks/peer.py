@@ -1,8 +1,10 @@
 """One peer of inference.py: a process that loads a model folder and answers the same requests as inference.cpp.
 
-Usage: peer.py ENGINE FOLDER THREADS      ENGINE: torch, torch-compiled, onnxruntime, onnxruntime-optimised, openvino
+Usage: peer.py ENGINE FOLDER THREADS PRECISION
+ENGINE: torch, torch-compiled, onnxruntime, onnxruntime-optimised, openvino. PRECISION: float32, or bf16, which onnxruntime lacks.
 """
 
+import functools
 import os
 import pathlib
 import sys
@@ -29,15 +31,16 @@ def padded(batch):
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": numpy.zeros_like(ids)}
 
 
-def torch_model(folder):
+def torch_model(folder, precision="float32"):
     import torch
     import transformers
 
-    return torch, transformers.BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32).eval()
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    return torch, transformers.BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=dtype).eval()
 
 
-def torch_engine(folder, threads, compiled=False):
-    torch, model = torch_model(folder)
+def torch_engine(folder, threads, precision, compiled=False):
+    torch, model = torch_model(folder, precision)
     torch.set_num_threads(threads)
     if compiled:
         model = torch.compile(model, dynamic=True)
@@ -50,7 +53,7 @@ def torch_engine(folder, threads, compiled=False):
 
     def run(inputs):
         with torch.inference_mode():
-            return model(**inputs).last_hidden_state.numpy()
+            return model(**inputs).last_hidden_state.float().numpy()
 
     return prepare, run
 
@@ -88,8 +91,10 @@ def exported(folder):
     return path
 
 
-def onnxruntime_engine(folder, threads, optimised=False):
+def onnxruntime_engine(folder, threads, precision, optimised=False):
     import onnxruntime
+
+    assert precision == "float32"
 
     path = exported(folder)
     if optimised:
@@ -113,11 +118,12 @@ def onnxruntime_engine(folder, threads, optimised=False):
     )
 
 
-def openvino_engine(folder, threads):
+def openvino_engine(folder, threads, precision):
     import openvino
 
     core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    hint = "bf16" if precision == "bf16" else "f32"
+    settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(core.read_model(str(exported(folder))), "CPU", settings)
     request = compiled.create_infer_request()
     names = {entry.get_any_name() for entry in compiled.inputs}
@@ -129,18 +135,18 @@ def openvino_engine(folder, threads):
 
 ENGINES = {
     "torch": torch_engine,
-    "torch-compiled": lambda folder, threads: torch_engine(folder, threads, compiled=True),
+    "torch-compiled": functools.partial(torch_engine, compiled=True),
     "onnxruntime": onnxruntime_engine,
-    "onnxruntime-optimised": lambda folder, threads: onnxruntime_engine(folder, threads, optimised=True),
+    "onnxruntime-optimised": functools.partial(onnxruntime_engine, optimised=True),
     "openvino": openvino_engine,
 }
 
 
 def main():
-    engine, folder, threads = sys.argv[1:]
+    engine, folder, threads, precision = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints doesn't get among the answers
-    prepare, run = ENGINES[engine](folder, int(threads))
+    prepare, run = ENGINES[engine](folder, int(threads), precision)
     print("ready", file=answers)
     for line in sys.stdin:
         repeat, batches = parse(line)

@@ -1,7 +1,7 @@
 // Training steps, for training.py: loads a model folder and batches, then takes as many steps over all batches as each line on
 // standard input says, and prints the milliseconds of one step, and loss and gradient norm before any step and without dropout.
 //
-//   training FOLDER BATCHES THREADS
+//   training FOLDER BATCHES THREADS float32|bf16
 //
 // BATCHES is a file of numbers: how many batches; of each, how many sequences; of each, its length n, then n ids, n types, n labels
 // of words (-100: none), and the label of the text.
@@ -19,7 +19,6 @@
 
 namespace {
 
-using Model = bert::Model<float, bert::Fast>;
 using Example = bert::Example<float>;
 
 std::vector<std::int64_t> numbers(std::ifstream& file, std::size_t count)
@@ -30,6 +29,7 @@ std::vector<std::int64_t> numbers(std::ifstream& file, std::size_t count)
     return result;
 }
 
+template <class Model>
 std::vector<Example> read_batches(const char* path, const Model& model)
 {
     std::ifstream file(path);
@@ -58,6 +58,7 @@ std::vector<Example> read_batches(const char* path, const Model& model)
 }
 
 /// Loss and gradient norm of a batch, without dropout.
+template <class Model>
 std::vector<double> before_any_step(const Model& model, const Example& example)
 {
     bert::ModelActivations<float> act;
@@ -72,32 +73,42 @@ std::vector<double> before_any_step(const Model& model, const Example& example)
     return {loss, bert::gradient_norm(gradient, [](const std::string&) { return true; }).norm};
 }
 
+template <class Ops>
+void serve(const char* folder, const char* path)
+{
+    auto model = bert::load_model<float, Ops>(folder);
+    const std::vector<Example> batches = read_batches(path, model);
+    const std::vector<double> checked = before_any_step(model, batches[0]);
+    bert::TrainingOptions options;
+    options.optimizer.learning_rate = 1e-5;
+    bert::Trainer<float, Ops> trainer(options, model);
+    std::cout << "ready" << std::endl;
+    for (std::size_t passes = 0; std::cin >> passes;) {
+        const auto begin = std::chrono::steady_clock::now();
+        for (std::size_t pass = 0; pass < passes; ++pass)
+            for (const Example& batch : batches)
+                trainer.step(std::span(&batch, 1), model);
+        const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+        std::printf("%.6f %.9g %.9g\n", time.count() / static_cast<double>(passes * batches.size()), checked[0], checked[1]);
+        std::fflush(stdout);
+    }
+}
+
 }  // namespace
 
 int main(int count, char** arguments)
 {
-    if (count != 4) {
-        std::cerr << "usage: training FOLDER BATCHES THREADS\n";
+    const std::string precision = count == 5 ? arguments[4] : "";
+    if (precision != "float32" && precision != "bf16") {
+        std::cerr << "usage: training FOLDER BATCHES THREADS float32|bf16\n";
         return 2;
     }
     try {
         bert::set_threads(static_cast<std::size_t>(std::atoi(arguments[3])));
-        auto model = bert::load_model<float, bert::Fast>(arguments[1]);
-        const std::vector<Example> batches = read_batches(arguments[2], model);
-        const std::vector<double> checked = before_any_step(model, batches[0]);
-        bert::TrainingOptions options;
-        options.optimizer.learning_rate = 1e-5;
-        bert::Trainer<float, bert::Fast> trainer(options, model);
-        std::cout << "ready" << std::endl;
-        for (std::size_t passes = 0; std::cin >> passes;) {
-            const auto begin = std::chrono::steady_clock::now();
-            for (std::size_t pass = 0; pass < passes; ++pass)
-                for (const Example& batch : batches)
-                    trainer.step(std::span(&batch, 1), model);
-            const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
-            std::printf("%.6f %.9g %.9g\n", time.count() / static_cast<double>(passes * batches.size()), checked[0], checked[1]);
-            std::fflush(stdout);
-        }
+        if (precision == "bf16")
+            serve<bert::FastBf16>(arguments[1], arguments[2]);
+        else
+            serve<bert::Fast>(arguments[1], arguments[2]);
     } catch (const bert::InputError& error) {
         std::cerr << error.what() << '\n';
         return 2;

@@ -1,6 +1,6 @@
-"""Training steps in float32 beside PyTorch: same machine, weights, batches and options, in turns.
+"""Training steps beside PyTorch: same machine, weights, batches and options, in turns.
 
-Usage: tests/benchmarks/run training [--work NAME...] [--rounds N] [--threads N]
+Usage: tests/benchmarks/run training [--precision float32|bf16] [--work NAME...] [--rounds N] [--threads N]
 
 A step is forward, loss, backward, clipping and AdamW, with a dropout of 0.1. Pre-training has masked words and next sentences on
 whole rows of random ids; fine-tuning takes the sentences of STS-B dev in batches of 32, which PyTorch pads to the longest of
@@ -68,14 +68,9 @@ def peak_memory(engine):
     return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
-def check(numbers):
-    """The first step's loss and gradient norm, relative."""
-    for own, other in zip(numbers["bert"], numbers["torch"], strict=True):
-        compare("torch", [other / own], [1], 1e-4)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--precision", default="float32", choices=["float32", "bf16"])
     parser.add_argument("--work", nargs="+", default=list(WORKS), choices=list(WORKS))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -89,10 +84,16 @@ def main():
         batches = SCRATCH / f"{name}.batches"
         write_batches(batches, rectangle, sizes.get("vocab_size", 30000))
         engines = [
-            Engine("bert", [arguments.program, folder, batches, arguments.threads]),
-            Engine("torch", [sys.executable, HERE / "training_peer.py", folder, batches, arguments.threads]),
+            Engine("bert", [arguments.program, folder, batches, arguments.threads, arguments.precision]),
+            Engine("torch", [sys.executable, HERE / "training_peer.py", folder, batches, arguments.threads, arguments.precision]),
         ]
-        until_steady(f"{name}, float32, {arguments.threads} threads", engines, ["1", "1"], arguments.rounds, check)
+
+        def check(numbers):
+            """The first step's loss and gradient norm, relative."""
+            for own, other in zip(numbers["bert"], numbers["torch"], strict=True):
+                compare("torch", [other / own], [1], 1e-4 if arguments.precision == "float32" else 3e-2)
+
+        until_steady(f"{name}, {arguments.precision}, {arguments.threads} threads", engines, ["1", "1"], arguments.rounds, check)
         memory = [peak_memory(engine) for engine in engines]
         print(f"Most memory: {memory[0]:.0f} MB, torch {memory[1]:.0f} MB, ratio {memory[0] / memory[1]:.2f}.\n", flush=True)
         for engine in engines:

@@ -1,6 +1,6 @@
 """PyTorch's side of training.py: loads a model folder and batches and answers as training.cpp does.
 
-Usage: training_peer.py FOLDER BATCHES THREADS
+Usage: training_peer.py FOLDER BATCHES THREADS float32|bf16      bf16: autocast, weights and moments in float32
 """
 
 import os
@@ -37,7 +37,7 @@ def read_batches(path, words):
 
 
 def main():
-    folder, path, threads = sys.argv[1:]
+    folder, path, threads, precision = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     torch.set_num_threads(int(threads))
@@ -46,11 +46,12 @@ def main():
     model = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32)
     batches = read_batches(path, name == "BertForPreTraining")
 
-    def parameters_norm():
-        return torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    def loss_of(batch):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+            return model(**batch).loss
 
     model.eval()
-    loss = model(**batches[0]).loss
+    loss = loss_of(batches[0])
     loss.backward()
     # In double: torch's own norm, a float's, is off by 1e-4 for a table of 23 million numbers.
     squares = sum((parameter.grad.double() ** 2).sum().item() for parameter in model.parameters())
@@ -69,8 +70,8 @@ def main():
         begin = time.perf_counter()
         for _ in range(passes):
             for batch in batches:
-                model(**batch).loss.backward()
-                parameters_norm()
+                loss_of(batch).backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 optimizer.zero_grad()
         milliseconds = 1e3 * (time.perf_counter() - begin) / (passes * len(batches))

@@ -31,5 +31,8 @@ TEST_CASE("A workspace gives the same memory again, and separate memory to each 
     CHECK(workspace.shared<double>(0, 50) == a);
     bert::set_threads(2);
     workspace.prepare_threads();
-    CHECK(workspace.of_thread<double>(0, 10) != workspace.of_thread<double>(1, 10));
+    double* const c = workspace.of_thread<double>(0, 0, 10);
+    CHECK(c != workspace.of_thread<double>(1, 0, 10));
+    CHECK(c != workspace.of_thread<double>(0, 1, 10));
+    CHECK(c == workspace.of_thread<double>(0, 0, 5));
 }

@@ -22,8 +22,7 @@ public:
     template <class Value>
     Value* shared(std::size_t slot, std::size_t count)
     {
-        if (shared_.size() <= slot) shared_.resize(slot + 1);
-        return grown<Value>(shared_[slot], count);
+        return grown<Value>(shared_, slot, count);
     }
 
     /// Makes room for the threads of the next parallel loop; called before it, by the thread that opens it.
@@ -34,20 +33,23 @@ public:
 
     /// Scratch of one thread's own.
     /// @param thread  its number in parallel_for
+    /// @param slot  which one, from 0: a piece of work that needs several at once numbers them
     /// @param count  how many values
-    /// @return  aligned to 64 bytes, valid until the thread asks again
+    /// @return  aligned to 64 bytes, valid until the thread asks for the slot again
     template <class Value>
-    Value* of_thread(std::size_t thread, std::size_t count)
+    Value* of_thread(std::size_t thread, std::size_t slot, std::size_t count)
     {
-        return grown<Value>(of_thread_[thread], count);
+        return grown<Value>(of_thread_[thread], slot, count);
     }
 
 private:
     using Buffer = std::vector<std::byte, AlignedAllocator<std::byte>>;
 
     template <class Value>
-    static Value* grown(Buffer& buffer, std::size_t count)
+    static Value* grown(std::vector<Buffer>& buffers, std::size_t slot, std::size_t count)
     {
+        if (buffers.size() <= slot) buffers.resize(slot + 1);
+        Buffer& buffer = buffers[slot];
         const std::size_t bytes = count * sizeof(Value);
         if (buffer.size() < bytes) {
             buffer.clear();  // nothing to move to the new place
@@ -56,7 +58,8 @@ private:
         return reinterpret_cast<Value*>(buffer.data());
     }
 
-    std::vector<Buffer> shared_, of_thread_;
+    std::vector<Buffer> shared_;
+    std::vector<std::vector<Buffer>> of_thread_;
 };
 
 }  // namespace bert

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "bert/core/error.hpp"
+#include "bert/core/float16.hpp"
 #include "bert/core/one_line.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/io/float16.hpp"
 
 namespace bert {
 

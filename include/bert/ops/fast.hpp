@@ -31,9 +31,16 @@ struct FastOperations : fast::LinearOperations<Arch>,
                         fast::AttentionOperations<Arch>,
                         fast::FusedOperations<Arch>,
                         fast::LossOperations<Arch> {
+    using InstructionSet = Arch;  ///< for what is a template on it, as PackedEncoder
+    static constexpr bool products_in_bf16 =
+        product::FormatOf<float, Arch>::type::numbers == 2;  ///< whether products round their operands to bfloat16
 };
 
 /// All operations, fast on the machine that the file is compiled for.
 using Fast = FastOperations<fast::DefaultArch>;
+
+/// The same with products in bfloat16, for float: weights and activations are rounded as they enter a product; its sums, softmax,
+/// layer norms, gradients of parameters, master weights and an optimizer's moments stay float.
+using FastBf16 = FastOperations<fast::Bf16Products<fast::DefaultArch>>;
 
 }  // namespace bert

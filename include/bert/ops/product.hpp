@@ -19,27 +19,11 @@
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/engine.hpp"
 #include "bert/ops/product/kernel.hpp"
+#include "bert/ops/product/left_operand.hpp"
 #include "bert/ops/product/onednn.hpp"
+#include "bert/ops/product/rows.hpp"
 
 namespace bert::product {
-
-/// All rows of a matrix.
-/// @param matrix  [rows, width]
-/// @return  them
-template <class Real>
-Rows<Real> rows_of(const Tensor<Real, 2>& matrix)
-{
-    return {matrix.data(), matrix.shape(0), matrix.shape(1), matrix.shape(1)};
-}
-
-/// The columns of a matrix, as rows: its transpose, without moving a number.
-/// @param matrix  [rows, width]
-/// @return  them, for the left of a product
-template <class Real>
-Rows<Real> columns_of(const Tensor<Real, 2>& matrix)
-{
-    return {matrix.data(), matrix.shape(1), matrix.shape(0), 1, matrix.shape(1)};
-}
 
 /// The workspace's shared buffer for sums.
 inline constexpr std::size_t scratch_slot = 0;
@@ -66,19 +50,21 @@ template <class Arch, class Real, std::size_t n, class Finish>
 void multiply_own(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands, Workspace& workspace,
                   const Finish& finish)
 {
-    using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
-    const std::size_t width = product_width(right, operands[0]), panels = Kernel::panels(width), K = x.width;
+    using Kernel = product::KernelOf<Real, Arch>;
+    using Element = typename Kernel::Element;
+    const std::size_t width = product_width(right, operands[0]), panels = Kernel::panels(width);
+    const Rows<Element> left = left_operand<typename Kernel::Format>(x, workspace);
     workspace.prepare_threads();
     parallel_for(n * panels, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / panels, column = piece % panels * Kernel::panel_width;
         const std::size_t count = std::min(Kernel::panel_width, width - column);
-        Real* strip = workspace.template of_thread<Real>(thread, Kernel::strip_size + K * Kernel::panel_width);
-        Real* panel = strip + Kernel::strip_size;
+        Real* const strip = workspace.template of_thread<Real>(thread, 0, Kernel::strip_size);
+        Element* const panel = workspace.template of_thread<Element>(thread, 1, left.width * Kernel::panel_width);
         if (right == Right::transposed)
             Kernel::pack(operands[which], column, panel);
         else
             Kernel::pack_columns(operands[which], column, panel);
-        Kernel::multiply(x, panel, strip, [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); });
+        Kernel::multiply(left, panel, strip, [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); });
     });
 }
 
@@ -141,7 +127,7 @@ void multiply_in_tiles(Engine engine, const Rows<Real>& x, Right right, const st
         const std::size_t column = piece / high % wide * tile_width, row = piece % high * tile_height;
         const Rows<Real> some_rows{x.data + row * x.stride, std::min(tile_height, x.count - row), x.width, x.stride, x.step};
         const std::size_t count = std::min(tile_width, width - column);
-        Real* sums = workspace.template of_thread<Real>(thread, tile_height * tile_width);
+        Real* sums = workspace.template of_thread<Real>(thread, 0, tile_height * tile_width);
         multiply_tile(engine, some_rows, right, some_columns(right, operands[which], column, count), sums);
         for (std::size_t t = 0; t < some_rows.count; ++t)
             finish(which, row + t, column, sums + t * count, count);
@@ -188,7 +174,16 @@ void multiply_with(Engine engine, const Rows<Real>& x, Right right, const std::a
     detail::multiply_in_tiles(engine, x, right, operands, workspace, finish);
 }
 
+/// The engine of an instruction set's products: only the own kernel knows bfloat16.
+/// @return  the engine in use, or the own kernel
+template <class Real, class Arch>
+Engine engine_of()
+{
+    return KernelOf<Real, Arch>::Format::numbers == 1 ? engine() : Engine::own;
+}
+
 /// Multiplies the same rows by one or several operands of one shape.
+/// @tparam Arch  the instruction set, which says whether products are in bfloat16
 /// @param x  [T, in]
 /// @param right  how the operands lie
 /// @param operands  [out, in] each, or [in, out] each
@@ -199,10 +194,11 @@ template <class Arch, class Real, std::size_t n, class Finish>
 void multiply(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands, Workspace& workspace,
               const Finish& finish)
 {
-    if (engine() == Engine::own)
+    const Engine engine = engine_of<Real, Arch>();
+    if (engine == Engine::own)
         detail::multiply_own<Arch>(x, right, operands, workspace, finish);
     else
-        multiply_with(engine(), x, right, operands, workspace, finish);
+        multiply_with(engine, x, right, operands, workspace, finish);
 }
 
 }  // namespace bert::product

@@ -304,7 +304,7 @@ CaseReport verify_case(const ReferenceCase& reference)
         append(gradient_trace(gradient, d_act, batch));
     }
     if (has_training) append(training_trace<Real, Ops>(reference));
-    return {reference.name(), compare_all(found, expected, reference.mask(), limits_of<Real>())};
+    return {reference.name(), compare_all(found, expected, reference.mask(), limits_of<Real, Ops>())};
 }
 
 }  // namespace bert

@@ -31,14 +31,21 @@ struct Limits {
     double parameter;  ///< train.parameter.*
 };
 
-/// The limits of a scalar. Double's leave a factor of some hundred over the largest error seen (3e-15 in forward, 2e-14 in
+/// The limits of a scalar and a set of operations. Double's leave a factor of some hundred over the largest error seen (3e-15 in forward, 2e-14 in
 /// gradients); training steps, which accumulate more, get more. Float's are what sums of some hundred terms leave. Long double is
 /// held to double's, as the expected values are doubles.
+///
+/// With products in bfloat16 every operand is off by up to 2⁻⁹ of itself, some hundred thousand times a float's error: twice the
+/// largest errors seen. A gradient is off by more where it is proportional to a difference that is itself small, as a
+/// regression's is to prediction minus label.
+/// @tparam Ops  the set, if it is one whose products are in another format than its scalar
 /// @return  the limits
-template <class Real>
+template <class Real, class Ops = void>
 constexpr Limits limits_of()
 {
-    if constexpr (std::is_same_v<Real, float>)
+    if constexpr (requires { requires Ops::products_in_bf16; })
+        return {.forward = 6e-2, .loss = 1e-2, .gradient = 8e-1, .curve = 1.5e-1, .parameter = 2e-1};
+    else if constexpr (std::is_same_v<Real, float>)
         return {.forward = 2e-5, .loss = 5e-6, .gradient = 1e-4, .curve = 5e-5, .parameter = 4e-4};
     else
         return {.forward = 1e-12, .loss = 1e-12, .gradient = 1e-10, .curve = 1e-10, .parameter = 1e-9};

@@ -19,47 +19,110 @@
 #include "bert/ops/fast/softmax.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/kernel.hpp"
+#include "bert/ops/product/left_operand.hpp"
+#include "bert/ops/product/rows.hpp"
 #include "bert/ops/reference/attention.hpp"
 
 namespace bert::fast {
 
-/// A count made a whole number of panels.
-/// @tparam Kernel  the product
-/// @param count  numbers
-/// @return  as many, or more
-template <class Kernel>
-std::size_t padded(std::size_t count)
-{
-    return Kernel::panels(count) * Kernel::panel_width;
-}
-
-/// Some rows of scores: queries times keys, scaled.
-/// @tparam V  the vector
-/// @param queries  rows of the queries, each D wide
-/// @param keys  all n keys in panels
-/// @param n  how many
-/// @param[out] scores  for each query padded(n) numbers, of which the last are garbage
-/// @param strip  scratch of the kernel
-template <class V, class Real>
-void attention_scores(const product::Rows<Real>& queries, const Real* keys, std::size_t n, Real* scores, Real* strip)
-{
-    using Kernel = product::Kernel<V>;
-    const std::size_t D = queries.width, row_size = padded<Kernel>(n);
-    const V scale(1 / std::sqrt(Real(D)));
-    for (std::size_t j = 0; j < n; j += Kernel::panel_width)
-        Kernel::multiply(queries, keys + j * D, strip, [&](std::size_t i, const Real* sums) {
-            map<V>(Kernel::panel_width, sums, scores + i * row_size + j, [&](const V& s) { return s * scale; });
-        });
-}
-
-/// One head of one sequence.
-/// @tparam V  the vector
-template <class V>
-struct AttentionHead {
-    using Real = typename V::value_type;                           ///< the scalar
-    using Kernel = product::Kernel<V>;                             ///< the product
+/// What both directions of a head share.
+/// @tparam Scalar  the scalar
+/// @tparam Arch  the instruction set
+template <class Scalar, class Arch>
+struct HeadProducts {
+    using Real = Scalar;                                           ///< the scalar
+    using V = Vector<Real, Arch>;                                  ///< the vector
+    using Kernel = product::KernelOf<Real, Arch>;                  ///< the product
+    using Format = typename Kernel::Format;                        ///< of its operands
+    using Left = product::LeftOperand<Format>;                     ///< of its left operand
+    using Element = typename Kernel::Element;                      ///< of its operands
     using Rows = product::Rows<Real>;                              ///< rows of a matrix
     static constexpr std::size_t block = 4 * Kernel::tile_height;  ///< rows whose scores stay in the cache
+
+    /// @param count  numbers
+    /// @return  as many, or more: a whole number of panels
+    static std::size_t padded(std::size_t count) { return Kernel::panels(count) * Kernel::panel_width; }
+
+    /// @param columns  of a product
+    /// @param K  numbers that each is the sum of
+    /// @return  elements of the panels
+    static std::size_t panels_size(std::size_t columns, std::size_t K) { return padded(columns) * Format::elements(K); }
+
+    /// @param n  tokens of a sequence
+    /// @param D  width of a head
+    /// @return  elements of the largest left operand: a block of queries, of scores, or of scores transposed
+    static std::size_t left_size(std::size_t n, std::size_t D) { return Left::size(block, std::max(n, D)); }
+
+    /// Rows as the left operand of a product.
+    /// @param x  at most a block of them, or the transpose of such
+    /// @param buffer  left_size() elements
+    /// @return  the rows for multiply
+    static product::Rows<Element> left(const Rows& x, Element* buffer) { return product::left_operand<Format>(x, buffer); }
+
+    /// Rows of a matrix as the panels of x Mᵀ.
+    /// @param matrix  [n, D]
+    /// @param panels  [padded(n)/width][elements(D)][width]
+    static void pack(const Rows& matrix, Element* panels)
+    {
+        const std::size_t K = Format::elements(matrix.width);
+        for (std::size_t j = 0; j < matrix.count; j += Kernel::panel_width)
+            Kernel::pack(matrix, j, panels + j * K);
+    }
+
+    /// Rows of a matrix as the panels of x M.
+    /// @param matrix  [n, D]
+    /// @param panels  [padded(D)/width][elements(n)][width]
+    static void pack_columns(const Rows& matrix, Element* panels)
+    {
+        const std::size_t K = Format::elements(matrix.count);
+        for (std::size_t d = 0; d < matrix.width; d += Kernel::panel_width)
+            Kernel::pack_columns(matrix, d, panels + d * K);
+    }
+
+    /// A product with all panels.
+    /// @param x  rows
+    /// @param panels  `width` columns, in panels
+    /// @param width  of the product
+    /// @param strip  scratch of the kernel
+    /// @param finish  called as finish(row, column, sums, count)
+    template <class Finish>
+    static void multiply(const product::Rows<Element>& x, const Element* panels, std::size_t width, Real* strip,
+                         const Finish& finish)
+    {
+        for (std::size_t j = 0; j < width; j += Kernel::panel_width)
+            Kernel::multiply(x, panels + j * x.width, strip, [&](std::size_t i, const Real* sums) {
+                finish(i, j, sums, std::min(Kernel::panel_width, width - j));
+            });
+    }
+
+    /// Some rows of scores: queries times keys, scaled.
+    /// @param queries  rows of the queries
+    /// @param keys  all n keys in panels
+    /// @param n  how many
+    /// @param D  numbers in a key
+    /// @param[out] scores  for each query padded(n) numbers, of which the last are garbage
+    /// @param strip  scratch of the kernel
+    static void scaled_scores(const product::Rows<Element>& queries, const Element* keys, std::size_t n, std::size_t D,
+                              Real* scores, Real* strip)
+    {
+        const std::size_t row_size = padded(n);
+        const Real scale = 1 / std::sqrt(Real(D));
+        multiply(queries, keys, row_size, strip, [&](std::size_t i, std::size_t j, const Real* sums, std::size_t count) {
+            map<V>(count, sums, scores + i * row_size + j, [&](const V& s) { return s * V(scale); });
+        });
+    }
+};
+
+/// One head of one sequence.
+/// @tparam Scalar  the scalar
+/// @tparam Arch  the instruction set
+template <class Scalar, class Arch>
+struct AttentionHead {
+    using Real = Scalar;                         ///< the scalar
+    using Products = HeadProducts<Real, Arch>;   ///< its products
+    using V = typename Products::V;              ///< the vector
+    using Element = typename Products::Element;  ///< of a product's operands
+    using Rows = product::Rows<Real>;            ///< rows of a matrix
 
     Rows query;            ///< [n, D]
     Rows key;              ///< [n, D]
@@ -71,38 +134,34 @@ struct AttentionHead {
     Real* scores;          ///< [n, n] to keep them in, or null
     Real* probabilities;   ///< [n, n] to keep them in, or null
 
-    /// @param n  tokens of a sequence
-    /// @param D  width of a head
-    /// @return  numbers of scratch that run() wants
-    static std::size_t scratch_size(std::size_t n, std::size_t D)
-    {
-        return Kernel::strip_size + padded<Kernel>(n) * D + n * padded<Kernel>(D) + whole_lines(block * padded<Kernel>(n));
-    }
-
     /// Computes context, and scores and probabilities if wanted.
-    /// @param scratch  scratch_size() numbers
-    void run(Real* scratch) const
+    /// @param workspace  scratch
+    /// @param thread  whose
+    void run(Workspace& workspace, std::size_t thread) const
     {
-        const std::size_t n = query.count, D = query.width, row_size = padded<Kernel>(n);
-        Real* strip = scratch;
-        Real* block_scores = strip + Kernel::strip_size;            // [block, padded(n)]
-        Real* keys = block_scores + whole_lines(block * row_size);  // [padded(n)/width][D][width]
-        Real* values = keys + row_size * D;                         // [padded(D)/width][n][width]
-        for (std::size_t j = 0; j < n; j += Kernel::panel_width)
-            Kernel::pack(key, j, keys + j * D);
-        for (std::size_t d = 0; d < D; d += Kernel::panel_width)
-            Kernel::pack_columns(value, d, values + d * n);
-        for (std::size_t first = 0; first < n; first += block) {
-            const std::size_t rows = std::min(block, n - first);
+        const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
+        const auto numbers = [&](std::size_t slot, std::size_t count) { return workspace.of_thread<Real>(thread, slot, count); };
+        const auto elements = [&](std::size_t slot, std::size_t count) {
+            return workspace.of_thread<Element>(thread, slot, count);
+        };
+        Real* const strip = numbers(0, Products::Kernel::strip_size);
+        Real* const block_scores = numbers(1, Products::block * row_size);
+        Element* const keys = elements(2, Products::panels_size(n, D));
+        Element* const values = elements(3, Products::panels_size(D, n));
+        Element* const left = elements(4, Products::left_size(n, D));
+        Products::pack(key, keys);
+        Products::pack_columns(value, values);
+        for (std::size_t first = 0; first < n; first += Products::block) {
+            const std::size_t rows = std::min(Products::block, n - first);
             const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
-            attention_scores<V>(some_queries, keys, n, block_scores, strip);
+            Products::scaled_scores(Products::left(some_queries, left), keys, n, D, block_scores, strip);
             for (std::size_t i = 0; i < rows; ++i)
                 turn_into_probabilities(first + i, block_scores + i * row_size);
             const Rows some_probabilities{block_scores, rows, n, row_size};
-            for (std::size_t d = 0; d < D; d += Kernel::panel_width)
-                Kernel::multiply(some_probabilities, values + d * n, strip, [&](std::size_t i, const Real* sums) {
-                    std::copy_n(sums, std::min(Kernel::panel_width, D - d), context + (first + i) * stride + d);
-                });
+            Products::multiply(Products::left(some_probabilities, left), values, D, strip,
+                               [&](std::size_t i, std::size_t d, const Real* sums, std::size_t count) {
+                                   std::copy_n(sums, count, context + (first + i) * stride + d);
+                               });
         }
     }
 
@@ -121,13 +180,15 @@ private:
 
 /// The backward of one head of one sequence. Probabilities are computed anew, block by block, rather than kept: [n, n] numbers a
 /// head would be most of what a training step has to remember.
-/// @tparam V  the vector
-template <class V>
+/// @tparam Scalar  the scalar
+/// @tparam Arch  the instruction set
+template <class Scalar, class Arch>
 struct AttentionHeadBackward {
-    using Real = typename V::value_type;                           ///< the scalar
-    using Kernel = product::Kernel<V>;                             ///< the product
-    using Rows = product::Rows<Real>;                              ///< rows of a matrix
-    static constexpr std::size_t block = 4 * Kernel::tile_height;  ///< rows whose scores stay in the cache
+    using Real = Scalar;                         ///< the scalar
+    using Products = HeadProducts<Real, Arch>;   ///< its products
+    using V = typename Products::V;              ///< the vector
+    using Element = typename Products::Element;  ///< of a product's operands
+    using Rows = product::Rows<Real>;            ///< rows of a matrix
 
     Rows query;            ///< [n, D]
     Rows key;              ///< [n, D]
@@ -140,56 +201,55 @@ struct AttentionHeadBackward {
     Real* d_value;         ///< [n, D]
     std::size_t stride;    ///< from one row of these to the next
 
-    /// @param n  tokens of a sequence
-    /// @param D  width of a head
-    /// @return  numbers of scratch that run() wants
-    static std::size_t scratch_size(std::size_t n, std::size_t D)
-    {
-        return Kernel::strip_size + 2 * padded<Kernel>(n) * D + n * padded<Kernel>(D) +
-               2 * whole_lines(block * padded<Kernel>(n)) + block * padded<Kernel>(D);
-    }
-
     /// Computes d_query, d_key and d_value.
-    /// @param scratch  scratch_size() numbers
-    void run(Real* scratch) const
+    /// @param workspace  scratch
+    /// @param thread  whose
+    void run(Workspace& workspace, std::size_t thread) const
     {
-        const std::size_t n = query.count, D = query.width, row_size = padded<Kernel>(n);
-        Real* const strip = scratch;
-        Real* const probabilities = strip + Kernel::strip_size;                // [block, padded(n)]
-        Real* const d_scores = probabilities + whole_lines(block * row_size);  // [block, padded(n)]
-        Real* const keys = d_scores + whole_lines(block * row_size);           // [padded(n)/width][D][width]
-        Real* const values = keys + row_size * D;                              // [padded(n)/width][D][width]
-        Real* const key_columns = values + row_size * D;                       // [padded(D)/width][n][width]
-        Real* const some_columns = key_columns + n * padded<Kernel>(D);        // [padded(D)/width][block][width]
-        for (std::size_t j = 0; j < n; j += Kernel::panel_width) {
-            Kernel::pack(key, j, keys + j * D);
-            Kernel::pack(value, j, values + j * D);
-        }
-        for (std::size_t d = 0; d < D; d += Kernel::panel_width)
-            Kernel::pack_columns(key, d, key_columns + d * n);
+        const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
+        const auto numbers = [&](std::size_t slot, std::size_t count) { return workspace.of_thread<Real>(thread, slot, count); };
+        const auto elements = [&](std::size_t slot, std::size_t count) {
+            return workspace.of_thread<Element>(thread, slot, count);
+        };
+        const Scratch scratch{numbers(0, Products::Kernel::strip_size), elements(4, Products::left_size(n, D)),
+                              elements(5, Products::panels_size(D, Products::block))};
+        Real* const probabilities = numbers(1, Products::block * row_size);
+        Real* const d_scores = numbers(6, Products::block * row_size);
+        Element* const keys = elements(2, Products::panels_size(n, D));
+        Element* const values = elements(3, Products::panels_size(n, D));
+        Element* const key_columns = elements(7, Products::panels_size(D, n));
+        Products::pack(key, keys);
+        Products::pack(value, values);
+        Products::pack_columns(key, key_columns);
         const Real scale = 1 / std::sqrt(Real(D));
-        for (std::size_t first = 0; first < n; first += block) {
-            const std::size_t rows = std::min(block, n - first);
+        for (std::size_t first = 0; first < n; first += Products::block) {
+            const std::size_t rows = std::min(Products::block, n - first);
             const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
             const Rows some_contexts{d_context.data + first * d_context.stride, rows, D, d_context.stride};
-            attention_scores<V>(some_queries, keys, n, probabilities, strip);
-            for (std::size_t j = 0; j < n; j += Kernel::panel_width)
-                Kernel::multiply(some_contexts, values + j * D, strip, [&](std::size_t i, const Real* sums) {
-                    std::copy_n(sums, Kernel::panel_width, d_scores + i * row_size + j);
-                });
+            Products::scaled_scores(Products::left(some_queries, scratch.left), keys, n, D, probabilities, scratch.strip);
+            Products::multiply(Products::left(some_contexts, scratch.left), values, row_size, scratch.strip,
+                               [&](std::size_t i, std::size_t j, const Real* sums, std::size_t count) {
+                                   std::copy_n(sums, count, d_scores + i * row_size + j);
+                               });
             for (std::size_t i = 0; i < rows; ++i)
                 row_backward(first + i, probabilities + i * row_size, scale, d_scores + i * row_size);
             const Rows some_d_scores{d_scores, rows, n, row_size};
-            for (std::size_t d = 0; d < D; d += Kernel::panel_width)
-                Kernel::multiply(some_d_scores, key_columns + d * n, strip, [&](std::size_t i, const Real* sums) {
-                    std::copy_n(sums, std::min(Kernel::panel_width, D - d), d_query + (first + i) * stride + d);
-                });
-            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, some_columns, strip, d_value);
-            add_transposed(some_d_scores, some_queries, first == 0, some_columns, strip, d_key);
+            Products::multiply(Products::left(some_d_scores, scratch.left), key_columns, D, scratch.strip,
+                               [&](std::size_t i, std::size_t d, const Real* sums, std::size_t count) {
+                                   std::copy_n(sums, count, d_query + (first + i) * stride + d);
+                               });
+            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, scratch, d_value);
+            add_transposed(some_d_scores, some_queries, first == 0, scratch, d_key);
         }
     }
 
 private:
+    struct Scratch {
+        Real* strip;     // of the kernel
+        Element* left;   // operand of a product
+        Element* right;  // operand of a product of columns
+    };
+
     /// Row i: scores become probabilities after dropout, and the gradient of these becomes the scores', times scale.
     void row_backward(std::size_t i, Real* probabilities, Real scale, Real* d_scores) const
     {
@@ -203,21 +263,18 @@ private:
     }
 
     /// sum (+)= leftᵀ right: left [rows, n], right [rows, D].
-    void add_transposed(const Rows& left, const Rows& right, bool is_first, Real* columns, Real* strip, Real* sum) const
+    void add_transposed(const Rows& left, const Rows& right, bool is_first, const Scratch& scratch, Real* sum) const
     {
-        const std::size_t n = left.width, rows = left.count, D = right.width;
-        const Rows transposed{left.data, n, rows, 1, left.stride};
-        for (std::size_t d = 0; d < D; d += Kernel::panel_width) {
-            Kernel::pack_columns(right, d, columns + d * rows);
-            Kernel::multiply(transposed, columns + d * rows, strip, [&](std::size_t j, const Real* sums) {
-                Real* const to = sum + j * stride + d;
-                const std::size_t count = std::min(Kernel::panel_width, D - d);
-                if (is_first)
-                    std::copy_n(sums, count, to);
-                else
-                    add<V>(count, sums, to, to);
-            });
-        }
+        Products::pack_columns(right, scratch.right);
+        const Rows transposed{left.data, left.width, left.count, 1, left.stride};
+        Products::multiply(Products::left(transposed, scratch.left), scratch.right, right.width, scratch.strip,
+                           [&](std::size_t j, std::size_t d, const Real* sums, std::size_t count) {
+                               Real* const to = sum + j * stride + d;
+                               if (is_first)
+                                   std::copy_n(sums, count, to);
+                               else
+                                   add<V>(count, sums, to, to);
+                           });
     }
 };
 
@@ -232,7 +289,7 @@ struct AttentionOperations {
                           const Sequences& sequences, const AttentionOptions& options, AttentionActivations<Real>& act,
                           Workspace& workspace)
     {
-        using Head = AttentionHead<Vector<Real, Arch>>;
+        using Head = AttentionHead<Real, Arch>;
         static_assert(same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>> &&
                           same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>>,
                       "Fast::attention has softmax and dropout inside: whoever replaces one replaces attention too");
@@ -259,7 +316,7 @@ struct AttentionOperations {
                             H,
                             options.keep_scores ? act.scores[piece].data() : nullptr,
                             options.keep_scores ? act.probabilities[piece].data() : nullptr};
-            head.run(workspace.template of_thread<Real>(thread, Head::scratch_size(n, D)));
+            head.run(workspace, thread);
         });
     }
 
@@ -272,7 +329,7 @@ struct AttentionOperations {
                                    [[maybe_unused]] AttentionActivations<Real>& d_act, Tensor<Real, 2>& d_query,
                                    Tensor<Real, 2>& d_key, Tensor<Real, 2>& d_value, Workspace& workspace)
     {
-        using Head = AttentionHeadBackward<Vector<Real, Arch>>;
+        using Head = AttentionHeadBackward<Real, Arch>;
         static_assert(
             same_function<&Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>> &&
                 same_function<&Ops::template dropout_backward<Real>, &DropoutOperations<Arch>::template dropout_backward<Real>>,
@@ -297,7 +354,7 @@ struct AttentionOperations {
                             d_key.data() + place,
                             d_value.data() + place,
                             H};
-            head.run(workspace.template of_thread<Real>(thread, Head::scratch_size(n, D)));
+            head.run(workspace, thread);
         });
     }
 };

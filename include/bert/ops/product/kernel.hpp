@@ -4,7 +4,8 @@
 ///
 /// A panel holds 2P columns of Wᵀ (P numbers in a vector), all K of them, one k after the other: [K][2P]. A tile of y is one
 /// panel wide and as high as the registers allow: 14 rows of two accumulators with 32 registers, 6 with 16. Each step of k
-/// loads two vectors of the panel and, for each row, one number of x, and adds their products to all accumulators:
+/// loads two vectors of the panel and, for each row, one number of x, and adds their products to all accumulators. (With
+/// bfloat16 a step takes two k at once: format.hpp calls what it takes an element, and K below counts elements.)
 /// ```
 ///             panel[k]:  [ 0 .. P-1 ][ P .. 2P-1 ]
 /// x[0][k] -> row 0:      accumulator  accumulator
@@ -28,28 +29,24 @@
 #include <utility>
 
 #include "bert/ops/fast/vector.hpp"
+#include "bert/ops/product/format.hpp"
+#include "bert/ops/product/rows.hpp"
 
 namespace bert::product {
 
-/// Rows of numbers: a matrix, or a range of columns of one.
-template <class Real>
-struct Rows {
-    const Real* data;      ///< the first number
-    std::size_t count;     ///< how many rows
-    std::size_t width;     ///< numbers in a row
-    std::size_t stride;    ///< from one row to the next
-    std::size_t step = 1;  ///< from one number of a row to the next; other than 1 only on the left of a product
-};
-
 /// The kernel for one kind of vector.
-template <class V>
+/// @tparam V  a vector of sums
+/// @tparam NumberFormat  PlainFormat or Bf16Format
+template <class V, class NumberFormat = PlainFormat<V>>
 struct Kernel {
-    using Real = typename V::value_type;  ///< of the numbers in a vector
+    using Format = NumberFormat;               ///< what the operands are made of
+    using Real = typename V::value_type;       ///< of the sums
+    using Element = typename Format::Element;  ///< of the operands
 
     static constexpr std::size_t panel_width = 2 * V::size;                ///< columns of a panel
     static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;   ///< rows of a tile: 64-byte vectors come
                                                                            ///< with 32 registers; the rest is taken for 16
-    static constexpr std::size_t line = 64 / sizeof(Real);                 ///< numbers in a line of the cache
+    static constexpr std::size_t line = 64 / sizeof(Element);              ///< elements in a line of the cache
     static constexpr std::size_t depth = 768;                              ///< a block of k
     static constexpr std::size_t block_height = 16 * tile_height;          ///< rows of x that stay in the second-level cache
     static constexpr std::size_t strip_size = block_height * panel_width;  ///< numbers in a strip of sums
@@ -62,42 +59,47 @@ struct Kernel {
     /// @param weight  W, a row for each column of Wᵀ
     /// @param first  the panel's first column
     /// @param[out] panel  [K][panel_width]
-    static void pack(const Rows<Real>& weight, std::size_t first, Real* panel)
+    static void pack(const Rows<Real>& weight, std::size_t first, Element* panel)
     {
         constexpr std::size_t square = 16;  // k in steps of a cache line
-        const std::size_t columns = std::min(panel_width, weight.count - first), K = weight.width;
-        for (std::size_t k0 = 0; k0 < K; k0 += square) {
-            const std::size_t k1 = std::min(k0 + square, K);
-            for (std::size_t j = 0; j < columns; ++j)
-                for (std::size_t k = k0; k < k1; ++k)
-                    panel[k * panel_width + j] = weight.data[(first + j) * weight.stride + k];
+        const std::size_t columns = std::min(panel_width, weight.count - first);
+        for (std::size_t number = 0; number < weight.width; number += square * Format::numbers) {
+            const std::size_t count = std::min(square * Format::numbers, weight.width - number), k1 = Format::elements(count);
+            for (std::size_t j = 0; j < columns; ++j) {
+                Element buffer[square];
+                const Element* const row = Format::along(weight.data + (first + j) * weight.stride + number, count, buffer);
+                for (std::size_t k = 0; k < k1; ++k)
+                    panel[k * panel_width + j] = row[k];
+            }
             for (std::size_t j = columns; j < panel_width; ++j)
-                for (std::size_t k = k0; k < k1; ++k)
-                    panel[k * panel_width + j] = Real(0);
+                for (std::size_t k = 0; k < k1; ++k)
+                    panel[k * panel_width + j] = Element(0);
+            panel += k1 * panel_width;
         }
     }
 
     /// Packs one panel of a matrix that isn't transposed: y = x M.
-    /// @param matrix  M, a row for each k
+    /// @param matrix  M, a row for each number of a row of x
     /// @param first  the panel's first column
     /// @param[out] panel  [K][panel_width]
-    static void pack_columns(const Rows<Real>& matrix, std::size_t first, Real* panel)
+    static void pack_columns(const Rows<Real>& matrix, std::size_t first, Element* panel)
     {
         const std::size_t columns = std::min(panel_width, matrix.width - first);
-        for (std::size_t k = 0; k < matrix.count; ++k, panel += panel_width) {
-            std::copy_n(matrix.data + k * matrix.stride + first, columns, panel);
-            std::fill(panel + columns, panel + panel_width, Real(0));
+        for (std::size_t row = 0; row < matrix.count; row += Format::numbers, panel += panel_width) {
+            Format::across(matrix.data + row * matrix.stride + first, matrix.stride, matrix.count - row, columns, panel);
+            std::fill(panel + columns, panel + panel_width, Element(0));
         }
     }
 
     /// Multiplies rows by one panel.
-    /// @param x  the rows
+    /// @param x  the rows, as elements (left_operand.hpp)
     /// @param panel  [x.width][panel_width]
     /// @param strip  scratch of strip_size numbers
     /// @param finish  called as finish(row, sums) for each row of x, with its panel_width sums
     /// @param next  the panel that this thread is likely to want next, which is fetched from memory meanwhile; null: none is
     template <class Finish>
-    static void multiply(const Rows<Real>& x, const Real* panel, Real* strip, const Finish& finish, const Real* next = nullptr)
+    static void multiply(const Rows<Element>& x, const Element* panel, Real* strip, const Finish& finish,
+                         const Element* next = nullptr)
     {
         for (std::size_t first = 0; first < x.count; first += block_height) {
             const std::size_t rows = std::min(block_height, x.count - first);
@@ -127,12 +129,12 @@ struct Kernel {
 private:
     /// What a tile is computed from.
     struct Step {
-        const Real* x;
+        const Element* x;
         std::size_t stride, step;  // from row to row, from k to k
-        const Real* panel;
+        const Element* panel;
         std::size_t depth;
-        bool is_first;                                      // of the blocks of k
-        const Real *ahead = nullptr, *ahead_end = nullptr;  // what is fetched meanwhile
+        bool is_first;                                         // of the blocks of k
+        const Element *ahead = nullptr, *ahead_end = nullptr;  // what is fetched meanwhile
     };
 
     template <std::size_t... row>
@@ -140,17 +142,17 @@ private:
     {
         V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
         V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
-        const Real *panel = step.panel, *x = step.x, *ahead = step.ahead;
+        const Element *panel = step.panel, *x = step.x, *ahead = step.ahead;
         for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width, x += step.step) {
-            const V panel_low = V::load_unaligned(panel), panel_high = V::load_unaligned(panel + V::size);
+            const auto panel_low = Format::load(panel), panel_high = Format::load(panel + V::size);
             if (ahead != step.ahead_end) {
                 __builtin_prefetch(ahead, 0, 2);  // to be read, in the second-level cache
                 ahead = std::min(ahead + line, step.ahead_end);
             }
-            // For each row: one number of x times the panel's two vectors. An expression over `row...`, so that every
+            // For each row: one element of x times the panel's two vectors. An expression over `row...`, so that every
             // accumulator has a register whatever the compiler thinks of unrolling.
-            ((low[row] = fast::multiply_add(V(x[row * step.stride]), panel_low, low[row]),
-              high[row] = fast::multiply_add(V(x[row * step.stride]), panel_high, high[row])),
+            ((low[row] = Format::multiply_add(x[row * step.stride], panel_low, low[row]),
+              high[row] = Format::multiply_add(x[row * step.stride], panel_high, high[row])),
              ...);
         }
         if (!step.is_first) {
@@ -176,5 +178,9 @@ private:
     }
     static constexpr std::array<Tile, tile_height + 1> tile_of_height = make_tiles(std::make_index_sequence<tile_height>{});
 };
+
+/// The kernel of an instruction set.
+template <class Real, class Arch>
+using KernelOf = Kernel<fast::Vector<Real, Arch>, typename FormatOf<Real, Arch>::type>;
 
 }  // namespace bert::product

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 #include "bert/core/parameters.hpp"
@@ -22,10 +23,12 @@ namespace bert {
 /// @tparam Arch  the instruction set, whose vectors give the panels their width
 template <class Real, class Arch = fast::DefaultArch>
 struct PackedLinear {
+    using Element = typename product::KernelOf<Real, Arch>::Element;  ///< of the weight: a number, or two of them in bfloat16
+
     std::size_t in = 0;   ///< columns of x
     std::size_t out = 0;  ///< columns of y
     Engine engine{};      ///< which engine the weight is packed for
-    std::vector<Real, product::HugePageAllocator<Real>>
+    std::vector<Element, product::HugePageAllocator<Element>>
         weight;            ///< panels of the own kernel, [panels][in][panel_width]; else [out, in]
     Tensor<Real, 1> bias;  ///< [out]
 };
@@ -37,9 +40,9 @@ struct PackedLinear {
 template <class Arch = fast::DefaultArch, class Real, std::size_t n>
 PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& maps)
 {
-    using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
+    using Kernel = product::KernelOf<Real, Arch>;
     PackedLinear<Real, Arch> packed;
-    packed.engine = engine();
+    packed.engine = product::engine_of<Real, Arch>();
     packed.in = maps[0]->weight.shape(1);
     for (const Linear<Real>* map : maps) {
         require_shape("pack_linear: weight", map->weight, {map->weight.shape(0), packed.in});
@@ -55,14 +58,17 @@ PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& m
         std::copy(map->bias.begin(), map->bias.end(), packed.bias.data() + row);
         row += map->weight.shape(0);
     }
-    if (packed.engine != Engine::own) {
-        packed.weight.assign(weight.begin(), weight.end());
-        return packed;
+    if constexpr (std::is_same_v<typename Kernel::Element, Real>) {
+        if (packed.engine != Engine::own) {
+            packed.weight.assign(weight.begin(), weight.end());
+            return packed;
+        }
     }
-    packed.weight.resize(Kernel::panels(packed.out) * Kernel::panel_width * packed.in);
+    const std::size_t K = Kernel::Format::elements(packed.in);
+    packed.weight.resize(Kernel::panels(packed.out) * Kernel::panel_width * K);
     parallel_for(Kernel::panels(packed.out), [&](std::size_t panel, std::size_t) {
         const std::size_t column = panel * Kernel::panel_width;
-        Kernel::pack(product::rows_of(weight), column, packed.weight.data() + column * packed.in);
+        Kernel::pack(product::rows_of(weight), column, packed.weight.data() + column * K);
     });
     return packed;
 }
@@ -77,23 +83,27 @@ namespace product {
 template <class Real, class Arch, class Finish>
 void multiply_packed(const Rows<Real>& x, const PackedLinear<Real, Arch>& map, Workspace& workspace, const Finish& finish)
 {
-    using Kernel = product::Kernel<fast::Vector<Real, Arch>>;
-    if (map.engine != Engine::own) {
-        const std::array weights{Rows<Real>{map.weight.data(), map.out, map.in, map.in}};
-        multiply_with(map.engine, x, Right::transposed, weights, workspace,
-                      [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t count) {
-                          finish(row, column, sums, count);
-                      });
-        return;
+    using Kernel = product::KernelOf<Real, Arch>;
+    using Element = typename Kernel::Element;
+    if constexpr (std::is_same_v<Element, Real>) {
+        if (map.engine != Engine::own) {
+            const std::array weights{Rows<Real>{map.weight.data(), map.out, map.in, map.in}};
+            multiply_with(map.engine, x, Right::transposed, weights, workspace,
+                          [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t count) {
+                              finish(row, column, sums, count);
+                          });
+            return;
+        }
     }
-    const auto panel_of = [&](std::size_t index) { return map.weight.data() + index * Kernel::panel_width * map.in; };
+    const Rows<Element> left = left_operand<typename Kernel::Format>(x, workspace);
+    const auto panel_of = [&](std::size_t index) { return map.weight.data() + index * Kernel::panel_width * left.width; };
     const std::size_t panels = Kernel::panels(map.out);
     workspace.prepare_threads();
     parallel_for(panels, [&](std::size_t index, std::size_t thread) {
         const std::size_t column = index * Kernel::panel_width, count = std::min(Kernel::panel_width, map.out - column);
         const std::size_t next = index + threads();  // the threads take the panels in turn
         Kernel::multiply(
-            x, panel_of(index), workspace.template of_thread<Real>(thread, Kernel::strip_size),
+            left, panel_of(index), workspace.template of_thread<Real>(thread, 0, Kernel::strip_size),
             [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); },
             next < panels ? panel_of(next) : nullptr);
     });

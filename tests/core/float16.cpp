@@ -1,4 +1,4 @@
-#include "bert/io/float16.hpp"
+#include "bert/core/float16.hpp"
 
 #include <bit>
 #include <cmath>
@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 
+using bert::bfloat16_from_float;
 using bert::float_from_bfloat16;
 using bert::float_from_float16;
 
@@ -51,6 +52,30 @@ TEST_CASE("bfloat16 by hand")
     CHECK(float_from_bfloat16(0xC040) == -3.0F);
     CHECK(float_from_bfloat16(0x7F80) == INFINITY);
     CHECK(std::isnan(float_from_bfloat16(0xFFC0)));
+}
+
+TEST_CASE("rounding to bfloat16 by hand")
+{
+    CHECK(bfloat16_from_float(-3.0F) == 0xC040);
+    CHECK(bfloat16_from_float(1.00390625F) == 0x3F80);   // 1 + 2^-8 is as near to 1 as to 1 + 2^-7: the even one
+    CHECK(bfloat16_from_float(1.01171875F) == 0x3F82);   // 1 + 3/256, between the odd 0x3F81 and the even 0x3F82
+    CHECK(bfloat16_from_float(0x1.FFp127F) == 0x7F80);   // above the largest bfloat16: infinity
+    CHECK(bfloat16_from_float(-0x1.FEp127F) == 0xFF7F);  // the largest one, negative
+    CHECK(bfloat16_from_float(std::bit_cast<float>(0x7F800001U)) == 0x7FC0);  // a NaN whose upper half is infinity's
+}
+
+TEST_CASE("rounding to bfloat16 around every value is PyTorch's")
+{
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (std::uint32_t high = 0; high < 65536; ++high) {
+        for (const std::uint32_t low : {0x0000U, 0x0001U, 0x7FFFU, 0x8000U, 0x8001U, 0xFFFFU}) {
+            const auto number = std::bit_cast<float>(high << 16 | low);
+            const std::uint16_t bits = std::isnan(number) ? 0 : bfloat16_from_float(number);
+            for (int byte = 0; byte < 2; ++byte)
+                hash = (hash ^ (static_cast<unsigned>(bits >> (8 * byte)) & 0xFFU)) * 0x100000001b3;
+        }
+    }
+    CHECK(hash == 0xae09d73335e92f85);  // torch 2.15: to(torch.bfloat16).view(torch.uint16), 0 for each NaN
 }
 
 TEST_CASE("every pattern of 16 bits is the float that PyTorch makes of it")

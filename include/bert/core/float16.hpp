@@ -1,5 +1,6 @@
 /// @file
-/// The two floating-point formats of 16 bits in which checkpoints are stored. Every value of theirs is a float.
+/// The two floating-point formats of 16 bits: of stored checkpoints, and bfloat16 of products, too. Every value of theirs is a
+/// float.
 #pragma once
 
 #include <bit>
@@ -11,6 +12,19 @@ namespace bert {
 /// @param bits  the stored bits
 /// @return  the same value; a NaN keeps its sign and payload
 constexpr float float_from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+/// The bfloat16 nearest to a float, of two that are equally near the one whose last bit is 0. What is too large for it becomes
+/// infinity.
+/// @param number  any float
+/// @return  its bits; a NaN stays one
+constexpr std::uint16_t bfloat16_from_float(float number)
+{
+    const auto bits = std::bit_cast<std::uint32_t>(number);
+    const std::uint32_t last_bit = (bits >> 16) & 1U;
+    const std::uint32_t rounded = (bits + 0x7FFFU + last_bit) >> 16;  // a carry goes on into the exponent, as it should
+    const std::uint32_t quiet_nan = (bits >> 16) | 0x40U;             // what rounding could make an infinity of
+    return static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet_nan : rounded);
+}
 
 /// The value of an IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 of fraction.
 /// \f[ (-1)^s\,2^{e-15}\,(1 + f/2^{10}) \text{ for } 0 < e < 31,\quad (-1)^s\,2^{-14}\,f/2^{10} \text{ for } e = 0 \f]

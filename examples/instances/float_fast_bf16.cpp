@@ -1,0 +1,3 @@
+#include "instances.hpp"
+
+BERT_INSTANCES(, float, bert::FastBf16);

@@ -1,0 +1,113 @@
+/// @file
+/// The left operand of a product, as elements of its format: what is there, if a number is an element; else a copy, made once
+/// for all panels.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#include "bert/core/threads.hpp"
+#include "bert/core/workspace.hpp"
+#include "bert/ops/product/rows.hpp"
+
+namespace bert::product {
+
+/// Rows of x as elements. Of a transposed matrix (step isn't 1), whose columns lie in memory one beside the other, that copy is
+/// transposed too.
+/// @tparam Format  what an element is
+template <class Format>
+struct LeftOperand {
+    using Real = typename Format::Real;                                ///< the scalar
+    using Element = typename Format::Element;                          ///< what the kernel multiplies
+    static constexpr bool is_copied = !std::is_same_v<Real, Element>;  ///< whether a buffer is needed
+    static constexpr std::size_t line = 64 / sizeof(Element);          ///< elements in a line of the cache
+
+    /// @param n  elements side by side
+    /// @return  from these to the next: rows of a power of two would fall on each other in the first-level cache
+    static constexpr std::size_t stride(std::size_t n) { return (n + line - 1) / line * line + line; }
+
+    /// @param rows  rows of x
+    /// @param K  their width
+    /// @return  elements of a buffer for them, transposed or not
+    static constexpr std::size_t size(std::size_t rows, std::size_t K)
+    {
+        return is_copied ? std::max(rows * stride(Format::elements(K)), Format::elements(K) * stride(rows)) : 0;
+    }
+
+    /// @param x  rows
+    /// @return  how many lines of the copy there are: rows, or k
+    static std::size_t lines(const Rows<Real>& x) { return x.step == 1 ? x.count : Format::elements(x.width); }
+
+    /// Copies one line.
+    /// @param x  rows
+    /// @param i  which line
+    /// @param[out] buffer  the whole copy
+    static void copy_line(const Rows<Real>& x, std::size_t i, Element* buffer)
+    {
+        if constexpr (is_copied) {
+            constexpr std::size_t numbers = Format::numbers;
+            if (x.step == 1)
+                Format::along(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
+            else
+                Format::across(x.data + i * numbers * x.step, x.step, std::min(numbers, x.width - i * numbers), x.count,
+                               buffer + i * stride(x.count));
+        }
+    }
+
+    /// What the kernel is given.
+    /// @param x  rows
+    /// @param buffer  the copy
+    /// @return  its rows, or x itself
+    static Rows<Element> rows(const Rows<Real>& x, [[maybe_unused]] const Element* buffer)
+    {
+        if constexpr (is_copied) {
+            const std::size_t E = Format::elements(x.width);
+            if (x.step == 1) return {buffer, x.count, E, stride(E)};
+            return {buffer, x.count, E, 1, stride(x.count)};
+        } else {
+            return x;
+        }
+    }
+};
+
+/// The left operand, by one thread.
+/// @param x  rows
+/// @param buffer  LeftOperand<Format>::size(x.count, x.width) elements
+/// @return  rows for the kernel
+template <class Format, class Real>
+Rows<typename Format::Element> left_operand(const Rows<Real>& x, typename Format::Element* buffer)
+{
+    using Left = LeftOperand<Format>;
+    if constexpr (Left::is_copied) {
+        for (std::size_t i = 0; i < Left::lines(x); ++i)
+            Left::copy_line(x, i, buffer);
+    }
+    return Left::rows(x, buffer);
+}
+
+/// The workspace's shared buffer for the left operand.
+inline constexpr std::size_t left_operand_slot = 1;
+
+/// The left operand, by all threads.
+/// @param x  rows
+/// @param workspace  holds the copy until the next left operand is asked for
+/// @return  rows for the kernel
+template <class Format, class Real>
+Rows<typename Format::Element> left_operand(const Rows<Real>& x, Workspace& workspace)
+{
+    using Left = LeftOperand<Format>;
+    typename Format::Element* buffer = nullptr;
+    if constexpr (Left::is_copied) {
+        constexpr std::size_t piece_lines = 16;
+        buffer = workspace.shared<typename Format::Element>(left_operand_slot, Left::size(x.count, x.width));
+        const std::size_t lines = Left::lines(x);
+        parallel_for((lines + piece_lines - 1) / piece_lines, [&](std::size_t piece, std::size_t) {
+            for (std::size_t i = piece * piece_lines; i < std::min(lines, (piece + 1) * piece_lines); ++i)
+                Left::copy_line(x, i, buffer);
+        });
+    }
+    return Left::rows(x, buffer);
+}
+
+}  // namespace bert::product
