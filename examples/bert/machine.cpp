@@ -63,7 +63,7 @@ double peak_gflops()
         bert::parallel_for(threads, [&](std::size_t piece, std::size_t) {
             const std::array<Real, 128> small = filled<Real>(1e-3);
             std::array<typename Format::Element, 64> buffer;
-            const auto* const elements = Format::along(small.data(), small.size() * Format::numbers / 2, buffer.data());
+            const auto* const elements = Format::along(small.data(), small.size() * Format::per_element / 2, buffer.data());
             const typename Format::Elements panel = Format::load(elements);
             std::array<Vector, chains> sums;
             sums.fill(Vector(Real(piece)));
@@ -77,7 +77,7 @@ double peak_gflops()
             }
         });
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-        const std::size_t products = Format::numbers * Vector::size * chains * steps * threads;
+        const std::size_t products = Format::per_element * Vector::size * chains * steps * threads;
         best = std::max(best, 2.0 * static_cast<double>(products) / seconds.count() * 1e-9);
     }
     volatile Real kept = results[0];  // nobody may leave the work out

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 #include "bert/config.hpp"
@@ -20,6 +21,7 @@
 #include "bert/core/workspace.hpp"
 #include "bert/encoder.hpp"
 #include "bert/ops/fast.hpp"
+#include "bert/ops/product/left_operand.hpp"
 #include "bert/ops/product/packed_linear.hpp"
 
 namespace bert {
@@ -54,107 +56,125 @@ struct PackedEncoder {
     {
         const std::size_t T = sequences.tokens(), H = config.hidden_size;
         require_shape("packed_encoder: x", x, {T, H});
-        Buffers buffers(T, config, workspace);
-        copy_rows({x.data(), T, H, H}, buffers.hidden.data, buffers.hidden.stride);
+        const Buffers buffers(T, config, workspace);
+        for (std::size_t t = 0; t < T; ++t) {
+            std::copy_n(x.data() + t * H, H, buffers.hidden.row(t));
+            if constexpr (are_converted) Format::write(buffers.hidden.row(t), H, buffers.operand.row(t));
+        }
         for (const PackedEncoderBlock<Real, Arch>& block : layer)
             forward_block(block, sequences, buffers, workspace);
         y.resize({T, H});
-        copy_rows(buffers.hidden.rows(), y.data(), H);
+        for (std::size_t t = 0; t < T; ++t)
+            std::copy_n(buffers.hidden.row(t), H, y.data() + t * H);
     }
 
 private:
     using V = fast::Vector<Real, Arch>;
-    using Rows = product::Rows<Real>;
+    using Kernel = product::KernelOf<Real, Arch>;
+    using Format = typename Kernel::Format;
+    using Element = typename Kernel::Element;
+    using Operand = product::Rows<Element>;
+    static constexpr bool are_converted = !std::is_same_v<Element, Real>;  // numbers, before they are multiplied
 
     /// A matrix of scratch.
+    template <class Value>
     struct Buffer {
-        Real* data;
+        Value* data;
         std::size_t count, width, stride;
 
-        Rows rows() const { return {data, count, width, stride}; }
-        Real* row(std::size_t t) const { return data + t * stride; }
+        product::Rows<Value> rows() const { return {data, count, width, stride}; }
+        Value* row(std::size_t t) const { return data + t * stride; }
     };
 
     /// All scratch of a block; a slot of the workspace each, beside those of the products.
     struct Buffers {
-        Buffer hidden, query_key_value, context, intermediate;
+        Buffer<Real> hidden, query_key_value, context;
+        Buffer<Element> operand;       // hidden as products take it: the same memory, or its copy in bfloat16
+        Buffer<Element> intermediate;  // only products take it
 
         Buffers(std::size_t T, const Config& config, Workspace& workspace)
-            : hidden(make(2, T, config.hidden_size, workspace)),
-              query_key_value(make(3, T, 3 * config.hidden_size, workspace)),
-              context(make(4, T, config.hidden_size, workspace)),
-              intermediate(make(5, T, config.intermediate_size, workspace))
+            : hidden(make<Real>(2, T, config.hidden_size, workspace)),
+              query_key_value(make<Real>(3, T, 3 * config.hidden_size, workspace)),
+              context(make<Real>(4, T, config.hidden_size, workspace)),
+              intermediate(make<Element>(5, T, Format::elements(config.intermediate_size), workspace))
         {
+            if constexpr (are_converted)
+                operand = make<Element>(6, T, Format::elements(config.hidden_size), workspace);
+            else
+                operand = hidden;
         }
 
-        static Buffer make(std::size_t slot, std::size_t T, std::size_t width, Workspace& workspace)
+        template <class Value>
+        static Buffer<Value> make(std::size_t slot, std::size_t T, std::size_t width, Workspace& workspace)
         {
-            constexpr std::size_t line = 64 / sizeof(Real);
-            const std::size_t stride = (width + line - 1) / line * line + line;
-            return {workspace.shared<Real>(slot, T * stride), T, width, stride};
+            const std::size_t stride = product::LeftOperand<Format>::stride(width);
+            return {workspace.shared<Value>(slot, T * stride), T, width, stride};
         }
     };
-
-    static void copy_rows(const Rows& from, Real* to, std::size_t stride)
-    {
-        for (std::size_t t = 0; t < from.count; ++t)
-            std::copy_n(from.data + t * from.stride, from.width, to + t * stride);
-    }
 
     /// hidden becomes the block's result.
     void forward_block(const PackedEncoderBlock<Real, Arch>& block, const Sequences& sequences, const Buffers& buffers,
                        Workspace& workspace) const
     {
-        linear(buffers.hidden, block.query_key_value, buffers.query_key_value, workspace);
+        const Operand hidden = buffers.operand.rows();
+        linear(hidden, block.query_key_value, buffers.query_key_value, workspace);
         attention(buffers.query_key_value, sequences, buffers.context, workspace);
-        add_linear(buffers.context, block.projection, buffers.hidden, workspace);
-        layer_norm(block.attention_norm, buffers.hidden);
-        linear_activation(buffers.hidden, block.intermediate, buffers.intermediate, workspace);
-        add_linear(buffers.intermediate, block.output, buffers.hidden, workspace);
-        layer_norm(block.output_norm, buffers.hidden);
+        add_linear(product::left_operand<Format>(buffers.context.rows(), workspace), block.projection, buffers.hidden, workspace);
+        layer_norm(block.attention_norm, buffers);
+        linear_activation(hidden, block.intermediate, buffers.intermediate, workspace);
+        add_linear(buffers.intermediate.rows(), block.output, buffers.hidden, workspace);
+        layer_norm(block.output_norm, buffers);
     }
 
     /// y = x Wᵀ + b
-    static void linear(const Buffer& x, const PackedLinear<Real, Arch>& map, const Buffer& y, Workspace& workspace)
+    static void linear(const Operand& x, const PackedLinear<Real, Arch>& map, const Buffer<Real>& y, Workspace& workspace)
     {
-        product::multiply_packed(x.rows(), map, workspace,
-                                 [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
-                                     fast::add<V>(count, sums, map.bias.data() + column, y.row(t) + column);
-                                 });
+        product::multiply_packed(x, map, workspace, [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+            fast::add<V>(count, sums, map.bias.data() + column, y.row(t) + column);
+        });
     }
 
     /// y = f(x Wᵀ + b)
-    void linear_activation(const Buffer& x, const PackedLinear<Real, Arch>& map, const Buffer& y, Workspace& workspace) const
+    void linear_activation(const Operand& x, const PackedLinear<Real, Arch>& map, const Buffer<Element>& y,
+                           Workspace& workspace) const
     {
-        product::multiply_packed(x.rows(), map, workspace,
-                                 [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
-                                     fast::add<V>(count, sums, map.bias.data() + column, y.row(t) + column);
-                                     fast::Activations<V>::row(config.hidden_act, count, y.row(t) + column, y.row(t) + column);
-                                 });
+        constexpr std::size_t most = 64;  // numbers at a time, in the first-level cache
+        product::multiply_packed(x, map, workspace, [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+            for (std::size_t first = 0; first < count; first += most) {
+                const std::size_t some = std::min(most, count - first);
+                Real part[most];
+                fast::add<V>(some, sums + first, map.bias.data() + column + first, part);
+                fast::Activations<V>::row(config.hidden_act, some, part, part);
+                Format::write(part, some, y.row(t) + (column + first) / Format::per_element);
+            }
+        });
     }
 
     /// y = y + (x Wᵀ + b)
-    static void add_linear(const Buffer& x, const PackedLinear<Real, Arch>& map, const Buffer& y, Workspace& workspace)
+    static void add_linear(const Operand& x, const PackedLinear<Real, Arch>& map, const Buffer<Real>& y, Workspace& workspace)
     {
-        product::multiply_packed(x.rows(), map, workspace,
-                                 [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
-                                     fast::add_biased<V>(count, sums, map.bias.data() + column, y.row(t) + column);
-                                 });
+        product::multiply_packed(x, map, workspace, [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+            fast::add_biased<V>(count, sums, map.bias.data() + column, y.row(t) + column);
+        });
     }
 
-    /// y = LayerNorm(y)
-    void layer_norm(const LayerNorm<Real>& norm, const Buffer& y) const
+    /// hidden = LayerNorm(hidden)
+    void layer_norm(const LayerNorm<Real>& norm, const Buffers& buffers) const
     {
         constexpr std::size_t piece_rows = 8;
-        parallel_for((y.count + piece_rows - 1) / piece_rows, [&](std::size_t piece, std::size_t) {
-            for (std::size_t t = piece * piece_rows; t < std::min(y.count, (piece + 1) * piece_rows); ++t)
-                fast::layer_norm_row<V>(y.width, y.row(t), norm.gamma.data(), norm.beta.data(), Real(config.layer_norm_eps),
-                                        y.row(t));
+        const std::size_t T = buffers.hidden.count, H = buffers.hidden.width;
+        parallel_for((T + piece_rows - 1) / piece_rows, [&](std::size_t piece, std::size_t) {
+            for (std::size_t t = piece * piece_rows; t < std::min(T, (piece + 1) * piece_rows); ++t) {
+                Real* const row = buffers.hidden.row(t);
+                fast::layer_norm_row<V>(H, row, norm.gamma.data(), norm.beta.data(), Real(config.layer_norm_eps), row);
+                if constexpr (are_converted) Format::write(row, H, buffers.operand.row(t));
+            }
         });
     }
 
     /// context = attention(q, k, v), q, k and v being thirds of a row.
-    void attention(const Buffer& query_key_value, const Sequences& sequences, const Buffer& context, Workspace& workspace) const
+    void attention(const Buffer<Real>& query_key_value, const Sequences& sequences, const Buffer<Real>& context,
+                   Workspace& workspace) const
     {
         using Head = fast::AttentionHead<Real, Arch>;
         const std::size_t A = config.num_attention_heads, H = config.hidden_size, D = H / A;

@@ -33,7 +33,7 @@ struct FastOperations : fast::LinearOperations<Arch>,
                         fast::LossOperations<Arch> {
     using InstructionSet = Arch;  ///< for what is a template on it, as PackedEncoder
     static constexpr bool products_in_bf16 =
-        product::FormatOf<float, Arch>::type::numbers == 2;  ///< whether products round their operands to bfloat16
+        product::FormatOf<float, Arch>::type::per_element == 2;  ///< whether products round their operands to bfloat16
 };
 
 /// All operations, fast on the machine that the file is compiled for.

@@ -63,8 +63,8 @@ struct Kernel {
     {
         constexpr std::size_t square = 16;  // k in steps of a cache line
         const std::size_t columns = std::min(panel_width, weight.count - first);
-        for (std::size_t number = 0; number < weight.width; number += square * Format::numbers) {
-            const std::size_t count = std::min(square * Format::numbers, weight.width - number), k1 = Format::elements(count);
+        for (std::size_t number = 0; number < weight.width; number += square * Format::per_element) {
+            const std::size_t count = std::min(square * Format::per_element, weight.width - number), k1 = Format::elements(count);
             for (std::size_t j = 0; j < columns; ++j) {
                 Element buffer[square];
                 const Element* const row = Format::along(weight.data + (first + j) * weight.stride + number, count, buffer);
@@ -85,7 +85,7 @@ struct Kernel {
     static void pack_columns(const Rows<Real>& matrix, std::size_t first, Element* panel)
     {
         const std::size_t columns = std::min(panel_width, matrix.width - first);
-        for (std::size_t row = 0; row < matrix.count; row += Format::numbers, panel += panel_width) {
+        for (std::size_t row = 0; row < matrix.count; row += Format::per_element, panel += panel_width) {
             Format::across(matrix.data + row * matrix.stride + first, matrix.stride, matrix.count - row, columns, panel);
             std::fill(panel + columns, panel + panel_width, Element(0));
         }

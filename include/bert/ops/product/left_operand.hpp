@@ -46,7 +46,7 @@ struct LeftOperand {
     static void copy_line(const Rows<Real>& x, std::size_t i, Element* buffer)
     {
         if constexpr (is_copied) {
-            constexpr std::size_t numbers = Format::numbers;
+            constexpr std::size_t numbers = Format::per_element;
             if (x.step == 1)
                 Format::along(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
             else

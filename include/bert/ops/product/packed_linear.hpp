@@ -76,12 +76,14 @@ PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& m
 namespace product {
 
 /// Multiplies rows by a packed weight.
-/// @param x  [T, in]
+/// @param x  [T, in], as elements (left_operand.hpp)
 /// @param map  the packed weight; its bias is left to finish
 /// @param workspace  scratch
-/// @param finish  called as finish(row, column, sums, count) once for every number of the product, by several threads
+/// @param finish  called as finish(row, column, sums, count) once for every number of the product, by several threads; column
+///     is a multiple of 4
 template <class Real, class Arch, class Finish>
-void multiply_packed(const Rows<Real>& x, const PackedLinear<Real, Arch>& map, Workspace& workspace, const Finish& finish)
+void multiply_packed(const Rows<typename PackedLinear<Real, Arch>::Element>& x, const PackedLinear<Real, Arch>& map,
+                     Workspace& workspace, const Finish& finish)
 {
     using Kernel = product::KernelOf<Real, Arch>;
     using Element = typename Kernel::Element;
@@ -95,15 +97,14 @@ void multiply_packed(const Rows<Real>& x, const PackedLinear<Real, Arch>& map, W
             return;
         }
     }
-    const Rows<Element> left = left_operand<typename Kernel::Format>(x, workspace);
-    const auto panel_of = [&](std::size_t index) { return map.weight.data() + index * Kernel::panel_width * left.width; };
+    const auto panel_of = [&](std::size_t index) { return map.weight.data() + index * Kernel::panel_width * x.width; };
     const std::size_t panels = Kernel::panels(map.out);
     workspace.prepare_threads();
     parallel_for(panels, [&](std::size_t index, std::size_t thread) {
         const std::size_t column = index * Kernel::panel_width, count = std::min(Kernel::panel_width, map.out - column);
         const std::size_t next = index + threads();  // the threads take the panels in turn
         Kernel::multiply(
-            left, panel_of(index), workspace.template of_thread<Real>(thread, 0, Kernel::strip_size),
+            x, panel_of(index), workspace.template of_thread<Real>(thread, 0, Kernel::strip_size),
             [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); },
             next < panels ? panel_of(next) : nullptr);
     });
