@@ -1,11 +1,13 @@
 // The packed encoder against the plain one: not close, but equal.
 #include "bert/packed_encoder.hpp"
 
+#include <filesystem>
 #include <random>
 #include <string>
 
 #include <instances.hpp>
 
+#include "bert/io/packed_folder.hpp"
 #include "catch.hpp"
 
 using bert::Tensor;
@@ -79,6 +81,23 @@ TEMPLATE_TEST_CASE("A packed encoder computes the same bits as the encoder", "",
         x.resize({90, 59});
         CHECK_THROWS_WITH(packed.forward(x, sequences, y, workspace), "packed_encoder: x: expected [90, 60], got [90, 59]");
     }
+}
+
+TEMPLATE_TEST_CASE("A model that is packed while it is read computes the same bits as one that is loaded, then packed", "",
+                   bert::Fast, bert::FastBf16)
+{
+    const std::filesystem::path folder = std::filesystem::path(BERT_SOURCE_DIR) / "examples/models/default";
+    const auto loaded = bert::load_model<float, TestType>(folder);
+    const auto packed = bert::load_packed<float, TestType>(folder);
+    const bert::Batch batch = bert::pack({{2, 7, 8, 9, 3}, {2, 30, 3}});
+    bert::ModelActivations<float> act;
+    bert::Workspace workspace;
+    Tensor<float, 2> y;
+    packed.infer(batch, act.embeddings, y, workspace);
+    CHECK((y == loaded.infer(batch, act, workspace)));
+    CHECK(packed.model.encoder.layer.empty());
+    CHECK(packed.encoder.layer.size() == loaded.encoder.layer.size());
+    CHECK_THROWS_WITH((bert::load_packed<float, TestType>(folder / "nothing")), Catch::Matchers::Contains("nothing"));
 }
 
 TEST_CASE("A packed encoder multiplies with the engine that it was packed for")

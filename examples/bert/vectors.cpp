@@ -1,19 +1,22 @@
 #include "vectors.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <utility>
 
 #include <bert/core/error.hpp>
+#include <bert/io/packed_folder.hpp>
 
 namespace program {
 
 template <class Real, class Ops>
 Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options)
-    : options_(options), pretrained_(load_pretrained<Real, Ops>(common))
+    : options_(options), tokenizer_(bert::load_tokenizer(model_folder(common)))
 {
-    const bert::Config& config = pretrained_.model.config;
+    load(common);
+    const bert::Config& config = model_.config;
     const std::size_t layers = config.num_hidden_layers, positions = config.max_position_embeddings;
-    if (options_.pooling == bert::Pooling::pooler && !pretrained_.model.pooler)
+    if (options_.pooling == bert::Pooling::pooler && !model_.pooler)
         bert::fail_input("--pooling",
                          "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
     if (options_.layer && *options_.layer > layers)
@@ -24,34 +27,44 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
     if (options_.max_length == 0) options_.max_length = positions;
+}
+
+template <class Real, class Ops>
+void Vectorizer<Real, Ops>::load(const CommonOptions& common)
+{
+    bert::LoadReport report;
+    const std::filesystem::path folder = model_folder(common);
+    const bool only_last = options_.layers == bert::Layers::one && !options_.layer;
     if constexpr (FastSet<Ops>) {
-        if (options_.layers == bert::Layers::one && options_.layer.value_or(layers) == layers) {
-            packed_ = bert::pack_weights<typename Ops::InstructionSet>(pretrained_.model.encoder, config);
-            pretrained_.model.encoder = {};
+        if (only_last) {
+            auto packed = bert::load_packed<Real, Ops>(folder, &report);
+            model_ = std::move(packed.model);
+            packed_ = std::move(packed.encoder);
         }
     }
+    if (!packed_) model_ = bert::load_model<Real, Ops>(folder, &report);
+    warn_of_ignored(common, report);
 }
 
 template <class Real, class Ops>
 bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts) const
 {
-    return program::batch_of(pretrained_.tokenizer, pretrained_.model.config, texts, options_.truncation, options_.max_length);
+    return program::batch_of(tokenizer_, model_.config, texts, options_.truncation, options_.max_length);
 }
 
 template <class Real, class Ops>
 bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
 {
-    const bert::Model<Real, Ops>& model = pretrained_.model;
     if constexpr (FastSet<Ops>) {
         if (packed_) {
-            model.embeddings.forward(batch, model.config, activations_.embeddings);
+            model_.embeddings.forward(batch, model_.config, activations_.embeddings);
             bert::Tensor<Real, 2> vectors;
             packed_->forward(activations_.embeddings.norm.y, batch.sequences, vectors, workspace_);
             return vectors;
         }
     }
     const bert::VectorOptions layers{.layers = options_.layers, .layer = options_.layer};
-    return bert::token_vectors(model, batch, layers, activations_, workspace_);
+    return bert::token_vectors(model_, batch, layers, activations_, workspace_);
 }
 
 template <class Real, class Ops>
@@ -59,7 +72,7 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const bert::Batch& batch
 {
     bert::Tensor<Real, 2> vectors = of_tokens(batch);
     if (options_.pooling == bert::Pooling::pooler) {
-        pretrained_.model.pooler->forward(vectors, batch, activations_.pooler, workspace_);
+        model_.pooler->forward(vectors, batch, activations_.pooler, workspace_);
         vectors = activations_.pooler.pooled;
     } else if (options_.pooling) {
         vectors = bert::pool(vectors, batch.sequences, *options_.pooling);
@@ -71,7 +84,7 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const bert::Batch& batch
 template <class Real, class Ops>
 std::size_t Vectorizer<Real, Ops>::width() const
 {
-    return pretrained_.model.config.hidden_size * (options_.layers == bert::Layers::concat4 ? 4 : 1);
+    return model_.config.hidden_size * (options_.layers == bert::Layers::concat4 ? 4 : 1);
 }
 
 template class Vectorizer<float, bert::Fast>;

@@ -10,7 +10,9 @@
 #include <bert/core/sequences.hpp>
 #include <bert/core/tensor.hpp>
 #include <bert/core/workspace.hpp>
+#include <bert/model.hpp>
 #include <bert/packed_encoder.hpp>
+#include <bert/tokenizer.hpp>
 
 #include "input.hpp"
 #include "options.hpp"
@@ -32,7 +34,7 @@ public:
     Vectorizer(const CommonOptions& common, const VectorOptions& options);
 
     /// @return  the model's tokenizer
-    const bert::Tokenizer& tokenizer() const { return pretrained_.tokenizer; }
+    const bert::Tokenizer& tokenizer() const { return tokenizer_; }
 
     /// Packs texts for the model.
     /// @param texts  B texts
@@ -51,9 +53,11 @@ public:
 
 private:
     bert::Tensor<Real, 2> of_tokens(const bert::Batch& batch);
+    void load(const CommonOptions& common);
 
     VectorOptions options_;
-    bert::Pretrained<Real, Ops> pretrained_;
+    bert::Tokenizer tokenizer_;
+    bert::Model<Real, Ops> model_;  ///< without the encoder's blocks if they are packed
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
         packed_;  ///< the encoder's weights, if nothing but its result is wanted
     bert::ModelActivations<Real> activations_;

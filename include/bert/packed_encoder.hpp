@@ -197,6 +197,22 @@ private:
     }
 };
 
+/// Packs one block.
+/// @tparam Arch  the instruction set
+/// @param block  its parameters are copied
+/// @return  the packed block
+template <class Arch = fast::DefaultArch, class Real, class Ops>
+PackedEncoderBlock<Real, Arch> pack_block(const EncoderBlock<Real, Ops>& block)
+{
+    const SelfAttention<Real, Ops>& attention = block.attention;
+    return {pack_linear<Arch>(std::array{&attention.query, &attention.key, &attention.value}),
+            pack_linear<Arch>(std::array{&attention.output}),
+            attention.norm,
+            pack_linear<Arch>(std::array{&block.feed_forward.intermediate}),
+            pack_linear<Arch>(std::array{&block.feed_forward.output}),
+            block.feed_forward.norm};
+}
+
 /// Packs an encoder for inference.
 /// @tparam Arch  the instruction set: `FastBf16::InstructionSet` packs weights in bfloat16
 /// @param encoder  its parameters are copied, packed for the engine in use
@@ -206,13 +222,8 @@ template <class Arch = fast::DefaultArch, class Real, class Ops>
 PackedEncoder<Real, Arch> pack_weights(const Encoder<Real, Ops>& encoder, const Config& config)
 {
     PackedEncoder<Real, Arch> packed{config, {}};
-    for (const EncoderBlock<Real, Ops>& block : encoder.layer) {
-        const SelfAttention<Real, Ops>& attention = block.attention;
-        packed.layer.push_back({pack_linear<Arch>(std::array{&attention.query, &attention.key, &attention.value}),
-                                pack_linear<Arch>(std::array{&attention.output}), attention.norm,
-                                pack_linear<Arch>(std::array{&block.feed_forward.intermediate}),
-                                pack_linear<Arch>(std::array{&block.feed_forward.output}), block.feed_forward.norm});
-    }
+    for (const EncoderBlock<Real, Ops>& block : encoder.layer)
+        packed.layer.push_back(pack_block<Arch>(block));
     return packed;
 }
 

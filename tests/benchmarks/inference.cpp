@@ -15,17 +15,15 @@
 #include <vector>
 
 #include <bert/core/threads.hpp>
-#include <bert/io/model_folder.hpp>
-#include <bert/packed_encoder.hpp>
+#include <bert/io/packed_folder.hpp>
+#include <bert/ops/fast.hpp>
 
 namespace {
 
 template <class Ops>
 void serve(const std::filesystem::path& folder)
 {
-    auto model = bert::load_model<float, Ops>(folder);
-    const auto packed = bert::pack_weights<typename Ops::InstructionSet>(model.encoder, model.config);
-    model.encoder = {};
+    auto model = bert::load_packed<float, Ops>(folder);
     bert::EmbeddingsActivations<float> embeddings;
     bert::Workspace workspace;
     std::vector<bert::Tensor<float, 2>> hidden;
@@ -53,8 +51,7 @@ void serve(const std::filesystem::path& folder)
         const auto begin = std::chrono::steady_clock::now();
         for (std::size_t r = 0; r < repeat; ++r) {
             for (std::size_t i = 0; i < number_of_batches; ++i) {
-                model.embeddings.forward(batches[i], model.config, embeddings);
-                packed.forward(embeddings.norm.y, batches[i].sequences, hidden[i], workspace);
+                model.infer(batches[i], embeddings, hidden[i], workspace);
             }
         }
         const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;

@@ -6,13 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
-#include <new>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #if __has_include(<xtensor/containers/xtensor.hpp>)  // xtensor 0.26 and later
@@ -21,49 +18,9 @@
 #include <xtensor/xtensor.hpp>
 #endif
 
+#include "bert/core/aligned_allocator.hpp"
+
 namespace bert {
-
-/// Allocates at addresses that are multiples of 64 bytes (a cache line, the widest vector) and leaves new numbers
-/// uninitialised: a buffer that is about to be written is not zeroed first.
-template <class Value>
-struct AlignedAllocator {
-    using value_type = Value;                         ///< what is allocated
-    static constexpr std::align_val_t alignment{64};  ///< in bytes
-
-    AlignedAllocator() = default;
-    /// There is nothing to take over: all allocators are alike.
-    /// @param other  an allocator of something else
-    template <class Other>
-    AlignedAllocator([[maybe_unused]] const AlignedAllocator<Other>& other) noexcept
-    {
-    }
-
-    /// @param count  how many values
-    /// @return  uninitialised memory for them
-    Value* allocate(std::size_t count) { return static_cast<Value*>(::operator new(count * sizeof(Value), alignment)); }
-    /// @param values  what allocate returned
-    /// @param count  how many values that were
-    void deallocate(Value* values, [[maybe_unused]] std::size_t count) noexcept { ::operator delete(values, alignment); }
-
-    /// Default construction leaves the number as it is.
-    /// @param value  where to construct
-    template <class Other>
-    void construct(Other* value) noexcept
-    {
-        ::new (static_cast<void*>(value)) Other;
-    }
-    /// @param value  where to construct
-    /// @param arguments  from what
-    template <class Other, class... Arguments>
-    void construct(Other* value, Arguments&&... arguments)
-    {
-        ::new (static_cast<void*>(value)) Other(std::forward<Arguments>(arguments)...);
-    }
-
-    /// What one allocates, any other frees.
-    /// @return  true
-    friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) noexcept { return true; }
-};
 
 /// A dense row-major array of `rank` dimensions. `x(t, h)` is an element, `x.shape(1)` a size; `resize` keeps the capacity,
 /// so a tensor that is used again for a smaller or equal shape allocates nothing, and what it then holds is garbage.

@@ -100,6 +100,75 @@ inline std::size_t parameter_count(const Config& config)
     return count;
 }
 
+namespace detail {
+
+/// An open model folder: which of its tensors is which parameter.
+class ModelReader {
+public:
+    /// Reads the headers, and refuses a configuration that needs far more numbers than the files hold before memory is taken.
+    explicit ModelReader(const std::filesystem::path& folder)
+        : folder_(folder), config_(read_config(folder / "config.json")), files_(folder), names_(files_)
+    {
+        table_ = names_.find("bert.embeddings.word_embeddings.weight");
+        decoder_bias_ = names_.find("cls.predictions.decoder.bias");
+        bias_ = names_.find("cls.predictions.bias");
+        const TensorView* const decoder = names_.find("cls.predictions.decoder.weight");
+        if (table_ == nullptr) table_ = decoder;  // one of two tied matrices is enough
+        if (config_.tie_word_embeddings && decoder != nullptr) config_.tie_word_embeddings = same_contents(*table_, *decoder);
+
+        // A stored number has at least two bytes; the rest is left to tensors that are tied, or that only the architecture's
+        // other heads have.
+        std::size_t bytes = 0;
+        for (const TensorView* view : files_.tensors())
+            bytes += view->bytes;
+        const std::size_t needed = parameter_count(config_);
+        if (needed / 2 > bytes)
+            fail_input((folder / "config.json").string(), "expected sizes for the " + std::to_string(bytes) +
+                                                              " bytes of weights, got sizes that need " + std::to_string(needed) +
+                                                              " numbers");
+    }
+
+    /// @return  the folder's configuration, its decoder tied only if it is
+    const Config& config() const { return config_; }
+
+    /// A model of this configuration, zeros, with as many blocks as asked for; without a pooler if the folder has none.
+    template <class Real, class Ops>
+    Model<Real, Ops> make(std::size_t layers)
+    {
+        Config some_layers = config_;
+        some_layers.num_hidden_layers = layers;
+        auto model = Model<Real, Ops>::make(some_layers);
+        model.config = config_;
+        if (config_.architecture == "BertModel" && names_.find("pooler.dense.weight") == nullptr) model.pooler.reset();
+        return model;
+    }
+
+    /// Reads a parameter.
+    template <class Value, std::size_t rank>
+    void read(const std::string& name, Tensor<Value, rank>& tensor)
+    {
+        const TensorView* view = names_.find(name);
+        if (name.ends_with("word_embeddings.weight")) view = table_;
+        if (name == "cls.predictions.bias" || name == "cls.predictions.decoder.bias")
+            view = decoder_bias_ ? decoder_bias_ : bias_;
+        if (view == nullptr)
+            fail_input(folder_.string(), "tensor \"" + name + "\": expected by " + config_.architecture + ", got no such tensor");
+        read_into(*view, tensor);
+    }
+
+    /// @return  what nobody asked for
+    LoadReport report() const { return {names_.unused()}; }
+
+private:
+    std::filesystem::path folder_;
+    Config config_;
+    SafetensorsFolder files_;
+    PublishedNames names_;
+    const TensorView *table_ = nullptr, *decoder_bias_ = nullptr, *bias_ = nullptr;
+};
+
+}  // namespace detail
+
 /// Loads a model. What its architecture needs and the files lack is an error; what they have beside it is ignored and reported.
 /// A masked-word decoder that differs from the word table is loaded as a matrix of its own.
 /// @param folder  holds config.json and model.safetensors, or shards with an index
@@ -109,43 +178,10 @@ inline std::size_t parameter_count(const Config& config)
 template <class Real, class Ops>
 Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* report = nullptr)
 {
-    const std::string config_name = (folder / "config.json").string();
-    Config config = read_config(config_name);
-    const SafetensorsFolder files(folder);
-    detail::PublishedNames names(files);
-
-    const TensorView* table = names.find("bert.embeddings.word_embeddings.weight");
-    const TensorView* decoder = names.find("cls.predictions.decoder.weight");
-    const TensorView* decoder_bias = names.find("cls.predictions.decoder.bias");
-    const TensorView* bias = names.find("cls.predictions.bias");
-    if (table == nullptr) table = decoder;  // one of two tied matrices is enough
-    if (config.tie_word_embeddings && decoder != nullptr) config.tie_word_embeddings = detail::same_contents(*table, *decoder);
-
-    // A model that needs far more numbers than the files hold is refused before memory is taken for it. A stored number has at
-    // least two bytes; the rest is left to tensors that are tied, or that only the architecture's other heads have.
-    std::size_t bytes = 0;
-    for (const TensorView* view : files.tensors())
-        bytes += view->bytes;
-    const std::size_t needed = parameter_count(config);
-    if (needed / 2 > bytes)
-        fail_input(config_name, "expected sizes for the " + std::to_string(bytes) + " bytes of weights, got sizes that need " +
-                                    std::to_string(needed) + " numbers");
-
-    auto model = Model<Real, Ops>::make(config);
-    if (config.architecture == "BertModel" && names.find("pooler.dense.weight") == nullptr) model.pooler.reset();
-    Model<Real, Ops>::parameters(
-        [&](const std::string& name, auto& tensor) {
-            const TensorView* view = names.find(name);
-            if (name.ends_with("word_embeddings.weight")) view = table;
-            if (name == "cls.predictions.bias" || name == "cls.predictions.decoder.bias")
-                view = decoder_bias ? decoder_bias : bias;
-            if (view == nullptr)
-                fail_input(folder.string(),
-                           "tensor \"" + name + "\": expected by " + config.architecture + ", got no such tensor");
-            read_into(*view, tensor);
-        },
-        "", model);
-    if (report != nullptr) report->ignored = names.unused();
+    detail::ModelReader reader(folder);
+    auto model = reader.make<Real, Ops>(reader.config().num_hidden_layers);
+    Model<Real, Ops>::parameters([&](const std::string& name, auto& tensor) { reader.read(name, tensor); }, "", model);
+    if (report != nullptr) *report = reader.report();
     return model;
 }
 

@@ -20,6 +20,7 @@
 #include "bert/core/float16.hpp"
 #include "bert/core/one_line.hpp"
 #include "bert/core/tensor.hpp"
+#include "bert/core/threads.hpp"
 
 namespace bert {
 
@@ -112,19 +113,24 @@ namespace detail {
     fail_input(view.file, "tensor " + in_quotes(view.name) + ": " + what);
 }
 
-/// Copies elements that are stored as they are wanted, converts others one by one.
+/// Copies elements that are stored as they are wanted, converts others one by one; a large tensor by all threads, since it is
+/// memory that takes the time.
 template <class Stored, class Value, class Convert>
 void convert_elements(const TensorView& view, Value* values, std::size_t count, Convert convert)
 {
-    if constexpr (std::is_same_v<Stored, Value>) {
-        if (count > 0) std::memcpy(values, view.data, count * sizeof(Value));
-    } else {
-        for (std::size_t i = 0; i < count; ++i) {
-            Stored stored;
-            std::memcpy(&stored, view.data + i * sizeof(Stored), sizeof(Stored));
-            values[i] = static_cast<Value>(convert(stored));
+    constexpr std::size_t piece_size = std::size_t{1} << 18;
+    parallel_for((count + piece_size - 1) / piece_size, [&](std::size_t piece, std::size_t) {
+        const std::size_t first = piece * piece_size, end = std::min(count, first + piece_size);
+        if constexpr (std::is_same_v<Stored, Value>) {
+            std::memcpy(values + first, view.data + first * sizeof(Value), (end - first) * sizeof(Value));
+        } else {
+            for (std::size_t i = first; i < end; ++i) {
+                Stored stored;
+                std::memcpy(&stored, view.data + i * sizeof(Stored), sizeof(Stored));
+                values[i] = static_cast<Value>(convert(stored));
+            }
         }
-    }
+    });
 }
 
 }  // namespace detail

@@ -61,13 +61,25 @@ struct Kernel {
     /// @param[out] panel  [K][panel_width]
     static void pack(const Rows<Real>& weight, std::size_t first, Element* panel)
     {
+        pack_rows(
+            std::min(panel_width, weight.count - first), weight.width,
+            [&](std::size_t j) { return weight.data + (first + j) * weight.stride; }, panel);
+    }
+
+    /// Packs one panel of rows that may lie anywhere.
+    /// @param columns  at most panel_width
+    /// @param width  numbers in a row
+    /// @param row_at  row_at(j) is where the j-th begins
+    /// @param[out] panel  [K][panel_width]
+    template <class RowAt>
+    static void pack_rows(std::size_t columns, std::size_t width, const RowAt& row_at, Element* panel)
+    {
         constexpr std::size_t square = 16;  // k in steps of a cache line
-        const std::size_t columns = std::min(panel_width, weight.count - first);
-        for (std::size_t number = 0; number < weight.width; number += square * Format::per_element) {
-            const std::size_t count = std::min(square * Format::per_element, weight.width - number), k1 = Format::elements(count);
+        for (std::size_t number = 0; number < width; number += square * Format::per_element) {
+            const std::size_t count = std::min(square * Format::per_element, width - number), k1 = Format::elements(count);
             for (std::size_t j = 0; j < columns; ++j) {
                 Element buffer[square];
-                const Element* const row = Format::along(weight.data + (first + j) * weight.stride + number, count, buffer);
+                const Element* const row = Format::along(row_at(j) + number, count, buffer);
                 for (std::size_t k = 0; k < k1; ++k)
                     panel[k * panel_width + j] = row[k];
             }

@@ -14,7 +14,6 @@
 #include "bert/core/workspace.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product.hpp"
-#include "bert/ops/product/huge_pages.hpp"
 
 namespace bert {
 
@@ -28,7 +27,7 @@ struct PackedLinear {
     std::size_t in = 0;   ///< columns of x
     std::size_t out = 0;  ///< columns of y
     Engine engine{};      ///< which engine the weight is packed for
-    std::vector<Element, product::HugePageAllocator<Element>>
+    std::vector<Element, AlignedAllocator<Element>>
         weight;            ///< panels of the own kernel, [panels][in][panel_width]; else [out, in]
     Tensor<Real, 1> bias;  ///< [out]
 };
@@ -50,17 +49,17 @@ PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& m
         packed.out += map->weight.shape(0);
     }
     packed.bias.resize({packed.out});
-    Tensor<Real, 2> weight;  // all maps' rows, one map under the other
-    weight.resize({packed.out, packed.in});
-    std::size_t row = 0;
+    std::vector<const Real*> rows;  // of all maps, one map under the other
     for (const Linear<Real>* map : maps) {
-        std::copy(map->weight.begin(), map->weight.end(), weight.data() + row * packed.in);
-        std::copy(map->bias.begin(), map->bias.end(), packed.bias.data() + row);
-        row += map->weight.shape(0);
+        std::copy(map->bias.begin(), map->bias.end(), packed.bias.data() + rows.size());
+        for (std::size_t o = 0; o < map->weight.shape(0); ++o)
+            rows.push_back(map->weight.data() + o * packed.in);
     }
     if constexpr (std::is_same_v<typename Kernel::Element, Real>) {
         if (packed.engine != Engine::own) {
-            packed.weight.assign(weight.begin(), weight.end());
+            packed.weight.resize(packed.out * packed.in);
+            for (std::size_t o = 0; o < packed.out; ++o)
+                std::copy_n(rows[o], packed.in, packed.weight.data() + o * packed.in);
             return packed;
         }
     }
@@ -68,7 +67,9 @@ PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& m
     packed.weight.resize(Kernel::panels(packed.out) * Kernel::panel_width * K);
     parallel_for(Kernel::panels(packed.out), [&](std::size_t panel, std::size_t) {
         const std::size_t column = panel * Kernel::panel_width;
-        Kernel::pack(product::rows_of(weight), column, packed.weight.data() + column * K);
+        Kernel::pack_rows(
+            std::min(Kernel::panel_width, packed.out - column), packed.in, [&](std::size_t j) { return rows[column + j]; },
+            packed.weight.data() + column * K);
     });
     return packed;
 }
