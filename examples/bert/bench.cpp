@@ -49,10 +49,11 @@ bert::Model<Real, Ops> random_model(const bert::Config& config, std::uint64_t se
     return model;
 }
 
-bert::Batch random_batch(const bert::Config& config, const BenchOptions& options)
+/// One piece of the batch.
+bert::Batch random_batch(const bert::Config& config, const BenchOptions& options, std::uint64_t seed)
 {
-    std::mt19937_64 generator(options.seed);
-    std::vector<std::vector<std::int64_t>> ids(options.batch);
+    std::mt19937_64 generator(seed);
+    std::vector<std::vector<std::int64_t>> ids(options.batch / options.pieces);
     for (auto& sequence : ids)
         for (std::size_t l = 0; l < options.length; ++l)
             sequence.push_back(static_cast<std::int64_t>(generator() % config.vocab_size));
@@ -168,11 +169,11 @@ std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batc
 
 /// Training steps, as pre-training takes them.
 template <class Real, class Ops>
-std::vector<double> measure_training(bert::Model<Real, Ops> model, const bert::Example<Real>& example,
+std::vector<double> measure_training(bert::Model<Real, Ops> model, const std::vector<bert::Example<Real>>& pieces,
                                      const BenchOptions& options)
 {
-    bert::Trainer<Real, Ops> trainer({}, model);
-    return measure(options, [&] { trainer.step(std::span(&example, 1), model); });
+    bert::Trainer<Real, Ops> trainer({.recompute = options.recompute}, model);
+    return measure(options, [&] { trainer.step(pieces, model); });
 }
 
 struct Result {
@@ -215,7 +216,8 @@ void show(const BenchOptions& options, const Result& result)
             .add("milliseconds", 1e3 * median)
             .add("milliseconds_quartiles", std::vector<double>{1e3 * quantile(0.25), 1e3 * quantile(0.75)})
             .add("tokens_per_second", result.tokens / median)
-            .add("gflops", gflops);
+            .add("gflops", gflops)
+            .add("peak_memory_mib", peak_memory_mib());
         if (result.peak) object.add("peak_gflops", *result.peak).add("fraction_of_peak", gflops / *result.peak);
         print(object.text() + "\n");
         return;
@@ -232,6 +234,7 @@ void show(const BenchOptions& options, const Result& result)
     if (result.peak)
         table.row({"  peak", rounded(*result.peak) + " GFLOP/s measured from registers, of which " +
                                  rounded(100 * gflops / *result.peak, 2) + " %"});
+    table.row({"  memory", rounded(peak_memory_mib()) + " MiB at most, program and model included"});
     print(table.text());
 }
 
@@ -250,18 +253,17 @@ int bench(const BenchOptions& options)
         check_memory<Real, Ops>(config, config_file.string(), options);
         if (options.train && config.architecture == "BertModel")
             bert::fail_input("--train", "expected a model with a head, as BertForPreTraining, got BertModel");
-        const bert::Batch batch = random_batch(config, options);
-        const bert::Example<Real> example{batch,
-                                          options.train ? random_labels<Real>(config, batch, options) : bert::Labels<Real>{}};
-        const std::size_t asked_words = bert::labelled_rows(example.labels.masked_words).size();
-        Result result{source.string(),
-                      {},
-                      operations(config, batch, asked_words, options.train),
-                      static_cast<double>(batch.sequences.tokens()),
-                      std::nullopt};
+        std::vector<bert::Example<Real>> pieces;
+        Result result{source.string(), {}, 0, static_cast<double>(options.batch * options.length), std::nullopt};
+        for (std::size_t i = 0; i < options.pieces; ++i) {
+            const bert::Batch batch = random_batch(config, options, options.seed + i);
+            pieces.push_back({batch, options.train ? random_labels<Real>(config, batch, options) : bert::Labels<Real>{}});
+            const std::size_t asked_words = bert::labelled_rows(pieces.back().labels.masked_words).size();
+            result.operations += operations(config, batch, asked_words, options.train);
+        }
         auto model = made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source);
-        result.seconds = options.train ? measure_training(std::move(model), example, options)
-                                       : measure_model(std::move(model), batch, options);
+        result.seconds = options.train ? measure_training(std::move(model), pieces, options)
+                                       : measure_model(std::move(model), pieces[0].batch, options);
         if constexpr (!std::is_same_v<Real, long double>) result.peak = peak_of<Real, Ops>(result);
         show(options, result);
         return 0;

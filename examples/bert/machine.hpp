@@ -22,6 +22,10 @@ struct Machine {
 /// @return  what it is
 Machine machine();
 
+/// The most memory that this program has had.
+/// @return  in MiB; 0: not known
+double peak_memory_mib();
+
 /// The fastest fused multiplications and additions from registers, on all threads.
 /// @tparam Ops  a fast set: the same instructions as those of its products
 /// @return  the best of several measurements, in GFLOP/s

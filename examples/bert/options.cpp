@@ -414,8 +414,16 @@ BenchOptions bench_options(const Arguments& arguments)
     parser.number<std::uint64_t>("--seed", options.seed, 0, std::numeric_limits<std::uint64_t>::max(),
                                  "Of weights and ids (default: 1)");
     parser.flag("--train", options.train, "Training steps: forward, backward with dropout, clipping and AdamW");
+    parser.flag("--recompute", options.recompute, "Training keeps of each block its result alone, and computes the rest anew");
+    parser.count("--pieces", options.pieces, 1,
+                 "Training takes the batch in so many pieces and adds their gradients (default: 1)");
     parser.common(options.common);
     parser.parse(arguments);
+    if (!options.train && (options.recompute || options.pieces > 1))
+        bert::fail_input(options.recompute ? "--recompute" : "--pieces", "expected --train beside it");
+    if (options.batch % options.pieces != 0)
+        bert::fail_input("--pieces", "expected a divisor of the batch's " + std::to_string(options.batch) + " sequences, got " +
+                                         std::to_string(options.pieces));
     return options;
 }
 

@@ -136,6 +136,8 @@ struct BenchOptions {
     std::size_t length = 128;      ///< tokens of each sequence
     std::size_t repeat = 20;       ///< measured runs
     bool train = false;            ///< training steps, not inference
+    bool recompute = false;        ///< training keeps of each block its result alone
+    std::size_t pieces = 1;        ///< of the batch, one after the other, gradients added up
     std::uint64_t seed = 1;        ///< of weights and ids
 };
 

@@ -2,6 +2,7 @@
 /// The encoder: blocks, one after the other.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -17,14 +18,21 @@ template <class Real>
 struct EncoderActivations {
     bool keep_scores = false;  ///< set by the caller: whether attention writes scores and probabilities out
     Dropout dropout;           ///< set by the caller: none in inference
-    std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block
+    bool recompute = false;    ///< set by the caller: keep each block's result alone; backward computes the rest once more
+    std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block; with recompute, of the last one that ran
+    std::vector<Tensor<Real, 2>> results;              ///< with recompute: of each block, [T, H]
+
+    /// @param l  a block
+    /// @return  its result, [T, H]
+    const Tensor<Real, 2>& result(std::size_t l) const { return recompute ? results[l] : layer[l].y(); }
 };
 
 /// What Encoder::backward computes.
 template <class Real>
 struct EncoderGradients {
-    std::vector<Tensor<Real, 2>> y;       ///< the gradient of each block's result, [T, H] each
-    EncoderBlockActivations<Real> block;  ///< the gradients of one block's tensors; every block uses it in turn
+    std::vector<Tensor<Real, 2>> y;            ///< the gradient of each block's result, [T, H] each
+    EncoderBlockActivations<Real> block;       ///< the gradients of one block's tensors; every block uses it in turn
+    EncoderBlockActivations<Real> recomputed;  ///< what forward computed in that block, where it wasn't kept
 };
 
 /// A stack of blocks of the same shape. (Devlin et al. 2019, section 3.)
@@ -59,23 +67,26 @@ struct Encoder {
         return encoder;
     }
 
-    /// Block after block, keeping what each computes.
+    /// Block after block, keeping what each computes, or with act.recompute its result alone. (Chen et al. 2016, Training Deep Nets
+    /// with Sublinear Memory Cost: the time of one more forward for a small part of the memory.)
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
-    /// @param[in,out] act  of every block; keep_scores and dropout are read
+    /// @param[in,out] act  of every block; keep_scores, dropout and recompute are read
     /// @param workspace  scratch
     /// @return  the last block's result, [T, H], which stands in act (x itself if there is no block)
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
                                    EncoderActivations<Real>& act, Workspace& workspace) const
     {
-        if (act.layer.size() != layer.size()) act.layer = std::vector<EncoderBlockActivations<Real>>(layer.size());
+        const std::size_t kept = act.recompute ? std::min<std::size_t>(layer.size(), 1) : layer.size();
+        if (act.layer.size() != kept) act.layer = std::vector<EncoderBlockActivations<Real>>(kept);
+        if (act.recompute) act.results.resize(layer.size());
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < layer.size(); ++l) {
-            act.layer[l].attention.keep_scores = act.keep_scores;
-            act.layer[l].attention.dropout = act.layer[l].feed_forward.dropout = act.dropout.in_layer(l);
-            layer[l].forward(*input, sequences, config, act.layer[l], workspace);
-            input = &act.layer[l].y();
+            EncoderBlockActivations<Real>& running = act.layer[act.recompute ? 0 : l];
+            forward_block(l, *input, sequences, config, act, running, workspace);
+            if (act.recompute) std::swap(act.results[l], running.feed_forward.output.norm.y);
+            input = &act.result(l);
         }
         return *input;
     }
@@ -102,10 +113,11 @@ struct Encoder {
         d_act.y.resize(layer.size());
         d_act.y.back() = d_y;
         for (std::size_t l = layer.size(); l-- > 0;) {
-            const Tensor<Real, 2>& input = l == 0 ? x : act.layer[l - 1].y();
+            const Tensor<Real, 2>& input = l == 0 ? x : act.result(l - 1);
             Tensor<Real, 2>& d_input = l == 0 ? d_x : d_act.y[l - 1];
-            layer[l].backward(d_act.y[l], input, sequences, config, act.layer[l], d_encoder.layer[l], d_act.block, d_input,
-                              workspace);
+            if (act.recompute) forward_block(l, input, sequences, config, act, d_act.recomputed, workspace);
+            const EncoderBlockActivations<Real>& block = act.recompute ? d_act.recomputed : act.layer[l];
+            layer[l].backward(d_act.y[l], input, sequences, config, block, d_encoder.layer[l], d_act.block, d_input, workspace);
         }
     }
 
@@ -130,6 +142,16 @@ struct Encoder {
             input = &running.y();
         }
         return *input;
+    }
+
+private:
+    /// One block, with its scores and its dropout as the caller of forward wants them: the same numbers each time.
+    void forward_block(std::size_t l, const Tensor<Real, 2>& input, const Sequences& sequences, const Config& config,
+                       const EncoderActivations<Real>& act, EncoderBlockActivations<Real>& running, Workspace& workspace) const
+    {
+        running.attention.keep_scores = act.keep_scores;
+        running.attention.dropout = running.feed_forward.dropout = act.dropout.in_layer(l);
+        layer[l].forward(input, sequences, config, running, workspace);
     }
 };
 

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 
 using bert::bfloat16_from_float;
+using bert::float16_from_float;
 using bert::float_from_bfloat16;
 using bert::float_from_float16;
 
@@ -62,6 +63,38 @@ TEST_CASE("rounding to bfloat16 by hand")
     CHECK(bfloat16_from_float(0x1.FFp127F) == 0x7F80);   // above the largest bfloat16: infinity
     CHECK(bfloat16_from_float(-0x1.FEp127F) == 0xFF7F);  // the largest one, negative
     CHECK(bfloat16_from_float(std::bit_cast<float>(0x7F800001U)) == 0x7FC0);  // a NaN whose upper half is infinity's
+}
+
+TEST_CASE("rounding to half precision by hand")
+{
+    CHECK(float16_from_float(1.0F) == 0x3C00);
+    CHECK(float16_from_float(-0.0F) == 0x8000);
+    CHECK(float16_from_float(65519.99F) == 0x7BFF);
+    CHECK(float16_from_float(-65520.0F) == 0xFC00);
+    CHECK(float16_from_float(0x1p-25F) == 0x0000);      // half of the smallest, to the even 0
+    CHECK(float16_from_float(0x1.8p-24F) == 0x0002);    // half way from 1 to 2
+    CHECK(float16_from_float(0x1.FFEp-15F) == 0x0400);  // rounds up to the smallest normal number
+    CHECK(float16_from_float(std::bit_cast<float>(0xFF800001U)) == 0xFE00);
+}
+
+TEST_CASE("rounding to half precision is PyTorch's for a float of every exponent, and goes back to where it came from")
+{
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (std::uint32_t high = 0; high < 65536; ++high) {
+        for (const std::uint32_t low : {0x0000U, 0x0001U, 0x1000U, 0x7FFFU, 0x8000U, 0x8001U, 0xFFFFU}) {
+            const auto number = std::bit_cast<float>(high << 16 | low);
+            const std::uint16_t bits = std::isnan(number) ? 0 : float16_from_float(number);
+            for (int byte = 0; byte < 2; ++byte)
+                hash = (hash ^ (static_cast<unsigned>(bits >> (8 * byte)) & 0xFFU)) * 0x100000001b3;
+        }
+    }
+    CHECK(hash == 0x66a99d69479149d5);  // torch 2.15: to(torch.float16).view(torch.uint16), 0 for each NaN
+    std::size_t wrong = 0;
+    for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+        const float value = float_from_float16(static_cast<std::uint16_t>(bits));
+        wrong += !std::isnan(value) && float16_from_float(value) != bits ? 1 : 0;
+    }
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("rounding to bfloat16 around every value is PyTorch's")

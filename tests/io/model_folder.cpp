@@ -119,6 +119,39 @@ TEST_CASE("A saved model is loaded as it was, every head")
     }
 }
 
+TEST_CASE("A model saved in 16 bits is loaded as its numbers rounded, from half the file")
+{
+    const Folder folder;
+    auto model = bert::load_model<float, Reference>(cases / "pretraining_gelu");
+    const auto hold = [&](bert::StoredAs stored, bert::Dtype dtype, auto round) {
+        bert::save_model(model, folder.path, stored);
+        const bert::SafetensorsFile file(folder.path / "model.safetensors");
+        for (const TensorView& view : file.tensors())
+            CHECK(view.dtype == dtype);
+        const auto loaded = bert::load_model<float, Reference>(folder.path);
+        std::size_t wrong = 0;
+        Model<float>::parameters(
+            [&](const std::string&, const auto& x, const auto& y) {
+                for (std::size_t i = 0; i < x.size(); ++i)
+                    wrong += x.data()[i] == round(y.data()[i]) ? 0 : 1;
+            },
+            "", loaded, model);
+        CHECK(wrong == 0);
+    };
+    hold(bert::StoredAs::bfloat16, bert::Dtype::BF16,
+         [](float x) { return bert::float_from_bfloat16(bert::bfloat16_from_float(x)); });
+    const auto bytes_of_bfloat16 = std::filesystem::file_size(folder.path / "model.safetensors");
+    hold(bert::StoredAs::float16, bert::Dtype::F16,
+         [](float x) { return bert::float_from_float16(bert::float16_from_float(x)); });
+    bert::save_model(model, folder.path);
+    CHECK(bytes_of_bfloat16 < 0.6 * static_cast<double>(std::filesystem::file_size(folder.path / "model.safetensors")));
+
+    model.pooler->map.bias(1) = -65520;
+    CHECK_THROWS_WITH(bert::save_model(model, folder.path, bert::StoredAs::float16),
+                      "save_model: bert.pooler.dense.bias: expected numbers that float16 holds, got -65520.000000");
+    CHECK_NOTHROW(bert::load_model<float, Reference>(folder.path));  // what stood there still does
+}
+
 TEST_CASE("A configuration that asks for far more than the file holds is refused before memory is taken")
 {
     const Folder folder;

@@ -15,6 +15,14 @@ TEST_CASE("bench measures training steps")
         CHECK(line["tokens_per_second"] > 0);
         CHECK(line["gflops"] > 0);
     }
+    const std::vector<std::string> pieces{"bench",    "--train", "--batch",  "4", "--pieces",    "2",    "--recompute",
+                                          "--length", "16",      "--repeat", "1", "--precision", "bf16", "--json"};
+    const nlohmann::json line = run(pieces).json()[0];
+    CHECK(line["precision"] == "bf16");
+    CHECK(line["peak_memory_mib"] > 1);
+    CHECK(run({"bench", "--train", "--batch", "4", "--pieces", "3"}).error ==
+          "bert: --pieces: expected a divisor of the batch's 4 sequences, got 3\n");
+    CHECK(run({"bench", "--recompute"}).error == "bert: --recompute: expected --train beside it\n");
     const Run forward = run({"bench", "--json", "--batch", "1", "--length", "16", "--repeat", "1"});
     CHECK(forward.json()[0]["train"] == false);
 }

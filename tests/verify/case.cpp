@@ -49,6 +49,7 @@ TEST_CASE("Every case, Reference in float") { hold_all<float, Reference>(); }
 TEST_CASE("Every case, Reference in long double") { hold_all<long double, Reference>(); }
 TEST_CASE("Every case, Fast in double") { hold_all<double, bert::Fast>(); }
 TEST_CASE("Every case, Fast in float") { hold_all<float, bert::Fast>(); }
+TEST_CASE("Every case, Fast with products in bfloat16") { hold_all<float, bert::FastBf16>(); }
 
 TEST_CASE("A case that lacks a file or is broken is refused in one line")
 {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 namespace bert {
@@ -43,6 +44,26 @@ constexpr float float_from_float16(std::uint16_t bits)
     // A float has bias 127 and 23 bits of fraction; its exponent of all ones is 255.
     const std::uint32_t float_exponent = exponent == 31 ? 255 : exponent - 15 + 127;
     return std::bit_cast<float>(sign | (float_exponent << 23) | (fraction << 13));
+}
+
+/// The binary16 nearest to a float, of two that are equally near the one whose last bit is 0. What is too large for it (65,520
+/// and more) becomes infinity.
+/// @param number  any float
+/// @return  its bits; a NaN stays one
+inline std::uint16_t float16_from_float(float number)
+{
+    const auto bits = std::bit_cast<std::uint32_t>(number);
+    const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000U);
+    const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
+    if (magnitude > 0x7F800000U) return sign | 0x7E00U;   // NaN
+    if (magnitude >= 0x477FF000U) return sign | 0x7C00U;  // 65,520: half way from the largest to what would be the next
+    if (magnitude < 0x38800000U) {                        // below 2^-14, the smallest normal one: multiples of 2^-24
+        const float multiple = std::bit_cast<float>(magnitude) * 0x1p24F;  // exact, below 1,024
+        return sign | static_cast<std::uint16_t>(std::nearbyint(multiple));
+    }
+    const std::uint32_t last_bit = (magnitude >> 13) & 1U;
+    const std::uint32_t rounded = (magnitude + 0xFFFU + last_bit) >> 13;  // 10 bits of fraction; a carry goes into the exponent
+    return sign | static_cast<std::uint16_t>(rounded - ((127U - 15U) << 10));
 }
 
 }  // namespace bert

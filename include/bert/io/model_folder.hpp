@@ -2,10 +2,14 @@
 /// Models in folders: config.json and model.safetensors, as they are published.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <list>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -14,6 +18,7 @@
 
 #include "bert/config.hpp"
 #include "bert/core/error.hpp"
+#include "bert/core/float16.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/io/config.hpp"
 #include "bert/io/safetensors_folder.hpp"
@@ -185,17 +190,55 @@ Model<Real, Ops> load_model(const std::filesystem::path& folder, LoadReport* rep
     return model;
 }
 
-/// Saves a model as a folder that load_model and the reference library open: config.json and model.safetensors (F32, or F64 for
-/// a model in double). Each file is written beside and renamed; the folder is made if it isn't there.
+/// How weights are stored.
+enum class StoredAs {
+    scalar,    ///< as they are: F32, or F64 for a model in double
+    bfloat16,  ///< BF16: half the file of a float's, 3 digits
+    float16,   ///< F16: half the file of a float's, 4 digits, up to 65,504
+};
+
+namespace detail {
+
+/// The bytes of a tensor in 16 bits a number.
+template <class Values>
+std::vector<std::uint16_t> in_16_bits(const std::string& name, const Values& values, StoredAs stored)
+{
+    std::vector<std::uint16_t> bits;
+    bits.reserve(values.size());
+    for (const auto value : values) {
+        const auto number = static_cast<float>(value);
+        if (stored == StoredAs::float16 && std::abs(number) >= 65520)
+            throw std::invalid_argument("save_model: " + name + ": expected numbers that float16 holds, got " +
+                                        std::to_string(number));
+        bits.push_back(stored == StoredAs::bfloat16 ? bfloat16_from_float(number) : float16_from_float(number));
+    }
+    return bits;
+}
+
+}  // namespace detail
+
+/// Saves a model as a folder that load_model and the reference library open: config.json and model.safetensors. Each file is written
+/// beside and renamed; the folder is made if it isn't there.
 /// @param model  of float or double
 /// @param folder  where to
+/// @param stored  how the weights are stored
 /// @throws InputError if a file can't be written
+/// @throws std::invalid_argument for a number that float16 doesn't hold
 template <class Real, class Ops>
-void save_model(const Model<Real, Ops>& model, const std::filesystem::path& folder)
+void save_model(const Model<Real, Ops>& model, const std::filesystem::path& folder, StoredAs stored = StoredAs::scalar)
 {
     std::vector<TensorView> views;
-    Model<Real, Ops>::parameters([&](const std::string& name, const auto& tensor) { views.push_back(view_of(name, tensor)); }, "",
-                                 model);
+    std::list<std::vector<std::uint16_t>> converted;  // a list never moves what it holds
+    Model<Real, Ops>::parameters(
+        [&](const std::string& name, const auto& tensor) {
+            TensorView& view = views.emplace_back(view_of(name, tensor));
+            if (stored == StoredAs::scalar) return;
+            const std::vector<std::uint16_t>& bits = converted.emplace_back(detail::in_16_bits(name, tensor, stored));
+            view.dtype = stored == StoredAs::bfloat16 ? Dtype::BF16 : Dtype::F16;
+            view.data = reinterpret_cast<const std::byte*>(bits.data());
+            view.bytes = bits.size() * sizeof(bits[0]);
+        },
+        "", model);
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     if (failed) fail_input(folder.string(), "expected a folder to write to: " + failed.message());

@@ -76,7 +76,8 @@ struct TrainingOptions {
     double smoothing = 0;                                  ///< of labels, in [0, 1)
     Normalization normalization = Normalization::library;  ///< of the losses
     bool dropout = true;                                   ///< with the configuration's probabilities
-    std::uint64_t seed = 0;                                ///< of dropout
+    bool recompute = false;  ///< keep of each block its result alone, and compute the rest once more in backward
+    std::uint64_t seed = 0;  ///< of dropout
 };
 
 /// What became of a training step.
@@ -119,6 +120,7 @@ public:
             loss.share = static_cast<double>(piece.batch.sequences.count()) / static_cast<double>(sequences);
             loss.labelled = labelled;
             if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
+            act_.encoder.recompute = options_.recompute;
             act_.asked_rows = labelled_rows(piece.labels.masked_words);
             model.forward(piece.batch, act_, workspace_);
             add(model_loss(model, piece.batch, act_, piece.labels, loss), report.losses);
