@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <string_view>
 #include <thread>
@@ -11,6 +12,7 @@
 #include <bert/ops/fast.hpp>
 #include <bert/ops/product/engine.hpp>
 #include <bert/ops/product/format.hpp>
+#include <bert/ops/product/tiles.hpp>
 
 namespace program {
 
@@ -46,6 +48,32 @@ std::array<Real, 128> filled(double number)
     return numbers;
 }
 
+/// The fastest products of a matrix unit, whose tiles are loaded once.
+template <class Tiles>
+double peak_of_tiles()
+{
+    constexpr std::size_t side = bert::product::tile_side, steps = 200'000;
+    const std::size_t threads = bert::threads();
+    const std::array<std::uint32_t, 2 * side * 2 * side> pairs{};
+    double best = 0;
+    for (int attempt = 0; attempt < 7; ++attempt) {
+        const auto begin = std::chrono::steady_clock::now();
+        bert::parallel_for(threads, [&](std::size_t, std::size_t) {
+            Tiles tiles;
+            tiles.configure(side, side);
+            tiles.clear();
+            tiles.load(pairs.data(), side, pairs.data());
+            for (std::size_t step = 0; step < steps; ++step)
+                tiles.multiply_add();
+            tiles.release();
+        });
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+        const std::size_t products = 2 * side * 2 * side * 2 * side * steps * threads;
+        best = std::max(best, 2.0 * static_cast<double>(products) / seconds.count() * 1e-9);
+    }
+    return best;
+}
+
 }  // namespace
 
 double peak_memory_mib()
@@ -64,6 +92,9 @@ double peak_gflops()
     const std::size_t threads = bert::threads();
     std::vector<Real> results(threads);
     double best = 0;
+    if constexpr (Format::Tiles::exists) {
+        if (Format::Tiles::is_usable()) best = peak_of_tiles<typename Format::Tiles>();
+    }
     for (int attempt = 0; attempt < 7; ++attempt) {
         const auto begin = std::chrono::steady_clock::now();
         bert::parallel_for(threads, [&](std::size_t piece, std::size_t) {

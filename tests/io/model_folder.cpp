@@ -144,9 +144,9 @@ TEST_CASE("A model saved in 16 bits is loaded as its numbers rounded, from half 
     hold(bert::StoredAs::float16, bert::Dtype::F16,
          [](float x) { return bert::float_from_float16(bert::float16_from_float(x)); });
     bert::save_model(model, folder.path);
-    CHECK(bytes_of_bfloat16 < 0.6 * static_cast<double>(std::filesystem::file_size(folder.path / "model.safetensors")));
+    CHECK(10 * bytes_of_bfloat16 < 6 * std::filesystem::file_size(folder.path / "model.safetensors"));
 
-    model.pooler->map.bias(1) = -65520;
+    model.pooler->dense.bias(1) = -65520;
     CHECK_THROWS_WITH(bert::save_model(model, folder.path, bert::StoredAs::float16),
                       "save_model: bert.pooler.dense.bias: expected numbers that float16 holds, got -65520.000000");
     CHECK_NOTHROW(bert::load_model<float, Reference>(folder.path));  // what stood there still does

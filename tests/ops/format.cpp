@@ -23,6 +23,8 @@ using bert::Workspace;
 namespace {
 
 using Plain = bert::FastOperations<bert::fast::Bf16Products<bert::fast::NoVectors>>;
+using Vectors = bert::FastOperations<bert::fast::Bf16Products<bert::fast::DefaultArch, bert::product::NoTiles>>;
+using Tiles = bert::FastOperations<bert::fast::Bf16Products<bert::fast::DefaultArch, bert::product::LoopTiles>>;
 
 std::mt19937 generator(5);
 
@@ -59,7 +61,7 @@ double error(const Tensor<float, rank>& found, const Tensor<float, rank>& expect
 constexpr double limit =
     16 * std::numeric_limits<float>::epsilon();  // of sums in another order; a product's rounding would be 1e4
 
-const std::vector<std::size_t> edges = {0, 1, 2, 3, 5, 13, 14, 15, 16, 17, 29, 31, 32, 33, 65};
+const std::vector<std::size_t> edges = {0, 1, 2, 3, 5, 13, 14, 15, 16, 17, 29, 31, 32, 33, 64, 65, 70};
 
 }  // namespace
 
@@ -94,7 +96,9 @@ TEST_CASE("A row is rounded number by number as a single number is, NaN and infi
     CHECK(wrong == 0);
 }
 
-TEST_CASE("linear in bfloat16 is linear of rounded numbers around every edge of a tile")
+// LoopTiles takes part where vectors have 16 floats; elsewhere it is left alone.
+TEMPLATE_TEST_CASE("linear in bfloat16 is linear of rounded numbers around every edge of a tile", "", FastBf16, Plain, Vectors,
+                   Tiles)
 {
     Workspace workspace;
     Tensor<float, 2> y, expected;
@@ -105,15 +109,14 @@ TEST_CASE("linear in bfloat16 is linear of rounded numbers around every edge of 
             const auto bias = random<1>({out});
             Reference::linear(rounded(x), rounded(weight), bias, expected, workspace);
             INFO("T " << T << ", in " << in << ", out " << out);
-            FastBf16::linear(x, weight, bias, y, workspace);
-            CHECK(error(y, expected) <= limit);
-            Plain::linear(x, weight, bias, y, workspace);
+            TestType::linear(x, weight, bias, y, workspace);
             CHECK(error(y, expected) <= limit);
         }
     }
 }
 
-TEST_CASE("linear's backward in bfloat16 is that of rounded numbers, over several blocks of k, odd ones too")
+TEMPLATE_TEST_CASE("linear's backward in bfloat16 is that of rounded numbers, over several blocks of k, odd ones too", "",
+                   FastBf16, Vectors, Tiles)
 {
     Workspace workspace;
     for (const std::size_t T : {1U, 2U, 37U, 230U}) {
@@ -122,18 +125,19 @@ TEST_CASE("linear's backward in bfloat16 is that of rounded numbers, over severa
         auto d_weight = bert::zeros<float, 2>({out, in}), expected_d_weight = d_weight;
         auto d_bias = bert::zeros<float, 1>({out}), expected_d_bias = d_bias;
         Tensor<float, 2> d_x, expected_d_x, y, expected;
-        FastBf16::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
+        TestType::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
         Reference::linear_backward(rounded(d_y), rounded(x), rounded(weight), expected_d_weight, expected_d_bias, expected_d_x,
                                    workspace);
         CHECK(error(d_x, expected_d_x) <= limit);
         CHECK(error(d_weight, expected_d_weight) <= limit);
         Reference::linear(rounded(x), rounded(weight), bert::zeros<float, 1>({out}), expected, workspace);
-        FastBf16::linear(x, weight, bert::zeros<float, 1>({out}), y, workspace);
+        TestType::linear(x, weight, bert::zeros<float, 1>({out}), y, workspace);
         CHECK(error(y, expected) <= limit);
     }
 }
 
-TEST_CASE("attention in bfloat16 stays near the reference's, whatever the width of a head")
+TEMPLATE_TEST_CASE("attention in bfloat16 stays near the reference's, whatever the width of a head", "", FastBf16, Plain, Vectors,
+                   Tiles)
 {
     Workspace workspace;
     const bert::Sequences sequences{{0, 1, 1, 18, 131}};
@@ -147,11 +151,12 @@ TEST_CASE("attention in bfloat16 stays near the reference's, whatever the width 
         Reference::attention(Reference{}, query, key, value, sequences, options, expected, workspace);
         Reference::attention_backward(Reference{}, d_context, query, key, value, sequences, options, expected, d_expected,
                                       expected_query, expected_key, expected_value, workspace);
+        // 2^-9 of each operand, of numbers that cancel in part where a gradient is p (d - mean).
         const auto near = [&](const Tensor<float, 2>& found, const Tensor<float, 2>& wanted) {
-            return error(found, wanted) < 0.02;
+            return error(found, wanted) < 0.04;
         };
-        FastBf16::attention(FastBf16{}, query, key, value, sequences, options, act, workspace);
-        FastBf16::attention_backward(FastBf16{}, d_context, query, key, value, sequences, options, act, d_act, d_query, d_key,
+        TestType::attention(TestType{}, query, key, value, sequences, options, act, workspace);
+        TestType::attention_backward(TestType{}, d_context, query, key, value, sequences, options, act, d_act, d_query, d_key,
                                      d_value, workspace);
         INFO("D " << D);
         CHECK(near(act.context, expected.context));
@@ -162,7 +167,8 @@ TEST_CASE("attention in bfloat16 stays near the reference's, whatever the width 
     }
 }
 
-TEST_CASE("A row of a product in bfloat16 has the same bits alone and in any batch, with any number of threads")
+TEMPLATE_TEST_CASE("A row of a product in bfloat16 has the same bits alone and in any batch, with any number of threads", "",
+                   FastBf16, Tiles)
 {
     const std::size_t threads = bert::threads();
     const auto x = random<2>({260, 801}), weight = random<2>({70, 801});
@@ -170,16 +176,16 @@ TEST_CASE("A row of a product in bfloat16 has the same bits alone and in any bat
     Workspace workspace;
     Tensor<float, 2> expected, y;
     bert::set_threads(1);
-    FastBf16::linear(x, weight, bias, expected, workspace);
+    TestType::linear(x, weight, bias, expected, workspace);
     for (const std::size_t count : {1U, 2U, 3U}) {
         bert::set_threads(count);
-        FastBf16::linear(x, weight, bias, y, workspace);
+        TestType::linear(x, weight, bias, y, workspace);
         CHECK((y == expected));
         for (const std::size_t t : {0U, 13U, 14U, 259U}) {
             Tensor<float, 2> row;
             row.resize({1, 801});
             std::copy_n(x.data() + t * 801, 801, row.data());
-            FastBf16::linear(row, weight, bias, y, workspace);
+            TestType::linear(row, weight, bias, y, workspace);
             CHECK(std::equal(y.begin(), y.end(), expected.data() + t * 70));
         }
     }

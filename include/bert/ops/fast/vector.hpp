@@ -33,12 +33,6 @@ namespace bert::fast {
 /// The instruction set of a vector of one number.
 struct NoVectors {};
 
-/// An instruction set whose matrix products take numbers in bfloat16; sums and all else are float, as in the set itself.
-/// @tparam Arch  the instruction set
-template <class Arch>
-struct Bf16Products {
-};
-
 /// One number that can be used like a batch of xsimd.
 template <class Real>
 struct OneNumber {
@@ -89,9 +83,6 @@ struct VectorOf {
 template <class Real>
 struct VectorOf<Real, NoVectors> {
     using type = OneNumber<Real>;
-};
-template <class Real, class Arch>
-struct VectorOf<Real, Bf16Products<Arch>> : VectorOf<Real, Arch> {
 };
 
 }  // namespace detail

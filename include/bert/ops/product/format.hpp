@@ -18,6 +18,25 @@
 #include "bert/core/float16.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/rows.hpp"
+#include "bert/ops/product/tiles.hpp"
+
+namespace bert::fast {
+
+/// An instruction set whose matrix products take numbers in bfloat16; sums and all else are float, as in the set itself.
+/// @tparam Arch  the instruction set
+/// @tparam Unit  a matrix unit beside it: DefaultTiles is the one that the file is compiled for, if there is one
+template <class Arch, class Unit = product::DefaultTiles>
+struct Bf16Products {
+};
+
+namespace detail {
+
+template <class Real, class Arch, class Unit>
+struct VectorOf<Real, Bf16Products<Arch, Unit>> : VectorOf<Real, Arch> {
+};
+
+}  // namespace detail
+}  // namespace bert::fast
 
 namespace bert::product {
 
@@ -28,6 +47,7 @@ struct PlainFormat {
     using Real = typename V::value_type;           ///< of the sums and the operands
     using Element = Real;                          ///< what a step of the kernel multiplies
     using Elements = V;                            ///< a vector of them
+    using Tiles = NoTiles;                         ///< the matrix unit
     static constexpr std::size_t per_element = 1;  ///< numbers in an element
 
     /// @param K  numbers of a row of x
@@ -89,8 +109,10 @@ struct WordsOf<fast::OneNumber<float>> {
 
 /// Pairs of bfloat16, the first number in the lower half of a word. A pair that has no second number has a zero there.
 /// @tparam V  a vector of sums, floats
-template <class V>
+/// @tparam Unit  the matrix unit, which takes what it can of a product
+template <class V, class Unit>
 struct Bf16Format {
+    using Tiles = Unit;                                  ///< the matrix unit
     using Real = float;                                  ///< of the sums and of the operands before they are rounded
     using Element = std::uint32_t;                       ///< two numbers
     using Elements = typename detail::WordsOf<V>::type;  ///< a vector of them
@@ -181,10 +203,12 @@ template <class Real, class Arch>
 struct FormatOf {
     using type = PlainFormat<fast::Vector<Real, Arch>>;  ///< numbers as they are
 };
-/// The format of an instruction set's products, where they are in bfloat16.
-template <class Real, class Arch>
-struct FormatOf<Real, fast::Bf16Products<Arch>> {
-    using type = Bf16Format<fast::Vector<Real, Arch>>;  ///< pairs in bfloat16
+/// The format of an instruction set's products, where they are in bfloat16. A matrix unit is used where a panel is as wide as two of
+/// its tiles.
+template <class Real, class Arch, class Unit>
+struct FormatOf<Real, fast::Bf16Products<Arch, Unit>> {
+    using V = fast::Vector<Real, Arch>;                                                   ///< of the sums
+    using type = Bf16Format<V, std::conditional_t<V::size == tile_side, Unit, NoTiles>>;  ///< pairs in bfloat16
 };
 
 }  // namespace bert::product

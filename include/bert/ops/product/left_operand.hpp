@@ -13,8 +13,8 @@
 
 namespace bert::product {
 
-/// Rows of x as elements. Of a transposed matrix (step isn't 1), whose columns lie in memory one beside the other, that copy is
-/// transposed too.
+/// Rows of x as elements. Of a transposed matrix (step isn't 1), whose columns lie in memory one beside the other, the copy is
+/// transposed too; only for a matrix unit, which takes rows, it is put upright.
 /// @tparam Format  what an element is
 template <class Format>
 struct LeftOperand {
@@ -36,8 +36,12 @@ struct LeftOperand {
     }
 
     /// @param x  rows
-    /// @return  how many lines of the copy there are: rows, or k
-    static std::size_t lines(const Rows<Real>& x) { return x.step == 1 ? x.count : Format::elements(x.width); }
+    /// @return  how many lines of the copy there are: rows, or k, or blocks of rows
+    static std::size_t lines(const Rows<Real>& x)
+    {
+        if (x.step == 1) return x.count;
+        return is_upright ? (x.count + line - 1) / line : Format::elements(x.width);
+    }
 
     /// Copies one line.
     /// @param x  rows
@@ -49,6 +53,8 @@ struct LeftOperand {
             constexpr std::size_t numbers = Format::per_element;
             if (x.step == 1)
                 Format::along(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
+            else if constexpr (is_upright)
+                copy_block(x, i * line, std::min(line, x.count - i * line), buffer);
             else
                 Format::across(x.data + i * numbers * x.step, x.step, std::min(numbers, x.width - i * numbers), x.count,
                                buffer + i * stride(x.count));
@@ -63,10 +69,27 @@ struct LeftOperand {
     {
         if constexpr (is_copied) {
             const std::size_t E = Format::elements(x.width);
-            if (x.step == 1) return {buffer, x.count, E, stride(E)};
+            if (x.step == 1 || is_upright) return {buffer, x.count, E, stride(E)};
             return {buffer, x.count, E, 1, stride(x.count)};
         } else {
             return x;
+        }
+    }
+
+private:
+    static constexpr bool is_upright = Format::Tiles::exists;
+
+    /// Some rows of a transposed matrix, upright.
+    static void copy_block(const Rows<Real>& x, std::size_t first, std::size_t count, Element* buffer)
+    {
+        constexpr std::size_t numbers = Format::per_element;
+        const std::size_t E = Format::elements(x.width);
+        for (std::size_t e = 0; e < E; ++e) {
+            Element column[line];
+            Format::across(x.data + e * numbers * x.step + first, x.step, std::min(numbers, x.width - e * numbers), count,
+                           column);
+            for (std::size_t row = 0; row < count; ++row)
+                buffer[(first + row) * stride(E) + e] = column[row];
         }
     }
 };

@@ -1,0 +1,120 @@
+// What a steady step allocates: every operator new of this program is counted.
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <span>
+#include <vector>
+
+#include <instances.hpp>
+#include "bert/packed_encoder.hpp"
+
+#include "catch.hpp"
+
+namespace {
+
+std::atomic<bool> is_counting{false};
+std::atomic<std::size_t> count{0}, largest{0};
+
+void* allocated(std::size_t bytes, std::size_t alignment)
+{
+    if (is_counting) {
+        ++count;
+        std::size_t seen = largest;
+        while (bytes > seen && !largest.compare_exchange_weak(seen, bytes)) {
+        }
+    }
+    void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+
+// Allocations while something runs: how many, and the bytes of the largest.
+struct Allocations {
+    std::size_t count, largest;
+};
+
+template <class Run>
+Allocations allocations_of(const Run& run)
+{
+    count = largest = 0;
+    is_counting = true;
+    run();
+    is_counting = false;
+    return {count, largest};
+}
+
+constexpr std::size_t T = 96, H = 32;
+
+bert::Config config()
+{
+    bert::Config config;
+    config.architecture = "BertForPreTraining";
+    config.vocab_size = 100;
+    config.hidden_size = H;
+    config.num_attention_heads = 4;
+    config.num_hidden_layers = 3;
+    config.intermediate_size = 64;
+    return config;
+}
+
+bert::Batch batch()
+{
+    std::vector<std::vector<std::int64_t>> ids{std::vector<std::int64_t>(T / 3, 7), std::vector<std::int64_t>(2 * T / 3, 9)};
+    return bert::pack(ids);
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocated(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment)
+{
+    return allocated(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+TEMPLATE_TEST_CASE("Inference allocates nothing in a steady step", "", bert::Fast, bert::FastBf16)
+{
+    const auto model = bert::Model<float, TestType>::make(config());
+    const auto packed = bert::pack_weights<typename TestType::InstructionSet>(model.encoder, model.config);
+    const bert::Batch texts = batch();
+    bert::ModelActivations<float> act;
+    bert::Workspace workspace;
+    bert::Tensor<float, 2> y;
+    const auto in_packed = [&] {
+        model.embeddings.forward(texts, model.config, act.embeddings);
+        packed.forward(act.embeddings.norm.y, texts.sequences, y, workspace);
+    };
+    const auto in_plain = [&] { model.infer(texts, act, workspace); };
+    CHECK(allocations_of(in_packed).count > 0);  // they are counted
+    in_packed();
+    CHECK(allocations_of(in_packed).count == 0);
+    in_plain();
+    in_plain();
+    CHECK(allocations_of(in_plain).count == 0);
+}
+
+TEMPLATE_TEST_CASE("A training step allocates no tensor in a steady step", "", bert::Fast, bert::FastBf16)
+{
+    auto model = bert::Model<float, TestType>::make(config());
+    bert::Example<float> example{batch(), {}};
+    example.labels.masked_words.resize({T});
+    example.labels.masked_words.fill(bert::ignored_label);
+    for (std::size_t t = 0; t < T; t += 7)
+        example.labels.masked_words(t) = 5;
+    example.labels.next_sentence.resize({2});
+    example.labels.next_sentence.fill(1);
+    for (const bool recompute : {false, true}) {
+        bert::TrainingOptions options;
+        options.recompute = recompute;
+        bert::Trainer<float, TestType> trainer(options, model);
+        const auto step = [&] { trainer.step(std::span(&example, 1), model); };
+        CHECK(allocations_of(step).largest >= T * H * sizeof(float));
+        step();
+        // Names of parameters, lists of labelled rows and the like: a few numbers a token, far from a row of hidden states.
+        CHECK(allocations_of(step).largest <= T * sizeof(std::int64_t));
+    }
+}
