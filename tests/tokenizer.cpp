@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "bert/core/threads.hpp"
+#include "bert/io/tokenizer_json.hpp"
 #include "bert/tokenizer.hpp"
 #include "text/reference.hpp"
 
@@ -204,6 +206,30 @@ TEST_CASE("tokens and ids that are not there are refused")
     CHECK_THROWS_WITH(bare.mask_id(), "tokenizer: expected the token [MASK] in the vocabulary, got none");
     options.added_tokens = {{""}};
     CHECK_THROWS_WITH(bert::Tokenizer(options), "tokenizer: an added token is empty");
+}
+
+TEST_CASE("A batch is encoded as its texts are one by one, by any number of threads, and the first error is reported")
+{
+    const bert::Tokenizer tokenizer = bert::load_tokenizer(BERT_SOURCE_DIR "/examples/models/default");
+    std::vector<std::string> texts;
+    for (int i = 0; i < 100; ++i)
+        texts.push_back(std::string(static_cast<std::size_t>(i % 7), 'a') + " the " + std::to_string(i));
+    const std::size_t threads = bert::threads();
+    for (const std::size_t count : {1U, 2U, 3U}) {
+        bert::set_threads(count);
+        const std::vector<bert::Encoding> encodings = tokenizer.encode_batch(texts);
+        REQUIRE(encodings.size() == texts.size());
+        for (std::size_t b = 0; b < texts.size(); ++b)
+            CHECK(encodings[b].ids == tokenizer.encode(texts[b]).ids);
+        CHECK(tokenizer.encode_batch({}).empty());
+        std::vector<std::string> broken = texts;
+        broken[40] = "\xFF";
+        broken[90] = "ab\xFE";
+        bert::EncodeOptions strict;
+        strict.strict = true;
+        CHECK_THROWS_WITH(tokenizer.encode_batch(broken, strict), Catch::Matchers::Contains("byte 0"));
+    }
+    bert::set_threads(threads);
 }
 
 TEST_CASE("a tokenizer can be copied and outlive its original")

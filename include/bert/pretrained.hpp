@@ -179,8 +179,9 @@ struct Pretrained {
         options.truncation = truncation;
         options.max_length = truncation == Truncation::none ? 0 : positions;
         std::vector<std::vector<std::int64_t>> ids, segments;
+        std::vector<Encoding> encodings = tokenizer.encode_batch(texts, options);
         for (std::size_t b = 0; b < texts.size(); ++b) {
-            Encoding encoding = tokenizer.encode(texts[b], options);
+            Encoding& encoding = encodings[b];
             if (encoding.size() > positions)
                 fail_input("text " + std::to_string(first + b),
                            "expected at most " + std::to_string(positions) + " tokens, got " + std::to_string(encoding.size()));

@@ -14,11 +14,14 @@
 /// (text/fast_tokenizer.hpp), with the same result. io/tokenizer_json.hpp makes a Tokenizer from files.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -26,6 +29,7 @@
 #include <vector>
 
 #include "bert/core/error.hpp"
+#include "bert/core/threads.hpp"
 #include "bert/text/added_tokens.hpp"
 #include "bert/text/decoder.hpp"
 #include "bert/text/encoding.hpp"
@@ -95,6 +99,30 @@ public:
     Encoding encode(std::string_view text, const EncodeOptions& options = {}) const
     {
         return encode_pair(text, std::nullopt, options);
+    }
+
+    /// Encodes texts, shared among all threads.
+    /// @param texts  each as encode takes it
+    /// @param options  special tokens, truncation, padding
+    /// @return  their encodings, in the order of the texts
+    /// @throws InputError as encode, for the first text for which it does
+    std::vector<Encoding> encode_batch(std::span<const std::string> texts, const EncodeOptions& options = {}) const
+    {
+        constexpr std::size_t piece_texts = 16;
+        const std::size_t pieces = (texts.size() + piece_texts - 1) / piece_texts;
+        std::vector<Encoding> encodings(texts.size());
+        std::vector<std::exception_ptr> errors(pieces);  // an exception must not leave the thread in which it was thrown
+        parallel_for(pieces, [&](std::size_t piece, std::size_t) {
+            try {
+                for (std::size_t b = piece * piece_texts; b < std::min(texts.size(), (piece + 1) * piece_texts); ++b)
+                    encodings[b] = encode(texts[b], options);
+            } catch (...) {
+                errors[piece] = std::current_exception();
+            }
+        });
+        for (const std::exception_ptr& error : errors)
+            if (error) std::rethrow_exception(error);
+        return encodings;
     }
 
     /// Encodes a pair of texts.

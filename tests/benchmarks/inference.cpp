@@ -68,12 +68,13 @@ void serve(const std::filesystem::path& folder)
 
 int main(int count, char** arguments)
 {
-    const std::string precision = count == 4 ? arguments[3] : "";
-    if (precision != "float32" && precision != "bf16") {
-        std::cerr << "usage: inference FOLDER THREADS float32|bf16\n";
+    const std::string precision = count == 5 ? arguments[3] : "", engine = count == 5 ? arguments[4] : "";
+    if ((precision != "float32" && precision != "bf16") || (engine != "own" && engine != "cblas")) {
+        std::cerr << "usage: inference FOLDER THREADS float32|bf16 own|cblas\n";
         return 2;
     }
     try {
+        bert::set_engine(engine == "own" ? bert::Engine::own : bert::Engine::cblas);
         bert::set_threads(std::stoul(arguments[2]));
         if (precision == "bf16")
             serve<bert::FastBf16>(arguments[1]);

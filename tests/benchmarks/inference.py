@@ -1,6 +1,7 @@
 """Inference beside its peers: same machine, weights and inputs, in turns.
 
-Usage: tests/benchmarks/run inference [--precision float32|bf16] [--engines NAME...] [--work NAME...] [--rounds N]
+Usage: tests/benchmarks/run inference [--precision float32|bf16] [--products own|cblas] [--engines NAME...]
+                                       [--work NAME...] [--rounds N]
 
 BERT-base with weights made from a seed. The peers are given padded batches, of sentences sorted by length; this project the same
 batches packed.
@@ -74,7 +75,8 @@ def request(repeat, batches):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--precision", default="float32", choices=list(LIMITS))
-    parser.add_argument("--engines", nargs="+", choices=list(ENGINES))
+    parser.add_argument("--engines", nargs="+", choices=list(ENGINES), help="the peers")
+    parser.add_argument("--products", default="own", choices=["own", "cblas"], help="what multiplies matrices in this project")
     works = [*RECTANGLES, "sentences", "sentences-minilm"]
     parser.add_argument("--work", nargs="+", default=works, choices=works)
     parser.add_argument("--rounds", type=int, default=9)
@@ -89,7 +91,9 @@ def main():
         if not work:
             continue
         folder = model_folder(model, sizes)
-        engines = [Engine("bert", [arguments.program, folder, arguments.threads, arguments.precision])]
+        engines = [
+            Engine("bert", [arguments.program, folder, arguments.threads, arguments.precision, arguments.products])
+        ]
         for name in peers:
             peer = [sys.executable, HERE / "peer.py", name, folder, arguments.threads, arguments.precision]
             engines.append(Engine(name, peer))

@@ -1,5 +1,5 @@
-// The tokenizer's throughput, for tokenizer.py: reads a vocabulary and a file, then encodes all lines of it each time that a line
-// comes in on standard input, and prints the seconds and the number of tokens.
+// The tokenizer's throughput, for tokenizer.py: reads a vocabulary and a file, then encodes all lines of it each time that a number
+// of threads comes in on standard input, and prints the seconds and the number of tokens.
 //
 //   tokenizer VOCABULARY FILE
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bert/core/threads.hpp"
 #include "bert/io/tokenizer_json.hpp"
 
 int main(int count, char** arguments)
@@ -22,13 +23,10 @@ int main(int count, char** arguments)
         std::ifstream file(arguments[2], std::ios::binary);
         for (std::string line; std::getline(file, line);)
             lines.push_back(line);
-        for (std::string go; std::getline(std::cin, go);) {
-            // The results are kept, as the reference keeps them.
-            std::vector<bert::Encoding> encodings;
-            encodings.reserve(lines.size());
+        for (std::size_t threads = 0; std::cin >> threads;) {
+            bert::set_threads(threads);
             const auto begin = std::chrono::steady_clock::now();
-            for (const std::string& line : lines)
-                encodings.push_back(tokenizer.encode(line));
+            const std::vector<bert::Encoding> encodings = tokenizer.encode_batch(lines);  // kept, as the reference keeps them
             const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
             std::size_t tokens = 0;
             for (const bert::Encoding& encoding : encodings)

@@ -1,4 +1,4 @@
-"""The tokenizer beside the reference, on one thread, on English prose in which no line repeats.
+"""The tokenizer beside the reference, on one thread, on English prose in which no line repeats; and its own two threads.
 
 Usage: BERT_DATA_DIR=... tokenizer.py PROGRAM [ROUNDS]      (needs tokenizers==0.23.3; blingfire is measured too if it is there)
 
@@ -62,12 +62,18 @@ def main():
         file.write("".join(line + "\n" for line in lines).encode())
         file.flush()
         program = subprocess.Popen([sys.argv[1], vocabulary, file.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        ours, theirs, blings = [], [], []
-        for _ in range(rounds):
-            program.stdin.write("go\n")
+        ours, two, theirs, blings = [], [], [], []
+
+        def encode(threads):
+            program.stdin.write(f"{threads}\n")
             program.stdin.flush()
             seconds, tokens = program.stdout.readline().split()
-            ours.append(float(seconds))
+            return float(seconds), tokens
+
+        for _ in range(rounds):
+            seconds, tokens = encode(1)
+            ours.append(seconds)
+            two.append(encode(2)[0])
             begin = time.perf_counter()
             encodings = peer.encode_batch(lines)
             theirs.append(time.perf_counter() - begin)
@@ -86,6 +92,7 @@ def main():
         print(f"{name:12} {megabytes / statistics.median(times):8.1f} MB/s   bert is {statistics.median(ratios):6.2f} times as fast")
 
     show("bert", ours)
+    show("two threads", two)
     show("tokenizers", theirs)
     if blings:
         show("blingfire", blings)
