@@ -84,6 +84,8 @@ def main():
     parser.add_argument("program", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     with_bf16 = [name for name in ENGINES if not name.startswith("onnxruntime")]
+    if any(name.startswith("sentences") for name in arguments.work) and "BERT_DATA_DIR" not in os.environ:
+        parser.error("BERT_DATA_DIR: expected the folder of the data sets for the work on sentences, got nothing")
     peers = arguments.engines or (with_bf16 if arguments.precision == "bf16" else list(ENGINES))
 
     for model, sizes in (("base", BASE), ("minilm", MINILM)):

@@ -76,6 +76,8 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("program", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if any(WORKS[name][2] is None for name in arguments.work) and "BERT_DATA_DIR" not in os.environ:
+        parser.error("BERT_DATA_DIR: expected the folder of the data sets for the work on sentences, got nothing")
     SCRATCH.mkdir(parents=True, exist_ok=True)
 
     for name in arguments.work:
