@@ -141,7 +141,6 @@ struct Bf16Format {
     static void write(const Real* numbers, std::size_t K, Element* to)
     {
         const std::size_t pairs = K / 2;
-#pragma omp simd
         for (std::size_t i = 0; i < pairs; ++i)
             to[i] = pair(numbers[2 * i], numbers[2 * i + 1]);
         if (K % 2 != 0) to[pairs] = pair(numbers[K - 1], 0);
@@ -155,7 +154,6 @@ struct Bf16Format {
                 to[j] = pair(rows[j], 0);
             return;
         }
-#pragma omp simd
         for (std::size_t j = 0; j < width; ++j)
             to[j] = pair(rows[j], rows[stride + j]);
     }
