@@ -18,6 +18,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as pyplot
+import matplotlib.ticker
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
@@ -70,6 +71,12 @@ def measure(program, repeat):
     return results
 
 
+def plain_numbers(axis):
+    """Marks at 1, 2 and 5 of every power of ten, written out."""
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+
+
 def draw_growth(results):
     figure, axes = pyplot.subplots(1, len(SERIES), figsize=(16, 3.4), layout="constrained")
     for axis, name in zip(axes, SERIES):
@@ -85,6 +92,7 @@ def draw_growth(results):
         axis.set(xscale="log", yscale="log", xlabel=name, xticks=[answer["value"] for answer in answers])
         axis.set_xticklabels([answer["value"] for answer in answers])
         axis.minorticks_off()
+        plain_numbers(axis.yaxis)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("milliseconds")
     axes[0].legend(frameon=False)
@@ -113,8 +121,12 @@ def draw_roofline(results):
         edge = peak / speed
         axis.plot([0.4, edge, 2e4], [0.4 * speed, peak, peak], "-", color=color, linewidth=1)
         axis.annotate(f"{peak:.0f} GFLOP/s", (2e4, peak), ha="right", va="bottom", color=color)
-        axis.annotate(f"{speed:.0f} GB/s", (0.5, 0.5 * speed), ha="left", va="bottom", color=color)
+        place = dict(ha="left", va="top") if precision == "bf16" else dict(ha="right", va="bottom")  # either side of the slopes
+        axis.annotate(f" {speed:.0f} GB/s ", (2, 2 * speed), color=color, **place)
     axis.set(xscale="log", yscale="log", xlabel="operations for each byte of weights", ylabel="GFLOP/s")
+    axis.minorticks_off()
+    axis.xaxis.set_major_formatter("{x:g}")
+    plain_numbers(axis.yaxis)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, loc="lower right")
     figure.savefig(DOCS / "roofline.svg", metadata={"Date": None})
