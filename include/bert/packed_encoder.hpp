@@ -50,7 +50,7 @@ struct PackedEncoder {
     /// @param sequences  where each sequence begins
     /// @param[out] y  the last block's result, [T, H]; may be x
     /// @param workspace  scratch: five rows of hidden width (x, query, key, value, context) and one of intermediate
-    ///     width for each token
+    ///     width for each token; with products in bfloat16 that one and copies of x and context are half as large
     /// @throws std::invalid_argument if x is not [T, H]
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, Tensor<Real, 2>& y, Workspace& workspace) const
     {

@@ -20,8 +20,9 @@ matplotlib.use("svg")
 import matplotlib.pyplot as pyplot
 import matplotlib.ticker
 
-DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
-BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+from inference import BASE, PROJECT
+
+DOCS = PROJECT / "docs"
 COLORS = {"float32": "#1f4e79", "bf16": "#c55a11"}
 
 

@@ -31,13 +31,13 @@ struct Limits {
     double parameter;  ///< train.parameter.*
 };
 
-/// The limits of a scalar and a set of operations. Double's leave a factor of some hundred over the largest error seen (3e-15 in forward, 2e-14 in
-/// gradients); training steps, which accumulate more, get more. Float's are what sums of some hundred terms leave. Long double is
-/// held to double's, as the expected values are doubles.
+/// The limits of a scalar and a set of operations. Double's leave a factor of some hundred over the largest error seen (3e-15 in
+/// forward, 2e-14 in gradients); training steps, which accumulate more, get more. Float's are what sums of some hundred terms
+/// leave. Long double is held to double's, as the expected values are doubles.
 ///
-/// With products in bfloat16 every operand is off by up to 2⁻⁹ of itself, some hundred thousand times a float's error: twice the
-/// largest errors seen. A gradient is off by more where it is proportional to a difference that is itself small, as a
-/// regression's is to prediction minus label.
+/// With products in bfloat16 every operand is off by up to 2⁻⁹ of itself, some thirty thousand times what float's rounding does:
+/// the limits are two to three times the largest errors seen. A gradient is off by more where it is proportional to a difference
+/// that is itself small, as a regression's is to prediction minus label.
 /// @tparam Ops  the set, if it is one whose products are in another format than its scalar
 /// @return  the limits
 template <class Real, class Ops = void>

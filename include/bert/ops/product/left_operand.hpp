@@ -52,7 +52,7 @@ struct LeftOperand {
         if constexpr (is_copied) {
             constexpr std::size_t numbers = Format::per_element;
             if (x.step == 1)
-                Format::along(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
+                Format::write(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
             else if constexpr (is_upright)
                 copy_block(x, i * line, std::min(line, x.count - i * line), buffer);
             else
