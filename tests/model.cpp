@@ -72,7 +72,7 @@ TEST_CASE("Inference, which keeps nothing, gives the same bits as the pass that 
     const auto compare_bits = [&](const auto& model) {
         bert::ModelActivations<double> kept, running;
         bert::Workspace workspace;
-        kept.encoder.keep_scores = true;
+        kept.encoder.keep_all = true;
         model.forward(reference.batch(), kept, workspace);
         const Tensor<double, 2> y = model.infer(reference.batch(), running, workspace);
         CHECK((y == kept.encoder.layer.back().y()));

@@ -112,7 +112,7 @@ int dump(const DumpOptions& options)
                                                      : inputs_from_file(options.inputs);
         const bert::Batch batch = bert::pack(inputs.ids, inputs.segments, inputs.mask);
         bert::ModelActivations<Real> act;
-        act.encoder.keep_scores = true;
+        act.encoder.keep_all = true;
         bert::Workspace workspace;
         try {
             model.forward(batch, act, workspace);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
@@ -42,7 +41,7 @@ struct SelfAttention {
     /// @param name  prefix
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         Linear<Real>::parameters(visit, name + ".self.query", selves.query...);
         Linear<Real>::parameters(visit, name + ".self.key", selves.key...);

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
@@ -44,7 +43,7 @@ struct Embeddings {
     /// @param name  prefix
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         visit(name + ".word_embeddings.weight", selves.word...);
         visit(name + ".position_embeddings.weight", selves.position...);

@@ -16,9 +16,9 @@ namespace bert {
 /// What Encoder::forward computes.
 template <class Real>
 struct EncoderActivations {
-    bool keep_scores = false;  ///< set by the caller: whether attention writes scores and probabilities out
-    Dropout dropout;           ///< set by the caller: none in inference
-    bool recompute = false;    ///< set by the caller: keep each block's result alone; backward computes the rest once more
+    bool keep_all = false;   ///< set by the caller: keep every tensor, also what backward doesn't read (scores, `intermediate`)
+    Dropout dropout;         ///< set by the caller: none in inference
+    bool recompute = false;  ///< set by the caller: keep each block's result alone; backward computes the rest once more
     std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block; with recompute, of the last one that ran
     std::vector<Tensor<Real, 2>> results;              ///< with recompute: of each block, [T, H]
 
@@ -30,8 +30,8 @@ struct EncoderActivations {
 /// What Encoder::backward computes.
 template <class Real>
 struct EncoderGradients {
-    std::vector<Tensor<Real, 2>> y;            ///< the gradient of each block's result, [T, H] each
-    EncoderBlockActivations<Real> block;       ///< the gradients of one block's tensors; every block uses it in turn
+    std::vector<Tensor<Real, 2>> y;       ///< the gradient of each block's result, [T, H] each; without keep_all, of two in turn
+    EncoderBlockActivations<Real> block;  ///< the gradients of one block's tensors; every block uses it in turn
     EncoderBlockActivations<Real> recomputed;  ///< what forward computed in that block, where it wasn't kept
 };
 
@@ -47,12 +47,12 @@ struct Encoder {
     /// @param selves  more instances
     /// @throws std::invalid_argument if they don't have as many layers
     template <class Visit, class First, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, First& first, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
     {
         if (((selves.layer.size() != first.layer.size()) || ...))
             throw std::invalid_argument("encoder: expected instances of " + std::to_string(first.layer.size()) + " layers each");
         for (std::size_t l = 0; l < first.layer.size(); ++l)
-            EncoderBlock<Real, Ops>::parameters(visit, name + ".layer." + std::to_string(l), first.layer[l], selves.layer[l]...);
+            EncoderBlock<Real, Ops>::parameters(visit, name + ".layer." + l, first.layer[l], selves.layer[l]...);
     }
 
     /// Zeros of a configuration's sizes.
@@ -67,12 +67,12 @@ struct Encoder {
         return encoder;
     }
 
-    /// Block after block, keeping what each computes, or with act.recompute its result alone. (Chen et al. 2016, Training Deep Nets
-    /// with Sublinear Memory Cost: the time of one more forward for a small part of the memory.)
+    /// Block after block, keeping what backward reads of each, or with act.recompute its result alone. (Chen et al. 2016, Training
+    /// Deep Nets with Sublinear Memory Cost: the time of one more forward for a small part of the memory.)
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
-    /// @param[in,out] act  of every block; keep_scores, dropout and recompute are read
+    /// @param[in,out] act  of every block; keep_all, dropout and recompute are read
     /// @param workspace  scratch
     /// @return  the last block's result, [T, H], which stands in act (x itself if there is no block)
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
@@ -83,7 +83,10 @@ struct Encoder {
         if (act.recompute) act.results.resize(layer.size());
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < layer.size(); ++l) {
-            EncoderBlockActivations<Real>& running = act.layer[act.recompute ? 0 : l];
+            EncoderBlockActivations<Real>& running = act.layer[l % kept];
+            // Backward doesn't read `intermediate`: the block before hands its memory on, the last one to the first of the next step.
+            if (!act.keep_all && kept > 1)
+                std::swap(running.feed_forward.intermediate, act.layer[(l + kept - 1) % kept].feed_forward.intermediate);
             forward_block(l, *input, sequences, config, act, running, workspace);
             if (act.recompute) std::swap(act.results[l], running.feed_forward.output.norm.y);
             input = &act.result(l);
@@ -98,7 +101,7 @@ struct Encoder {
     /// @param config  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_encoder  is added to
-    /// @param[out] d_act  the gradient of every block's result
+    /// @param[out] d_act  the gradient of every block's result, if act.keep_all is set
     /// @param[out] d_x  [T, H]
     /// @param workspace  scratch
     /// @throws std::invalid_argument if a shape doesn't fit
@@ -110,14 +113,15 @@ struct Encoder {
             d_x = d_y;
             return;
         }
-        d_act.y.resize(layer.size());
-        d_act.y.back() = d_y;
+        d_act.y.resize(act.keep_all ? layer.size() : 2);
+        const auto d_result = [&](std::size_t l) -> Tensor<Real, 2>& { return d_act.y[l % d_act.y.size()]; };
+        d_result(layer.size() - 1) = d_y;
         for (std::size_t l = layer.size(); l-- > 0;) {
             const Tensor<Real, 2>& input = l == 0 ? x : act.result(l - 1);
-            Tensor<Real, 2>& d_input = l == 0 ? d_x : d_act.y[l - 1];
+            Tensor<Real, 2>& d_input = l == 0 ? d_x : d_result(l - 1);
             if (act.recompute) forward_block(l, input, sequences, config, act, d_act.recomputed, workspace);
             const EncoderBlockActivations<Real>& block = act.recompute ? d_act.recomputed : act.layer[l];
-            layer[l].backward(d_act.y[l], input, sequences, config, block, d_encoder.layer[l], d_act.block, d_input, workspace);
+            layer[l].backward(d_result(l), input, sequences, config, block, d_encoder.layer[l], d_act.block, d_input, workspace);
         }
     }
 
@@ -149,7 +153,7 @@ private:
     void forward_block(std::size_t l, const Tensor<Real, 2>& input, const Sequences& sequences, const Config& config,
                        const EncoderActivations<Real>& act, EncoderBlockActivations<Real>& running, Workspace& workspace) const
     {
-        running.attention.keep_scores = act.keep_scores;
+        running.attention.keep_scores = act.keep_all;
         running.attention.dropout = running.feed_forward.dropout = act.dropout.in_layer(l);
         layer[l].forward(input, sequences, config, running, workspace);
     }

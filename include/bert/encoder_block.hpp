@@ -2,8 +2,6 @@
 /// One block of the encoder: attention, then the feed-forward network.
 #pragma once
 
-#include <string>
-
 #include "bert/attention.hpp"
 #include "bert/feed_forward.hpp"
 
@@ -30,7 +28,7 @@ struct EncoderBlock {
     /// @param name  prefix, as in `encoder.layer.0`
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         SelfAttention<Real, Ops>::parameters(visit, name + ".attention", selves.attention...);
         FeedForward<Real, Ops>::parameters(visit, name, selves.feed_forward...);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -46,7 +47,7 @@ struct Pooler {
     /// @param name  prefix, as in `pooler`
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         Linear<Real>::parameters(visit, name + ".dense", selves.dense...);
     }
@@ -135,7 +136,7 @@ struct MaskedWordHead {
     /// @param first  an instance
     /// @param selves  more instances, tied or not like it
     template <class Visit, class First, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, First& first, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
     {
         Linear<Real>::parameters(visit, name + ".transform.dense", first.transform, selves.transform...);
         LayerNorm<Real>::parameters(visit, name + ".transform.LayerNorm", first.norm, selves.norm...);
@@ -161,7 +162,7 @@ struct MaskedWordHead {
     /// Symbols: \f$x\f$ `act.asked`, \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`,
     /// or `word_table` if tied.
     /// @param hidden  hidden states, [T, H]
-    /// @param rows  which of them are asked, M of them
+    /// @param rows  which of them are asked, M of them; none: all of them
     /// @param word_table  the embeddings' word table, [V, H]
     /// @param config  hidden_act and layer_norm_eps
     /// @param[out] act  every tensor of the formula
@@ -170,15 +171,17 @@ struct MaskedWordHead {
     void forward(const Tensor<Real, 2>& hidden, const std::vector<std::size_t>& rows, const Tensor<Real, 2>& word_table,
                  const Config& config, MaskedWordActivations<Real>& act, Workspace& workspace) const
     {
-        const std::size_t M = rows.size(), T = hidden.shape(0), H = hidden.shape(1);
+        const std::size_t T = hidden.shape(0), H = hidden.shape(1), M = rows.empty() ? T : rows.size();
         act.rows = rows;
+        act.rows.resize(M);
+        if (rows.empty()) std::iota(act.rows.begin(), act.rows.end(), std::size_t{0});
         act.asked.resize({M, H});
         for (std::size_t m = 0; m < M; ++m) {
-            if (rows[m] >= T)
+            if (act.rows[m] >= T)
                 throw std::invalid_argument("masked_word: rows[" + std::to_string(m) + "]: expected a row below " +
-                                            std::to_string(T) + ", got " + std::to_string(rows[m]));
+                                            std::to_string(T) + ", got " + std::to_string(act.rows[m]));
             for (std::size_t h = 0; h < H; ++h)
-                act.asked(m, h) = hidden(rows[m], h);
+                act.asked(m, h) = hidden(act.rows[m], h);
         }
         const Tensor<Real, 2>& table = decoder.size() == 0 ? word_table : decoder;
         Ops::linear_activation(Ops{}, act.asked, transform, config.hidden_act, act.pre_activation, act.activated, workspace);
@@ -229,7 +232,7 @@ struct ClassifierHead {
     /// @param name  as in `classifier`
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         Linear<Real>::parameters(visit, name, selves.map...);
     }

@@ -58,15 +58,23 @@ struct LossOptions {
         std::nullopt;  ///< of a batch in pieces: masked words, or labelled tokens, of all pieces together
 };
 
+/// How many rows have a label.
+/// @param labels  ignored_label where there is none
+/// @return  the count
+inline std::size_t labelled_count(const IndexTensor<1>& labels)
+{
+    std::size_t count = 0;
+    for (const std::int64_t label : labels)
+        count += label != ignored_label ? 1 : 0;
+    return count;
+}
+
 namespace detail {
 
 /// The options of a cross-entropy over tokens.
 inline CrossEntropyOptions token_options(const LossOptions& options, const IndexTensor<1>& labels, bool masked_words)
 {
-    std::size_t count = 0;
-    for (const std::int64_t label : labels)
-        count += label != ignored_label ? 1 : 0;
-    double divisor = static_cast<double>(options.labelled.value_or(count));
+    double divisor = static_cast<double>(options.labelled.value_or(labelled_count(labels)));
     if (masked_words && options.normalization == Normalization::original) divisor += 1e-5;
     return {options.smoothing, divisor};
 }
@@ -224,10 +232,11 @@ void choice_loss_backward(Real d_loss, const Tensor<Real, 2>& logits, const Inde
 
 /// The rows that have a label: all that the masked-word head needs to look at.
 /// @param labels  ignored_label where there is none, [T]
+/// @param rows  memory for the result, whatever it holds
 /// @return  for ModelActivations::asked_rows
-inline std::vector<std::size_t> labelled_rows(const IndexTensor<1>& labels)
+inline std::vector<std::size_t> labelled_rows(const IndexTensor<1>& labels, std::vector<std::size_t> rows = {})
 {
-    std::vector<std::size_t> rows;
+    rows.clear();
     for (std::size_t t = 0; t < labels.size(); ++t)
         if (labels(t) != ignored_label) rows.push_back(t);
     return rows;
@@ -236,11 +245,10 @@ inline std::vector<std::size_t> labelled_rows(const IndexTensor<1>& labels)
 namespace detail {
 
 /// The labels of the rows whose word was asked for, which must be all that have one.
-inline IndexTensor<1> asked_labels(const IndexTensor<1>& labels, const std::vector<std::size_t>& rows)
+inline void take_asked_labels(const IndexTensor<1>& labels, const std::vector<std::size_t>& rows, IndexTensor<1>& asked)
 {
-    IndexTensor<1> asked;
     asked.resize({rows.size()});
-    std::size_t elsewhere = labelled_rows(labels).size();
+    std::size_t elsewhere = labelled_count(labels);
     for (std::size_t m = 0; m < rows.size(); ++m) {
         if (rows[m] >= labels.size())
             throw std::invalid_argument("masked_words: expected a label for row " + std::to_string(rows[m]) + ", got " +
@@ -251,7 +259,6 @@ inline IndexTensor<1> asked_labels(const IndexTensor<1>& labels, const std::vect
     if (elsewhere > 0)
         throw std::invalid_argument("masked_words: expected labels at asked rows only, got " + std::to_string(elsewhere) +
                                     " elsewhere");
-    return asked;
 }
 
 /// A text has a class, a value or several labels, not two of these.
@@ -273,14 +280,14 @@ void require_one_kind(const Labels<Real>& labels)
 /// or span_loss, and stands in the total only.
 /// @param model  the model
 /// @param batch  what forward was given
-/// @param act  what forward computed
+/// @param[in,out] act  what forward computed; asked_labels is scratch
 /// @param labels  what it should have answered
 /// @param options  smoothing, normalization, pieces of a batch
 /// @return  each loss, their sum, and how many rows were labelled
 /// @throws std::invalid_argument if a shape doesn't fit or a label is not a class
 /// @see Devlin et al. 2019, appendix A.2
 template <class Real, class Ops>
-Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, const ModelActivations<Real>& act,
+Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, ModelActivations<Real>& act,
                         const Labels<Real>& labels, const LossOptions& options = {})
 {
     detail::require_one_kind(labels);
@@ -292,9 +299,9 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, const
         return Real(share) * part.value;
     };
     if (model.masked_word && labels.masked_words.size() > 0) {
-        const IndexTensor<1> asked = detail::asked_labels(labels.masked_words, act.masked_word.rows);
-        const CrossEntropyOptions of_words = detail::token_options(options, asked, true);
-        losses.masked_words = add(Ops::cross_entropy(act.masked_word.logits, asked, of_words), 1);
+        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, act.asked_labels);
+        const CrossEntropyOptions of_words = detail::token_options(options, act.asked_labels, true);
+        losses.masked_words = add(Ops::cross_entropy(act.masked_word.logits, act.asked_labels, of_words), 1);
     }
     if (model.next_sentence && labels.next_sentence.size() > 0)
         losses.next_sentence =
@@ -330,7 +337,7 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, const
 /// @param act  as in model_loss
 /// @param labels  as in model_loss
 /// @param options  as in model_loss
-/// @param[out] d_act  the gradients of the logits; empty where there is no label
+/// @param[out] d_act  the gradients of the logits, empty where there is no label; asked_labels is scratch
 /// @throws std::invalid_argument as model_loss
 template <class Real, class Ops>
 void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, const ModelActivations<Real>& act,
@@ -343,9 +350,9 @@ void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, cons
     d_act.next_sentence_logits.resize({0, 0});
     d_act.classifier_logits.resize({0, 0});
     if (model.masked_word && labels.masked_words.size() > 0) {
-        const IndexTensor<1> asked = detail::asked_labels(labels.masked_words, act.masked_word.rows);
-        Ops::cross_entropy_backward(Real(1), act.masked_word.logits, asked, detail::token_options(options, asked, true),
-                                    d_act.masked_word.logits);
+        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, d_act.asked_labels);
+        Ops::cross_entropy_backward(Real(1), act.masked_word.logits, d_act.asked_labels,
+                                    detail::token_options(options, d_act.asked_labels, true), d_act.masked_word.logits);
     }
     if (model.next_sentence && labels.next_sentence.size() > 0)
         Ops::cross_entropy_backward(share, act.next_sentence_logits, labels.next_sentence, of_sequences,

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -63,9 +62,10 @@ struct ModelActivations {
     std::vector<std::size_t> asked_rows;  ///< set by the caller: the rows whose word is asked for; none: all of them
 
     EmbeddingsActivations<Real> embeddings;   ///< embeddings.y() goes into the encoder
-    EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_scores is the caller's to set
+    EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_all is the caller's to set
     PoolerActivations<Real> pooler;           ///< pooler.pooled, [B, H]
     MaskedWordActivations<Real> masked_word;  ///< masked_word.logits, [M, V]
+    IndexTensor<1> asked_labels;              ///< of its rows, for the loss, [M]
     Tensor<Real, 2> next_sentence_logits;     ///< [B, 2]
     Tensor<Real, 2> classifier_input;         ///< what a classifier looks at, after dropout, [B, H] or [T, H]
     Tensor<Real, 2> classifier_logits;        ///< [B, C], [B, 1], [T, C] or [T, 2]: see Classifier
@@ -80,6 +80,7 @@ struct ModelGradients {
     Tensor<Real, 2> hidden;                   ///< of the last block's result, [T, H]
     PoolerActivations<Real> pooler;           ///< of its tensors
     MaskedWordActivations<Real> masked_word;  ///< of its tensors
+    IndexTensor<1> asked_labels;              ///< of its rows, for the loss's gradient, [M]
     Tensor<Real, 2> next_sentence_logits;     ///< [B, 2]
     Tensor<Real, 2> next_sentence_input;      ///< of the pooled vectors, [B, H]
     Tensor<Real, 2> classifier_logits;        ///< as the logits
@@ -114,7 +115,7 @@ struct Model {
     /// @param selves  more instances
     /// @throws std::invalid_argument if they don't have the same heads
     template <class Visit, class First, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, First& first, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
     {
         const bool same_heads = ((selves.pooler.has_value() == first.pooler.has_value() &&
                                   selves.masked_word.has_value() == first.masked_word.has_value() &&
@@ -122,7 +123,7 @@ struct Model {
                                   selves.classifier.has_value() == first.classifier.has_value()) &&
                                  ...);
         if (!same_heads) throw std::invalid_argument("model: expected instances with the same heads");
-        const std::string base = name + (first.config.architecture == "BertModel" ? "" : "bert.");
+        const Name base = name + (first.config.architecture == "BertModel" ? "" : "bert.");
         Embeddings<Real, Ops>::parameters(visit, base + "embeddings", first.embeddings, selves.embeddings...);
         Encoder<Real, Ops>::parameters(visit, base + "encoder", first.encoder, selves.encoder...);
         if (first.pooler) Pooler<Real, Ops>::parameters(visit, base + "pooler", *first.pooler, *selves.pooler...);
@@ -161,7 +162,7 @@ struct Model {
 
     /// Embeddings, encoder and every head, keeping all that is computed.
     /// @param batch  T tokens in B sequences
-    /// @param[in,out] act  every tensor; encoder.keep_scores, dropout and asked_rows are read
+    /// @param[in,out] act  every tensor; encoder.keep_all, dropout and asked_rows are read
     /// @param workspace  scratch
     /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
     /// token
@@ -172,9 +173,7 @@ struct Model {
         const Tensor<Real, 2>& hidden =
             encoder.forward(act.embeddings.y(), batch.sequences, config, act.encoder, workspace);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, act.pooler, workspace);
-        if (masked_word)
-            masked_word->forward(hidden, act.asked_rows.empty() ? all_rows(hidden) : act.asked_rows, embeddings.word, config,
-                                 act.masked_word, workspace);
+        if (masked_word) masked_word->forward(hidden, act.asked_rows, embeddings.word, config, act.masked_word, workspace);
         if (next_sentence) next_sentence->forward(act.pooler.pooled, act.next_sentence_logits, workspace);
         if (classifier) {
             Ops::dropout(pooler ? act.pooler.pooled : hidden, classifier_dropout(act), act.classifier_input);
@@ -231,13 +230,6 @@ struct Model {
     }
 
 private:
-    static std::vector<std::size_t> all_rows(const Tensor<Real, 2>& hidden)
-    {
-        std::vector<std::size_t> rows(hidden.shape(0));
-        std::iota(rows.begin(), rows.end(), std::size_t{0});
-        return rows;
-    }
-
     /// The place of the dropout before a classifier. Spans have none.
     DropoutPlace classifier_dropout(const ModelActivations<Real>& act) const
     {

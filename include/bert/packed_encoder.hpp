@@ -45,27 +45,28 @@ struct PackedEncoder {
     Config config;                                      ///< heads, activation, epsilon and sizes
     std::vector<PackedEncoderBlock<Real, Arch>> layer;  ///< the blocks
 
-    /// Block after block; the bits of Encoder<Real, Fast>::forward.
+    /// Block after block; the bits of Encoder<Real, Fast>::forward. A large batch goes through all blocks in groups of sequences.
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param[out] y  the last block's result, [T, H]; may be x
     /// @param workspace  scratch: five rows of hidden width (x, query, key, value, context) and one of intermediate
-    ///     width for each token; with products in bfloat16 that one and copies of x and context are half as large
+    ///     width for each token of a group; with products in bfloat16 that one and copies of x and context are half as large
     /// @throws std::invalid_argument if x is not [T, H]
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, Tensor<Real, 2>& y, Workspace& workspace) const
     {
+        // As many tokens as the products need to be at their best; of more, the activations only leave the cache.
+        constexpr std::size_t group_tokens = 1024;
         const std::size_t T = sequences.tokens(), H = config.hidden_size;
         require_shape("packed_encoder: x", x, {T, H});
-        const Buffers buffers(T, config, workspace);
-        for (std::size_t t = 0; t < T; ++t) {
-            std::copy_n(x.data() + t * H, H, buffers.hidden.row(t));
-            if constexpr (are_converted) Format::write(buffers.hidden.row(t), H, buffers.operand.row(t));
-        }
-        for (const PackedEncoderBlock<Real, Arch>& block : layer)
-            forward_block(block, sequences, buffers, workspace);
         y.resize({T, H});
-        for (std::size_t t = 0; t < T; ++t)
-            std::copy_n(buffers.hidden.row(t), H, y.data() + t * H);
+        const std::size_t groups = std::max<std::size_t>(1, T / group_tokens);
+        Group group{sequences, 0, 0};
+        while (group.last < sequences.count()) {
+            group.first = group.last++;
+            while (group.last < sequences.count() && group.tokens() < (T + groups - 1) / groups)
+                ++group.last;
+            forward_group(x.data() + group.begin() * H, group, y.data() + group.begin() * H, workspace);
+        }
     }
 
 private:
@@ -75,6 +76,15 @@ private:
     using Element = typename Kernel::Element;
     using Operand = product::Rows<Element>;
     static constexpr bool are_converted = !std::is_same_v<Element, Real>;  // numbers, before they are multiplied
+
+    /// Some of a batch's sequences.
+    struct Group {
+        const Sequences& sequences;
+        std::size_t first, last;  // of them: from first on, below last
+
+        std::size_t begin() const { return sequences.begin[first]; }  // its first token in the batch
+        std::size_t tokens() const { return sequences.begin[last] - begin(); }
+    };
 
     /// A matrix of scratch.
     template <class Value>
@@ -112,13 +122,28 @@ private:
         }
     };
 
+    /// From x to y, the group's rows of a batch.
+    void forward_group(const Real* x, const Group& group, Real* y, Workspace& workspace) const
+    {
+        const std::size_t T = group.tokens(), H = config.hidden_size;
+        const Buffers buffers(T, config, workspace);
+        for (std::size_t t = 0; t < T; ++t) {
+            std::copy_n(x + t * H, H, buffers.hidden.row(t));
+            if constexpr (are_converted) Format::write(buffers.hidden.row(t), H, buffers.operand.row(t));
+        }
+        for (const PackedEncoderBlock<Real, Arch>& block : layer)
+            forward_block(block, group, buffers, workspace);
+        for (std::size_t t = 0; t < T; ++t)
+            std::copy_n(buffers.hidden.row(t), H, y + t * H);
+    }
+
     /// hidden becomes the block's result.
-    void forward_block(const PackedEncoderBlock<Real, Arch>& block, const Sequences& sequences, const Buffers& buffers,
+    void forward_block(const PackedEncoderBlock<Real, Arch>& block, const Group& group, const Buffers& buffers,
                        Workspace& workspace) const
     {
         const Operand hidden = buffers.operand.rows();
         linear(hidden, block.query_key_value, buffers.query_key_value, workspace);
-        attention(buffers.query_key_value, sequences, buffers.context, workspace);
+        attention(buffers.query_key_value, group, buffers.context, workspace);
         add_linear(product::left_operand<Format>(buffers.context.rows(), workspace), block.projection, buffers.hidden, workspace);
         layer_norm(block.attention_norm, buffers);
         linear_activation(hidden, block.intermediate, buffers.intermediate, workspace);
@@ -173,14 +198,15 @@ private:
     }
 
     /// context = attention(q, k, v), q, k and v being thirds of a row.
-    void attention(const Buffer<Real>& query_key_value, const Sequences& sequences, const Buffer<Real>& context,
+    void attention(const Buffer<Real>& query_key_value, const Group& group, const Buffer<Real>& context,
                    Workspace& workspace) const
     {
         using Head = fast::AttentionHead<Real, Arch>;
         const std::size_t A = config.num_attention_heads, H = config.hidden_size, D = H / A;
         workspace.prepare_threads();
-        parallel_for(sequences.count() * A, [&](std::size_t piece, std::size_t thread) {
-            const std::size_t first = sequences.begin[piece / A], n = sequences.length(piece / A), column = piece % A * D;
+        parallel_for((group.last - group.first) * A, [&](std::size_t piece, std::size_t thread) {
+            const std::size_t b = group.first + piece / A, n = group.sequences.length(b), column = piece % A * D;
+            const std::size_t first = group.sequences.begin[b] - group.begin();
             const Real* query = query_key_value.row(first) + column;
             const std::size_t stride = query_key_value.stride;
             const Head head{{query, n, D, stride},

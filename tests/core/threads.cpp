@@ -22,6 +22,16 @@ TEST_CASE("Every piece is computed once, whatever the number of threads")
     CHECK_THROWS_WITH(bert::set_threads(0), "set_threads: expected at least 1, got 0");
 }
 
+TEST_CASE("Pieces lie end to end, are long enough and not too many")
+{
+    using bert::Pieces;
+    const Pieces none(0, 5), few(9, 5), three(16, 5), many(100'000, 1);
+    CHECK((none.count == 1 && none.begin(0) == 0 && none.end(0) == 0));
+    CHECK((few.count == 1 && few.end(0) == 9));
+    CHECK((three.count == 3 && three.end(0) == 5 && three.end(1) == 10 && three.end(2) == 16));
+    CHECK((many.count == Pieces::most && many.begin(1) == 390 && many.end(255) == 100'000));
+}
+
 TEST_CASE("A workspace gives the same memory again, and separate memory to each slot and thread")
 {
     bert::Workspace workspace;

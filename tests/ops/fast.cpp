@@ -107,6 +107,21 @@ TEMPLATE_TEST_CASE("linear agrees with the reference over several blocks of rows
     }
 }
 
+TEMPLATE_TEST_CASE("linear_backward agrees with the reference over several groups of rows", "", float, double)
+{
+    Workspace workspace;
+    const std::size_t T = 2 * bert::product::group_size + 2;
+    const auto x = random<TestType, 2>({T, 6}), d_y = random<TestType, 2>({T, 5});
+    const auto map = random_linear<TestType>(5, 6);
+    Linear<TestType> expected = map, found = map;  // added to
+    Tensor<TestType, 2> expected_d_x, d_x;
+    Reference::linear_backward(d_y, x, map.weight, expected.weight, expected.bias, expected_d_x, workspace);
+    Fast::linear_backward(d_y, x, map.weight, found.weight, found.bias, d_x, workspace);
+    CHECK(error(found.weight, expected.weight) <= limit<TestType>);
+    CHECK(error(found.bias, expected.bias) <= limit<TestType>);
+    CHECK(error(d_x, expected_d_x) <= limit<TestType>);
+}
+
 TEMPLATE_TEST_CASE("A row of a product has the same bits alone and in any batch, with any number of threads", "", float, double)
 {
     const std::size_t threads = bert::threads();

@@ -84,8 +84,15 @@ TEMPLATE_TEST_CASE("Every engine computes x Wᵀ", "", float, double)
     for (const Engine engine : {Engine::own, Engine::cblas, Engine::onednn, Engine::loops}) {
         if (!bert::has_engine(engine)) continue;
         const Using chosen(engine);
-        for (const auto& [T, in, out] : std::vector<std::array<std::size_t, 3>>{
-                 {0, 5, 3}, {1, 1, 1}, {1, 64, 33}, {3, 0, 4}, {15, 768, 65}, {259, 20, 200}, {31, 1600, 7}}) {
+        for (const auto& [T, in, out] : std::vector<std::array<std::size_t, 3>>{{0, 5, 3},
+                                                                                {1, 1, 1},
+                                                                                {1, 64, 33},
+                                                                                {3, 0, 4},
+                                                                                {15, 768, 65},
+                                                                                {259, 20, 200},
+                                                                                {31, 1600, 7},
+                                                                                {20, 2048, 5},
+                                                                                {2050, 3, 33}}) {
             const auto x = random<TestType>(T, in), weight = random<TestType>(out, in);
             INFO(bert::engine_name(engine) << ": " << T << " x " << in << " x " << out);
             // A sum of n products is within n/2 epsilon of their sizes' sum; signs are random, so the root of n holds it.
@@ -100,14 +107,15 @@ TEMPLATE_TEST_CASE("The left of a product may be turned: Aᵀ M", "", float, dou
         if (!bert::has_engine(engine)) continue;
         const Using chosen(engine);
         for (const auto& [K, rows, out] : std::vector<std::array<std::size_t, 3>>{
-                 {0, 5, 3}, {1, 1, 1}, {7, 1, 5}, {64, 33, 1}, {15, 300, 65}, {800, 31, 40}}) {
+                 {0, 5, 3}, {1, 1, 1}, {7, 1, 5}, {64, 33, 1}, {15, 300, 65}, {800, 31, 40}, {5, 2050, 3}, {9, 1024, 4}}) {
             const auto a = random<TestType>(K, rows), m = random<TestType>(K, out);
             Tensor<TestType, 2> y, left, right;
             y.resize({rows, out});
             y.fill(std::numeric_limits<TestType>::quiet_NaN());
             Workspace workspace;
             bert::product::multiply<bert::fast::DefaultArch>(
-                bert::product::columns_of(a), bert::product::Right::plain, std::array{bert::product::rows_of(m)}, workspace,
+                bert::product::transposed(bert::product::rows_of(a)), bert::product::Right::plain,
+                std::array{bert::product::rows_of(m)}, workspace,
                 [&](std::size_t, std::size_t row, std::size_t column, const TestType* sums, std::size_t count) {
                     std::copy_n(sums, count, y.data() + row * y.shape(1) + column);
                 });

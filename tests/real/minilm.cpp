@@ -74,7 +74,7 @@ void hold_hidden_states(const std::string& folder, double limit)
 
     const auto model = bert::load_model<Real, Ops>(folder);
     bert::ModelActivations<Real> act;
-    act.encoder.keep_scores = true;
+    act.encoder.keep_all = true;
     bert::Workspace workspace;
     model.forward(batch, act, workspace);
     const std::vector<bert::NamedTensor> found = bert::forward_trace(model, batch, act);

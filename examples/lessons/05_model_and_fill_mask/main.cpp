@@ -61,6 +61,7 @@ std::vector<std::pair<double, std::int64_t>> by_probability(const Tensor<double,
 std::vector<Comparison> compared(const Model<double, Reference>& model, const ReferenceCase& reference)
 {
     ModelActivations<double> act;
+    act.encoder.keep_all = true;
     Workspace workspace;
     model.forward(reference.batch(), act, workspace);
     const std::vector<NamedTensor> found = forward_trace(model, reference.batch(), act);

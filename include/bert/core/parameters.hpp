@@ -4,20 +4,22 @@
 /// A component is a struct of its parameters and nothing else. It lists them once, in a static function template:
 /// ```cpp
 /// template <class Visit, class... Selves>
-/// static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+/// static void parameters(Visit&& visit, const Name& name, Selves&... selves)
 /// {
 ///     Linear<Real>::parameters(visit, name + ".dense", selves.dense...);
 ///     LayerNorm<Real>::parameters(visit, name + ".LayerNorm", selves.norm...);
 /// }
 /// ```
 /// `visit(name, tensor...)` is called once for each tensor, with the tensors of all given instances side by side: one
-/// instance to count or save, two to copy, four for an optimizer step (model, gradient, two moments).
+/// instance to count or save, two to copy, four for an optimizer step (model, gradient, two moments). A visit that reads names
+/// takes a std::string.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <type_traits>
 
+#include "bert/core/name.hpp"
 #include "bert/core/tensor.hpp"
 
 namespace bert {
@@ -31,7 +33,7 @@ struct Linear {
     /// Calls visit for weight and bias. @param visit  called with name and tensors @param name  published prefix
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         visit(name + ".weight", selves.weight...);
         visit(name + ".bias", selves.bias...);
@@ -47,7 +49,7 @@ struct LayerNorm {
     /// Calls visit for gamma and beta. @param visit  called with name and tensors @param name  published prefix
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const std::string& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         visit(name + ".weight", selves.gamma...);
         visit(name + ".bias", selves.beta...);
@@ -78,7 +80,7 @@ template <class Component>
 std::size_t count_parameters(const Component& component)
 {
     std::size_t count = 0;
-    Component::parameters([&](const std::string&, const auto& tensor) { count += tensor.size(); }, "", component);
+    Component::parameters([&](const Name&, const auto& tensor) { count += tensor.size(); }, "", component);
     return count;
 }
 

@@ -2,6 +2,7 @@
 /// Threads: how many, and how work is cut among them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 
@@ -33,6 +34,25 @@ inline void set_threads(std::size_t count)
     omp_set_num_threads(static_cast<int>(count));
 #endif
 }
+
+/// Things in a row, cut into pieces whose lengths differ by 1 at most: few enough that a sum over them can have a place for each
+/// piece's part, and always alike for as many things, so that the sum comes out alike on any number of threads.
+struct Pieces {
+    static constexpr std::size_t most = 256;  ///< pieces
+    std::size_t things;                       ///< how many there are
+    std::size_t count;                        ///< pieces, at least 1
+
+    /// @param total  how many things there are
+    /// @param least  length of a piece at least, if there are as many
+    Pieces(std::size_t total, std::size_t least) : things(total), count(std::clamp<std::size_t>(total / least, 1, most)) {}
+
+    /// @param piece  below count
+    /// @return  its first thing
+    std::size_t begin(std::size_t piece) const { return things * piece / count; }
+    /// @param piece  below count
+    /// @return  one more than its last thing
+    std::size_t end(std::size_t piece) const { return begin(piece + 1); }
+};
 
 /// Calls `work(piece, thread)` once for each piece, on several threads. Pieces are handed out as threads become free; as the
 /// pieces depend on shapes alone and each is computed by one thread, which thread takes which changes no bit of the result.

@@ -28,6 +28,10 @@ namespace bert::product {
 /// The workspace's shared buffer for sums.
 inline constexpr std::size_t scratch_slot = 0;
 
+/// How many rows go through all panels before the next ones, or how many numbers of a row that is longer still: more of them only
+/// leave the cache before the next panel comes, fewer don't pay for its packing.
+inline constexpr std::size_t group_size = 1024;
+
 /// How the right operand of a product lies in memory.
 enum class Right {
     transposed,  ///< W, [out, in]: the product is x Wᵀ, as in forward
@@ -125,11 +129,11 @@ void multiply_in_tiles(Engine engine, const Rows<Real>& x, Right right, const st
     parallel_for(n * wide * high, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / (wide * high);
         const std::size_t column = piece / high % wide * tile_width, row = piece % high * tile_height;
-        const Rows<Real> some_rows{x.data + row * x.stride, std::min(tile_height, x.count - row), x.width, x.stride, x.step};
+        const Rows<Real> rows = some_rows(x, row, std::min(tile_height, x.count - row));
         const std::size_t count = std::min(tile_width, width - column);
         Real* sums = workspace.template of_thread<Real>(thread, 0, tile_height * tile_width);
-        multiply_tile(engine, some_rows, right, some_columns(right, operands[which], column, count), sums);
-        for (std::size_t t = 0; t < some_rows.count; ++t)
+        multiply_tile(engine, rows, right, some_columns(right, operands[which], column, count), sums);
+        for (std::size_t t = 0; t < rows.count; ++t)
             finish(which, row + t, column, sums + t * count, count);
     });
 }
@@ -195,10 +199,14 @@ void multiply(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>&
               const Finish& finish)
 {
     const Engine engine = engine_of<Real, Arch>();
-    if (engine == Engine::own)
-        detail::multiply_own<Arch>(x, right, operands, workspace, finish);
-    else
-        multiply_with(engine, x, right, operands, workspace, finish);
+    if (engine != Engine::own) return multiply_with(engine, x, right, operands, workspace, finish);
+    const Pieces groups(x.count, group_size);
+    for (std::size_t group = 0; group < groups.count; ++group) {
+        const std::size_t first = groups.begin(group);
+        detail::multiply_own<Arch>(some_rows(x, first, groups.end(group) - first), right, operands, workspace,
+                                   [&](std::size_t which, std::size_t row, std::size_t column, const Real* sums,
+                                       std::size_t some) { finish(which, first + row, column, sums, some); });
+    }
 }
 
 }  // namespace bert::product

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 
+#include "bert/core/name.hpp"
 #include "bert/training/update.hpp"
 
 namespace bert {
@@ -20,19 +21,19 @@ struct GradientNorm {
 /// The length of a whole gradient, in double whatever the scalar.
 /// \f[ \mathrm{norm} = \Big(\sum_{\text{tensors}} \sum_i g_i^2\Big)^{1/2} \f]
 /// @param gradient  a component that holds gradients
-/// @param counts  counts(name): whether a parameter takes part
+/// @param counts  counts(name): whether a parameter takes part; called for each in turn
 /// @return  the length, and the first tensor that is not finite
 /// @see Pascanu, Mikolov and Bengio 2013, section 3.2
 template <class Component, class Counts>
-GradientNorm gradient_norm(const Component& gradient, const Counts& counts)
+GradientNorm gradient_norm(const Component& gradient, Counts&& counts)
 {
     GradientNorm result;
     double squares = 0;
     Component::parameters(
-        [&](const std::string& name, const auto& g) {
+        [&](const Name& name, const auto& g) {
             if (!counts(name)) return;
             const double of_tensor = sum_of_squares(g);
-            if (!std::isfinite(of_tensor) && result.first_bad.empty()) result.first_bad = name;
+            if (!std::isfinite(of_tensor) && result.first_bad.empty()) result.first_bad = name.text();
             squares += of_tensor;
         },
         "", gradient);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "bert/core/name.hpp"
 #include "bert/core/parameters.hpp"
 #include "bert/training/clipping.hpp"
 #include "bert/training/optimizers.hpp"
@@ -60,11 +61,12 @@ public:
     /// @param component  what it will train; only its sizes matter
     Optimizer(OptimizerOptions options, const Component& component) : options_(std::move(options)), m_(component), v_(component)
     {
-        const auto clear = [](const std::string&, auto& tensor) { tensor.fill(0); };
-        Component::parameters(clear, "", m_);
-        Component::parameters(clear, "", v_);
-        Component::parameters(
-            [this](const std::string& name, const auto&) { layers_ = std::max(layers_, layer_of(name).value_or(0)); }, "", m_);
+        const auto clear = [](const Name&, auto& m, auto& v) {
+            m.fill(0);
+            v.fill(0);
+        };
+        Component::parameters(clear, "", m_, v_);
+        treatments_ = treatments_of(m_, options_);
     }
 
     /// Moves the parameters against the gradient. If the gradient has a NaN or an infinity, nothing is changed, and the step is
@@ -77,7 +79,8 @@ public:
     {
         StepReport report;
         report.learning_rate = options_.learning_rate * options_.schedule.factor(steps_);
-        const GradientNorm norm = gradient_norm(gradient, [this](const std::string& name) { return !is_frozen(name); });
+        auto treatment = treatments_.begin();
+        const GradientNorm norm = gradient_norm(gradient, [&](const Name&) { return !(treatment++)->frozen; });
         report.norm = norm.norm;
         report.first_bad = norm.first_bad;
         ++steps_;
@@ -93,11 +96,13 @@ public:
         }
         skipped_in_a_row_ = 0;
         ++updates_;
+        treatment = treatments_.begin();
         Component::parameters(
-            [&](const std::string& name, auto& p, const auto& g, auto& m, auto& v) {
-                if (is_frozen(name)) return;
-                const std::size_t left = update(update_options(name, report), g, p, m, v);
-                if (left > 0 && report.first_bad.empty()) report.first_bad = name;
+            [&](const Name& name, auto& p, const auto& g, auto& m, auto& v) {
+                const Treatment& own = *treatment++;
+                if (own.frozen) return;
+                const std::size_t left = update(update_options(own, report), g, p, m, v);
+                if (left > 0 && report.first_bad.empty()) report.first_bad = name.text();
             },
             "", component, gradient, m_, v_);
         return report;
@@ -115,12 +120,17 @@ public:
     const Component& second_moment() const { return v_; }
 
 private:
+    /// How one parameter is treated.
+    struct Treatment {
+        bool frozen;   ///< it doesn't change, nor count in the norm
+        double decay;  ///< its weight decay
+        double rate;   ///< of the learning rate: layer_decay to the power of the layers above it
+    };
+
     static bool contains_any(std::string_view name, const std::vector<std::string>& parts)
     {
         return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return name.find(part) != name.npos; });
     }
-
-    bool is_frozen(const std::string& name) const { return contains_any(name, options_.frozen); }
 
     /// 0 for the embeddings, l + 1 for layer l; nothing for the heads, which are above all layers.
     static std::optional<std::size_t> layer_of(std::string_view name)
@@ -135,15 +145,32 @@ private:
         return layer + 1;
     }
 
-    UpdateOptions update_options(const std::string& name, const StepReport& report) const
+    /// What the names say of each parameter, in their order.
+    static std::vector<Treatment> treatments_of(const Component& component, const OptimizerOptions& options)
     {
-        const std::size_t top = layers_ + 1, layer = layer_of(name).value_or(top);
+        std::size_t top = 0;  // the rank of the heads, above the highest layer
+        Component::parameters([&](const std::string& name, const auto&) { top = std::max(top, layer_of(name).value_or(0) + 1); },
+                              "", component);
+        std::vector<Treatment> treatments;
+        Component::parameters(
+            [&](const std::string& name, const auto&) {
+                const std::size_t layer = layer_of(name).value_or(top);
+                treatments.push_back({contains_any(name, options.frozen),
+                                      contains_any(name, options.no_decay) ? 0 : options.weight_decay,
+                                      std::pow(options.layer_decay, static_cast<double>(top - layer))});
+            },
+            "", component);
+        return treatments;
+    }
+
+    UpdateOptions update_options(const Treatment& treatment, const StepReport& report) const
+    {
         UpdateOptions options;
-        options.rate = report.learning_rate * std::pow(options_.layer_decay, static_cast<double>(top - layer));
+        options.rate = report.learning_rate * treatment.rate;
         options.beta1 = options_.beta1;
         options.beta2 = options_.beta2;
         options.epsilon = options_.epsilon;
-        options.decay = contains_any(name, options_.no_decay) ? 0 : options_.weight_decay;
+        options.decay = treatment.decay;
         options.scale = options_.clipping.factor(report.norm);
         options.step = updates_;
         return options;
@@ -162,9 +189,9 @@ private:
 
     OptimizerOptions options_;
     Component m_, v_;
-    std::size_t layers_ = 0;   // the highest layer_of
-    std::size_t steps_ = 0;    // taken and skipped
-    std::size_t updates_ = 0;  // taken
+    std::vector<Treatment> treatments_;  // of each parameter
+    std::size_t steps_ = 0;              // taken and skipped
+    std::size_t updates_ = 0;            // taken
     std::size_t skipped_ = 0, skipped_in_a_row_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bert/core/dropout.hpp"
@@ -17,6 +18,7 @@
 #include "bert/losses.hpp"
 #include "bert/model.hpp"
 #include "bert/training/optimizer.hpp"
+#include "bert/training/update.hpp"
 
 namespace bert {
 
@@ -38,28 +40,27 @@ void check_example(const Model<Real, Ops>& model, const Example<Real>& example)
     const Batch& batch = example.batch;
     const Labels<Real>& labels = example.labels;
     const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), C = model.config.num_labels();
-    const auto check = [](const char* what, const IndexTensor<1>& values, std::size_t count, std::size_t classes, bool may_lack) {
+    const auto check = [](const char* name, const IndexTensor<1>& values, std::size_t count, std::size_t classes, bool may_lack) {
         if (values.size() == 0) return;
-        const std::string name = std::string("labels: ") + what;
         require_shape(name, values, {count});
         for (std::size_t i = 0; i < count; ++i) {
             if (may_lack && values(i) == ignored_label) continue;
             if (values(i) < 0 || static_cast<std::size_t>(values(i)) >= classes)
-                throw std::invalid_argument(name + "[" + std::to_string(i) + "]: expected 0 to " + std::to_string(classes - 1) +
-                                            (may_lack ? " or " + std::to_string(ignored_label) : "") + ", got " +
-                                            std::to_string(values(i)));
+                throw std::invalid_argument(
+                    std::string(name) + "[" + std::to_string(i) + "]: expected 0 to " + std::to_string(classes - 1) +
+                    (may_lack ? " or " + std::to_string(ignored_label) : "") + ", got " + std::to_string(values(i)));
         }
     };
     require_below("embeddings: ids", batch.ids, model.embeddings.word.shape(0));
     require_below("embeddings: segments", batch.segments, model.embeddings.segment.shape(0));
     require_below("embeddings: positions", batch.positions, model.embeddings.position.shape(0));
-    check("masked_words", labels.masked_words, T, model.config.vocab_size, true);
-    check("tokens", labels.tokens, T, C, true);
-    check("next_sentence", labels.next_sentence, B, 2, false);
-    check("classes", labels.classes, B, C, false);
+    check("labels: masked_words", labels.masked_words, T, model.config.vocab_size, true);
+    check("labels: tokens", labels.tokens, T, C, true);
+    check("labels: next_sentence", labels.next_sentence, B, 2, false);
+    check("labels: classes", labels.classes, B, C, false);
     if (labels.choices.size() > 0) {
         const std::size_t examples = labels.choices.size();
-        check("choices", labels.choices, examples, std::max<std::size_t>(B / examples, 1), false);
+        check("labels: choices", labels.choices, examples, std::max<std::size_t>(B / examples, 1), false);
     }
     if (labels.values.size() > 0) require_shape("labels: values", labels.values, {B});
     for (std::size_t b = 0; b < labels.values.size(); ++b)
@@ -110,9 +111,9 @@ public:
         for (const Example<Real>& piece : pieces) {
             check_example(model, piece);
             sequences += piece.batch.sequences.count();
-            labelled += labelled_rows(model.masked_word ? piece.labels.masked_words : piece.labels.tokens).size();
+            labelled += labelled_count(model.masked_word ? piece.labels.masked_words : piece.labels.tokens);
         }
-        Model<Real, Ops>::parameters([](const std::string&, auto& tensor) { tensor.fill(0); }, "", gradient_);
+        Model<Real, Ops>::parameters([](const Name&, auto& tensor) { set_to_zero(tensor); }, "", gradient_);
         TrainingReport<Real> report;
         for (std::size_t i = 0; i < pieces.size(); ++i) {
             const Example<Real>& piece = pieces[i];
@@ -121,7 +122,7 @@ public:
             loss.labelled = labelled;
             if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
             act_.encoder.recompute = options_.recompute;
-            act_.asked_rows = labelled_rows(piece.labels.masked_words);
+            act_.asked_rows = labelled_rows(piece.labels.masked_words, std::move(act_.asked_rows));
             model.forward(piece.batch, act_, workspace_);
             add(model_loss(model, piece.batch, act_, piece.labels, loss), report.losses);
             model_loss_backward(model, piece.batch, act_, piece.labels, loss, d_act_);

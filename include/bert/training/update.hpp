@@ -7,10 +7,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <numeric>
 #include <type_traits>
-#include <vector>
 
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
@@ -31,7 +32,7 @@ struct UpdateOptions {
 
 namespace detail {
 
-/// How many numbers one thread takes at a time.
+/// How many numbers one thread takes at least at a time.
 inline constexpr std::size_t update_piece = 1 << 14;
 
 /// The vector that a scalar is updated with.
@@ -93,20 +94,31 @@ std::size_t update_each(const Tensor<Real, rank>& g, const UpdateOptions& option
                         Tensor<Real, rank>& v, const Moved& moved)
 {
     using V = detail::UpdateVector<Real, Arch>;
-    const std::size_t pieces = (p.size() + detail::update_piece - 1) / detail::update_piece;
-    std::vector<std::size_t> left(pieces);
-    parallel_for(pieces, [&](std::size_t piece, std::size_t) {
-        std::size_t i = piece * detail::update_piece;
-        const std::size_t end = std::min(p.size(), i + detail::update_piece);
+    const Pieces pieces(p.size(), detail::update_piece);
+    std::atomic<std::size_t> left{0};
+    parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
+        std::size_t i = pieces.begin(piece);
+        const std::size_t end = pieces.end(piece);
         Real count = 0;
         for (; i + V::size <= end; i += V::size)
             count += detail::update_vector<V>(g.data() + i, options, moved, p.data() + i, m.data() + i, v.data() + i);
         for (; i < end; ++i)
             count += detail::update_vector<fast::OneNumber<Real>>(g.data() + i, options, moved, p.data() + i, m.data() + i,
                                                                   v.data() + i);
-        left[piece] = static_cast<std::size_t>(count);
+        left += static_cast<std::size_t>(count);
     });
-    return std::accumulate(left.begin(), left.end(), std::size_t{0});
+    return left;
+}
+
+/// Makes all numbers of a tensor 0.
+/// @param[out] tensor  the tensor
+template <class Real, std::size_t rank>
+void set_to_zero(Tensor<Real, rank>& tensor)
+{
+    const Pieces pieces(tensor.size(), detail::update_piece);
+    parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
+        std::fill(tensor.data() + pieces.begin(piece), tensor.data() + pieces.end(piece), Real(0));
+    });
 }
 
 /// The sum of all squares of a tensor, in double, always in the same order.
@@ -116,11 +128,11 @@ template <class Real, std::size_t rank>
 double sum_of_squares(const Tensor<Real, rank>& tensor)
 {
     constexpr std::size_t lanes = 16;  // sums that don't wait for each other
-    const std::size_t pieces = (tensor.size() + detail::update_piece - 1) / detail::update_piece;
-    std::vector<double> sums(pieces);
-    parallel_for(pieces, [&](std::size_t piece, std::size_t) {
-        std::size_t i = piece * detail::update_piece;
-        const std::size_t end = std::min(tensor.size(), i + detail::update_piece);
+    const Pieces pieces(tensor.size(), detail::update_piece);
+    std::array<double, Pieces::most> sums{};
+    parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
+        std::size_t i = pieces.begin(piece);
+        const std::size_t end = pieces.end(piece);
         double squares[lanes] = {};
         for (; i + lanes <= end; i += lanes)
             for (std::size_t lane = 0; lane < lanes; ++lane)

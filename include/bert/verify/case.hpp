@@ -291,7 +291,7 @@ CaseReport verify_case(const ReferenceCase& reference)
     const Labels<Real> labels = reference.labels<Real>();
     const auto model = reference.model<Real, Ops>();
     ModelActivations<Real> act;
-    act.encoder.keep_scores = true;
+    act.encoder.keep_all = true;
     Workspace workspace;
     model.forward(batch, act, workspace);
     append(forward_trace(model, batch, act, reference.endings()));

@@ -70,7 +70,7 @@ NamedTensor single(const std::string& name, Real value)
 }  // namespace detail
 
 /// Every forward tensor under its published name, padded positions 0.
-/// @param model  whose forward computed act, with encoder.keep_scores set
+/// @param model  whose forward computed act, with encoder.keep_all set
 /// @param batch  what forward was given
 /// @param act  what it computed
 /// @param endings  for multiple choice: how many sequences make one example

@@ -54,7 +54,7 @@ struct HeadProducts {
     /// @return  elements of the largest left operand: a block of queries, of scores, or of scores transposed
     static std::size_t left_size(std::size_t n, std::size_t D)
     {
-        return std::max(Left::size(block, std::max(n, D)), Left::size(n, block));
+        return Left::is_converted ? std::max(Left::size(block, std::max(n, D)), Left::size(n, block)) : 0;
     }
 
     /// Rows as the left operand of a product.

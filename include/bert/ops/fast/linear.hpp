@@ -11,6 +11,7 @@
 
 #include "bert/core/parameters.hpp"
 #include "bert/core/tensor.hpp"
+#include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
 #include "bert/ops/fast/replaced.hpp"
 #include "bert/ops/fast/vector.hpp"
@@ -48,11 +49,17 @@ struct LinearGradients {
     {
         using V = Vector<Real, Arch>;
         const std::size_t T = x.shape(0), in = x.shape(1), out = d_y.shape(1);
-        product::multiply<Arch>(product::columns_of(d_y), product::Right::plain, std::array{product::rows_of(x)}, workspace,
-                                [&](std::size_t, std::size_t o, std::size_t column, const Real* sums, std::size_t count) {
-                                    Real* const row = d_weight.data() + o * in + column;
-                                    add<V>(count, sums, row, row);
-                                });
+        const Pieces groups(T, product::group_size);
+        for (std::size_t group = 0; group < groups.count; ++group) {
+            const std::size_t first = groups.begin(group), tokens = groups.end(group) - first;
+            const auto d_y_columns = product::transposed(product::some_rows(product::rows_of(d_y), first, tokens));
+            const std::array x_rows{product::some_rows(product::rows_of(x), first, tokens)};
+            product::multiply<Arch>(d_y_columns, product::Right::plain, x_rows, workspace,
+                                    [&](std::size_t, std::size_t o, std::size_t column, const Real* sums, std::size_t count) {
+                                        Real* const row = d_weight.data() + o * in + column;
+                                        add<V>(count, sums, row, row);
+                                    });
+        }
         add_columns<V>(T, out, d_bias.data(), LoadRow<V>{d_y.data(), out});
     }
 };

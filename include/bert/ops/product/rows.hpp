@@ -27,13 +27,24 @@ Rows<Real> rows_of(const Tensor<Real, 2>& matrix)
     return {matrix.data(), matrix.shape(0), matrix.shape(1), matrix.shape(1)};
 }
 
-/// The columns of a matrix, as rows: its transpose, without moving a number.
-/// @param matrix  [rows, width]
-/// @return  them, for the left of a product
+/// The transpose of a matrix, without moving a number.
+/// @param matrix  rows, their numbers side by side
+/// @return  its columns as rows, for the left of a product
 template <class Real>
-Rows<Real> columns_of(const Tensor<Real, 2>& matrix)
+Rows<Real> transposed(const Rows<Real>& matrix)
 {
-    return {matrix.data(), matrix.shape(1), matrix.shape(0), 1, matrix.shape(1)};
+    return {matrix.data, matrix.width, matrix.count, 1, matrix.stride};
+}
+
+/// Some rows of a matrix, or of a transposed one.
+/// @param matrix  rows
+/// @param first  the first
+/// @param count  how many
+/// @return  them
+template <class Real>
+Rows<Real> some_rows(const Rows<Real>& matrix, std::size_t first, std::size_t count)
+{
+    return {matrix.data + first * matrix.stride, count, matrix.width, matrix.stride, matrix.step};
 }
 
 }  // namespace bert::product

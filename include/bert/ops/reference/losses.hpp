@@ -56,7 +56,7 @@ struct LossOperations {
                                         const CrossEntropyOptions& options = {})
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
-        const std::size_t count = count_labels("cross_entropy", logits, labels);
+        const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
         if (count == 0) return {};
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         Real sum = 0;
@@ -87,7 +87,7 @@ struct LossOperations {
                                        const CrossEntropyOptions& options, Tensor<Real, 2>& d_logits)
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
-        const std::size_t count = count_labels("cross_entropy_backward", logits, labels);
+        const std::size_t count = count_labels("cross_entropy_backward: labels", logits, labels);
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         d_logits.resize({T, C});
         for (std::size_t t = 0; t < T; ++t) {
@@ -190,21 +190,21 @@ struct LossOperations {
 
 protected:
     /// How many rows have a label.
-    /// @param who  asks, for the message
+    /// @param what  who asks for what, for the message
     /// @param logits  [T, C]
     /// @param labels  [T]
     /// @return  the number
     /// @throws std::invalid_argument if labels is not [T] or a label is not a class
     template <class Real>
-    static std::size_t count_labels(const char* who, const Tensor<Real, 2>& logits, const IndexTensor<1>& labels)
+    static std::size_t count_labels(const char* what, const Tensor<Real, 2>& logits, const IndexTensor<1>& labels)
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
-        require_shape(std::string(who) + ": labels", labels, {T});
+        require_shape(what, labels, {T});
         std::size_t count = 0;
         for (std::size_t t = 0; t < T; ++t) {
             if (labels(t) == ignored_label) continue;
             if (labels(t) < 0 || static_cast<std::size_t>(labels(t)) >= C)
-                throw std::invalid_argument(std::string(who) + ": labels[" + std::to_string(t) + "]: expected 0 to " +
+                throw std::invalid_argument(std::string(what) + "[" + std::to_string(t) + "]: expected 0 to " +
                                             std::to_string(static_cast<std::int64_t>(C) - 1) + " or " +
                                             std::to_string(ignored_label) + ", got " + std::to_string(labels(t)));
             ++count;
