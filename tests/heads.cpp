@@ -64,6 +64,10 @@ TEST_CASE("masked words: logits by hand, at the rows that are asked for")
     const Tensor<double, 2> expected = {{10 - 0.5, 20 + 3, 30 + 2.5}};
     for (std::size_t v = 0; v < 3; ++v)
         CHECK(std::abs(act.logits(0, v) - expected(0, v)) < 1e-9);
+    head.forward(hidden, {}, table, config, act, workspace);  // all of them
+    CHECK(act.rows == std::vector<std::size_t>{0, 1});
+    for (std::size_t v = 0; v < 3; ++v)
+        CHECK(std::abs(act.logits(1, v) - expected(0, v)) < 1e-9);
 }
 
 TEST_CASE("masked words: backward against central differences, tied and with a decoder of its own")

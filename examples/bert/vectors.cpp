@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <bert/core/error.hpp>
+#include <bert/io/config.hpp>
 #include <bert/io/packed_folder.hpp>
 
 namespace program {
@@ -13,12 +14,8 @@ template <class Real, class Ops>
 Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options)
     : options_(options), tokenizer_(bert::load_tokenizer(model_folder(common)))
 {
-    load(common);
-    const bert::Config& config = model_.config;
+    const bert::Config config = bert::read_config(model_folder(common) / "config.json");
     const std::size_t layers = config.num_hidden_layers, positions = config.max_position_embeddings;
-    if (options_.pooling == bert::Pooling::pooler && !model_.pooler)
-        bert::fail_input("--pooling",
-                         "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
     if (options_.layer && *options_.layer > layers)
         bert::fail_input("--layer", "expected 0 to " + std::to_string(layers) + ", got " + std::to_string(*options_.layer));
     if (options_.layers != bert::Layers::one && layers < 4)
@@ -27,6 +24,11 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
     if (options_.max_length == 0) options_.max_length = positions;
+    if (options_.layer == layers) options_.layer.reset();  // the last one is what comes without a number
+    load(common);
+    if (options_.pooling == bert::Pooling::pooler && !model_.pooler)
+        bert::fail_input("--pooling",
+                         "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
 }
 
 template <class Real, class Ops>

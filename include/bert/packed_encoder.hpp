@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <type_traits>
 #include <vector>
 
 #include "bert/config.hpp"
@@ -75,7 +74,6 @@ private:
     using Format = typename Kernel::Format;
     using Element = typename Kernel::Element;
     using Operand = product::Rows<Element>;
-    static constexpr bool are_converted = !std::is_same_v<Element, Real>;  // numbers, before they are multiplied
 
     /// Some of a batch's sequences.
     struct Group {
@@ -108,7 +106,7 @@ private:
               context(make<Real>(4, T, config.hidden_size, workspace)),
               intermediate(make<Element>(5, T, Format::elements(config.intermediate_size), workspace))
         {
-            if constexpr (are_converted)
+            if constexpr (Format::is_converted)
                 operand = make<Element>(6, T, Format::elements(config.hidden_size), workspace);
             else
                 operand = hidden;
@@ -129,7 +127,7 @@ private:
         const Buffers buffers(T, config, workspace);
         for (std::size_t t = 0; t < T; ++t) {
             std::copy_n(x + t * H, H, buffers.hidden.row(t));
-            if constexpr (are_converted) Format::write(buffers.hidden.row(t), H, buffers.operand.row(t));
+            if constexpr (Format::is_converted) Format::write(buffers.hidden.row(t), H, buffers.operand.row(t));
         }
         for (const PackedEncoderBlock<Real, Arch>& block : layer)
             forward_block(block, group, buffers, workspace);
@@ -192,7 +190,7 @@ private:
             for (std::size_t t = piece * piece_rows; t < std::min(T, (piece + 1) * piece_rows); ++t) {
                 Real* const row = buffers.hidden.row(t);
                 fast::layer_norm_row<V>(H, row, norm.gamma.data(), norm.beta.data(), Real(config.layer_norm_eps), row);
-                if constexpr (are_converted) Format::write(row, H, buffers.operand.row(t));
+                if constexpr (Format::is_converted) Format::write(row, H, buffers.operand.row(t));
             }
         });
     }

@@ -183,7 +183,7 @@ void multiply_with(Engine engine, const Rows<Real>& x, Right right, const std::a
 template <class Real, class Arch>
 Engine engine_of()
 {
-    return KernelOf<Real, Arch>::Format::per_element == 1 ? engine() : Engine::own;
+    return KernelOf<Real, Arch>::Format::is_converted ? Engine::own : engine();
 }
 
 /// Multiplies the same rows by one or several operands of one shape.

@@ -96,6 +96,7 @@ public:
     Trainer(const TrainingOptions& options, const Model<Real, Ops>& model)
         : options_(options), gradient_(model), optimizer_(options.optimizer, model)
     {
+        act_.encoder.recompute = options.recompute;
     }
 
     /// One step. Ids and labels are checked before anything is computed.
@@ -121,7 +122,6 @@ public:
             loss.share = static_cast<double>(piece.batch.sequences.count()) / static_cast<double>(sequences);
             loss.labelled = labelled;
             if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
-            act_.encoder.recompute = options_.recompute;
             act_.asked_rows = labelled_rows(piece.labels.masked_words, std::move(act_.asked_rows));
             model.forward(piece.batch, act_, workspace_);
             add(model_loss(model, piece.batch, act_, piece.labels, loss), report.losses);

@@ -54,7 +54,7 @@ struct HeadProducts {
     /// @return  elements of the largest left operand: a block of queries, of scores, or of scores transposed
     static std::size_t left_size(std::size_t n, std::size_t D)
     {
-        return Left::is_converted ? std::max(Left::size(block, std::max(n, D)), Left::size(n, block)) : 0;
+        return Format::is_converted ? std::max(Left::size(block, std::max(n, D)), Left::size(n, block)) : 0;
     }
 
     /// Rows as the left operand of a product.
@@ -144,20 +144,16 @@ struct AttentionHead {
     void run(Workspace& workspace, std::size_t thread) const
     {
         const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
-        const auto numbers = [&](std::size_t slot, std::size_t count) { return workspace.of_thread<Real>(thread, slot, count); };
-        const auto elements = [&](std::size_t slot, std::size_t count) {
-            return workspace.of_thread<Element>(thread, slot, count);
-        };
-        Real* const strip = numbers(0, Products::Kernel::strip_size);
-        Real* const block_scores = numbers(1, Products::block * row_size);
-        Element* const keys = elements(2, Products::panels_size(n, D));
-        Element* const values = elements(3, Products::panels_size(D, n));
-        Element* const left = elements(4, Products::left_size(n, D));
+        Real* const strip = workspace.of_thread<Real>(thread, 0, Products::Kernel::strip_size);
+        Real* const block_scores = workspace.of_thread<Real>(thread, 1, Products::block * row_size);
+        Element* const keys = workspace.of_thread<Element>(thread, 2, Products::panels_size(n, D));
+        Element* const values = workspace.of_thread<Element>(thread, 3, Products::panels_size(D, n));
+        Element* const left = workspace.of_thread<Element>(thread, 4, Products::left_size(n, D));
         Products::pack(key, keys);
         Products::pack_columns(value, values);
         for (std::size_t first = 0; first < n; first += Products::block) {
             const std::size_t rows = std::min(Products::block, n - first);
-            const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
+            const Rows some_queries = product::some_rows(query, first, rows);
             Products::scaled_scores(Products::left(some_queries, left), keys, n, D, block_scores, strip);
             for (std::size_t i = 0; i < rows; ++i)
                 turn_into_probabilities(first + i, block_scores + i * row_size);
@@ -211,25 +207,22 @@ struct AttentionHeadBackward {
     void run(Workspace& workspace, std::size_t thread) const
     {
         const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
-        const auto numbers = [&](std::size_t slot, std::size_t count) { return workspace.of_thread<Real>(thread, slot, count); };
-        const auto elements = [&](std::size_t slot, std::size_t count) {
-            return workspace.of_thread<Element>(thread, slot, count);
-        };
-        const Scratch scratch{numbers(0, Products::Kernel::strip_size), elements(4, Products::left_size(n, D)),
-                              elements(5, Products::panels_size(D, Products::block))};
-        Real* const probabilities = numbers(1, Products::block * row_size);
-        Real* const d_scores = numbers(6, Products::block * row_size);
-        Element* const keys = elements(2, Products::panels_size(n, D));
-        Element* const values = elements(3, Products::panels_size(n, D));
-        Element* const key_columns = elements(7, Products::panels_size(D, n));
+        const Scratch scratch{workspace.of_thread<Real>(thread, 0, Products::Kernel::strip_size),
+                              workspace.of_thread<Element>(thread, 4, Products::left_size(n, D)),
+                              workspace.of_thread<Element>(thread, 5, Products::panels_size(D, Products::block))};
+        Real* const probabilities = workspace.of_thread<Real>(thread, 1, Products::block * row_size);
+        Real* const d_scores = workspace.of_thread<Real>(thread, 6, Products::block * row_size);
+        Element* const keys = workspace.of_thread<Element>(thread, 2, Products::panels_size(n, D));
+        Element* const values = workspace.of_thread<Element>(thread, 3, Products::panels_size(n, D));
+        Element* const key_columns = workspace.of_thread<Element>(thread, 7, Products::panels_size(D, n));
         Products::pack(key, keys);
         Products::pack(value, values);
         Products::pack_columns(key, key_columns);
         const Real scale = 1 / std::sqrt(Real(D));
         for (std::size_t first = 0; first < n; first += Products::block) {
             const std::size_t rows = std::min(Products::block, n - first);
-            const Rows some_queries{query.data + first * query.stride, rows, D, query.stride};
-            const Rows some_contexts{d_context.data + first * d_context.stride, rows, D, d_context.stride};
+            const Rows some_queries = product::some_rows(query, first, rows);
+            const Rows some_contexts = product::some_rows(d_context, first, rows);
             Products::scaled_scores(Products::left(some_queries, scratch.left), keys, n, D, probabilities, scratch.strip);
             Products::multiply(Products::left(some_contexts, scratch.left), values, row_size, scratch.strip,
                                [&](std::size_t i, std::size_t j, const Real* sums, std::size_t count) {
@@ -270,8 +263,7 @@ private:
     void add_transposed(const Rows& left, const Rows& right, bool is_first, const Scratch& scratch, Real* sum) const
     {
         Products::pack_columns(right, scratch.right);
-        const Rows transposed{left.data, left.width, left.count, 1, left.stride};
-        Products::multiply(Products::left(transposed, scratch.left), scratch.right, right.width, scratch.strip,
+        Products::multiply(Products::left(product::transposed(left), scratch.left), scratch.right, right.width, scratch.strip,
                            [&](std::size_t j, std::size_t d, const Real* sums, std::size_t count) {
                                Real* const to = sum + j * stride + d;
                                if (is_first)

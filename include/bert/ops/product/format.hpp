@@ -49,6 +49,7 @@ struct PlainFormat {
     using Elements = V;                            ///< a vector of them
     using Tiles = NoTiles;                         ///< the matrix unit
     static constexpr std::size_t per_element = 1;  ///< numbers in an element
+    static constexpr bool is_converted = false;    ///< whether a number is changed before it is multiplied
 
     /// @param K  numbers of a row of x
     /// @return  how many elements they are
@@ -117,6 +118,7 @@ struct Bf16Format {
     using Element = std::uint32_t;                       ///< two numbers
     using Elements = typename detail::WordsOf<V>::type;  ///< a vector of them
     static constexpr std::size_t per_element = 2;        ///< numbers in an element
+    static constexpr bool is_converted = true;           ///< whether a number is changed before it is multiplied
     static_assert(std::is_same_v<typename V::value_type, float>, "products in bfloat16 have sums in float");
 
     /// @copydoc PlainFormat::elements

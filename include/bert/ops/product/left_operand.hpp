@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <type_traits>
 
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
@@ -19,10 +18,9 @@ namespace bert::product {
 /// @tparam Format  what an element is
 template <class Format>
 struct LeftOperand {
-    using Real = typename Format::Real;                                   ///< the scalar
-    using Element = typename Format::Element;                             ///< what the kernel multiplies
-    static constexpr bool is_converted = !std::is_same_v<Real, Element>;  ///< whether a number isn't an element
-    static constexpr std::size_t line = 64 / sizeof(Element);             ///< elements in a line of the cache
+    using Real = typename Format::Real;                        ///< the scalar
+    using Element = typename Format::Element;                  ///< what the kernel multiplies
+    static constexpr std::size_t line = 64 / sizeof(Element);  ///< elements in a line of the cache
 
     /// @param n  elements side by side
     /// @return  from these to the next: rows of a power of two would fall on each other in the first-level cache
@@ -34,7 +32,7 @@ struct LeftOperand {
     static bool are_in_conflict(const Rows<Real>& x)
     {
         constexpr std::size_t period = 4096 / sizeof(Real), ways = 8;
-        return x.step == 1 && x.stride % period == 0 && x.count > ways;
+        return (x.step == 1 ? x.stride : x.step) % period == 0 && x.count > ways;
     }
 
     /// @param rows  rows of x
@@ -106,7 +104,7 @@ template <class Format, class Real>
 Rows<typename Format::Element> left_operand(const Rows<Real>& x, [[maybe_unused]] typename Format::Element* buffer)
 {
     using Left = LeftOperand<Format>;
-    if constexpr (Left::is_converted) {
+    if constexpr (Format::is_converted) {
         for (std::size_t i = 0; i < Left::lines(x); ++i)
             Left::copy_line(x, i, buffer);
         return Left::rows(x, buffer);
@@ -126,7 +124,7 @@ template <class Format, class Real>
 Rows<typename Format::Element> left_operand(const Rows<Real>& x, Workspace& workspace)
 {
     using Left = LeftOperand<Format>;
-    if constexpr (!Left::is_converted) {
+    if constexpr (!Format::is_converted) {
         if (!Left::are_in_conflict(x)) return x;
     }
     constexpr std::size_t piece_lines = 16;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <type_traits>
 #include <vector>
 
 #include "bert/core/parameters.hpp"
@@ -55,7 +54,7 @@ PackedLinear<Real, Arch> pack_linear(const std::array<const Linear<Real>*, n>& m
         for (std::size_t o = 0; o < map->weight.shape(0); ++o)
             rows.push_back(map->weight.data() + o * packed.in);
     }
-    if constexpr (std::is_same_v<typename Kernel::Element, Real>) {
+    if constexpr (!Kernel::Format::is_converted) {
         if (packed.engine != Engine::own) {
             packed.weight.resize(packed.out * packed.in);
             for (std::size_t o = 0; o < packed.out; ++o)
@@ -87,8 +86,7 @@ void multiply_packed(const Rows<typename PackedLinear<Real, Arch>::Element>& x, 
                      Workspace& workspace, const Finish& finish)
 {
     using Kernel = product::KernelOf<Real, Arch>;
-    using Element = typename Kernel::Element;
-    if constexpr (std::is_same_v<Element, Real>) {
+    if constexpr (!Kernel::Format::is_converted) {
         if (map.engine != Engine::own) {
             const std::array weights{Rows<Real>{map.weight.data(), map.out, map.in, map.in}};
             multiply_with(map.engine, x, Right::transposed, weights, workspace,
