@@ -67,8 +67,8 @@ struct Encoder {
         return encoder;
     }
 
-    /// Block after block, keeping what backward reads of each, or with act.recompute its result alone. (Chen et al. 2016, Training
-    /// Deep Nets with Sublinear Memory Cost: the time of one more forward for a small part of the memory.)
+    /// Block after block, keeping what backward reads of each, or with act.recompute its result alone. (Chen et al. 2016,
+    /// Training Deep Nets with Sublinear Memory Cost: the time of one more forward for a small part of the memory.)
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
@@ -84,7 +84,7 @@ struct Encoder {
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < layer.size(); ++l) {
             EncoderBlockActivations<Real>& running = act.layer[l % kept];
-            // Backward doesn't read `intermediate`: the block before hands its memory on, the last one to the first of the next step.
+            // Backward doesn't read `intermediate`: the block before hands its memory on, the last one to the next step's first.
             if (!act.keep_all && kept > 1)
                 std::swap(running.feed_forward.intermediate, act.layer[(l + kept - 1) % kept].feed_forward.intermediate);
             forward_block(l, *input, sequences, config, act, running, workspace);
@@ -125,8 +125,8 @@ struct Encoder {
         }
     }
 
-    /// The same for whoever wants the result alone: two blocks' tensors are kept in turn, those of the block that runs and those of
-    /// the one whose result it reads.
+    /// The same for whoever wants the result alone: two blocks' tensors are kept in turn, those of the block that runs and those
+    /// of the one whose result it reads.
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon

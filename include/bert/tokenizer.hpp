@@ -58,8 +58,7 @@ public:
             std::u32string content;
             decode_utf8(token.content, content);
             if (token.normalized) content = normalize(content, options_.normalizer).codes;
-            (token.normalized ? normalized_finder_ : original_finder_).add(content, i, token);
-            (token.normalized ? normalized_bytes_finder_ : original_bytes_finder_).add(encode_utf8(content), i, token);
+            (token.normalized ? normalized_finder_ : original_finder_).add(encode_utf8(content), i, token);
             needs_codes |= !token.normalized && content.find(U'\uFFFD') != content.npos;
         }
         if (!needs_codes) fast_.emplace(vocabulary_, options_.normalizer, wordpiece_);
@@ -78,16 +77,17 @@ public:
         check_size(text);
         std::u32string codes;
         encoding.replaced += decode_utf8(text, codes);
+        const std::string replaced = encode_utf8(codes);  // U+FFFD stands for what isn't UTF-8
         std::int32_t word = 0;
-        for (const auto& [token, span] : original_finder_.split(codes)) {
-            const auto [start, end] = span;
-            if (token) {
-                encoding.push(added_ids_[*token], {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end)}, word++);
-                continue;
-            }
-            const TracedText normalized =
-                normalize(std::u32string_view(codes).substr(start, end - start), options_.normalizer, start);
-            tokenize_normalized(normalized, word, encoding);
+        std::uint32_t start = 0;  // of a part, in characters
+        for (const TextPart& part : original_finder_.split(replaced)) {
+            decode_utf8(part.in(replaced), codes);
+            const std::uint32_t end = start + static_cast<std::uint32_t>(codes.size());
+            if (part.token)
+                encoding.push(added_ids_[*part.token], {start, end}, word++);
+            else
+                tokenize_normalized(normalize(codes, options_.normalizer, start), word, encoding);
+            start = end;
         }
     }
 
@@ -245,8 +245,8 @@ private:
         if (!fast_) return tokenize(text, encoding);
         check_size(text);
         FastTokenizer::Place place;
-        for (const TextPart& part : original_bytes_finder_.split(text)) {
-            const std::string_view bytes = text.substr(part.span.start, part.span.end - part.span.start);
+        for (const TextPart& part : original_finder_.split(text)) {
+            const std::string_view bytes = part.in(text);
             if (!part.token && tokenize_part(bytes, place, encoding)) continue;
             std::u32string codes;
             encoding.replaced += decode_utf8(bytes, codes);
@@ -262,10 +262,10 @@ private:
     /// A part without added tokens that are searched in the original text.
     bool tokenize_part(std::string_view text, FastTokenizer::Place& place, Encoding& encoding) const
     {
-        if (normalized_bytes_finder_.empty()) return fast_->tokenize(text, place, encoding);
+        if (normalized_finder_.empty()) return fast_->tokenize(text, place, encoding);
         FastTokenizer::Normalized normalized;
         if (!fast_->normalize(text, place, encoding.replaced, normalized)) return false;
-        for (const auto& [token, span] : normalized_bytes_finder_.split(normalized.bytes)) {
+        for (const auto& [token, span] : normalized_finder_.split(normalized.bytes)) {
             if (token)
                 encoding.push(added_ids_[*token], {normalized.sources[span.start], normalized.sources[span.end - 1] + 1},
                               place.word++);
@@ -280,20 +280,23 @@ private:
         const auto push = [&](std::int64_t id, Span span) {
             encoding.push(id, {text.sources[span.start], text.sources[span.end - 1] + 1}, word);
         };
-        for (const TextPart& part : normalized_finder_.split(text.codes)) {
+        const std::string bytes = encode_utf8(text.codes);
+        std::size_t start = 0;  // of a part, in characters
+        for (const TextPart& part : normalized_finder_.split(bytes)) {
+            std::u32string codes;
+            decode_utf8(part.in(bytes), codes);
             if (part.token) {
-                push(added_ids_[*part.token], part.span);
+                push(added_ids_[*part.token], {start, start + codes.size()});
                 ++word;
-                continue;
+            } else {
+                for_each_word(codes, [&](Span span) {
+                    const std::u32string_view letters = std::u32string_view(codes).substr(span.start, span.end - span.start);
+                    for (const Piece& piece : wordpiece_.cut(vocabulary_, letters))
+                        push(piece.id, {start + span.start + piece.span.start, start + span.start + piece.span.end});
+                    ++word;
+                });
             }
-            const std::u32string_view between =
-                std::u32string_view(text.codes).substr(part.span.start, part.span.end - part.span.start);
-            for_each_word(between, [&](Span span) {
-                const std::size_t start = part.span.start + span.start;
-                for (const Piece& piece : wordpiece_.cut(vocabulary_, between.substr(span.start, span.end - span.start)))
-                    push(piece.id, {start + piece.span.start, start + piece.span.end});
-                ++word;
-            });
+            start += codes.size();
         }
     }
 
@@ -324,14 +327,12 @@ private:
     TokenizerOptions options_;
     Vocabulary vocabulary_;
     WordPiece wordpiece_;
-    std::size_t base_size_ = 0;                     ///< ids below it are not those of added tokens
-    std::vector<std::int64_t> added_ids_;           ///< of options_.added_tokens
-    std::vector<std::uint8_t> is_special_;          ///< for each id, 1 or 0
-    AddedTokenFinder<char32_t> original_finder_;    ///< for the original text
-    AddedTokenFinder<char32_t> normalized_finder_;  ///< for normalized text
-    AddedTokenFinder<char> original_bytes_finder_;  ///< the same in UTF-8
-    AddedTokenFinder<char> normalized_bytes_finder_;
-    std::optional<FastTokenizer> fast_;  ///< unless an added token could match malformed UTF-8
+    std::size_t base_size_ = 0;             ///< ids below it are not those of added tokens
+    std::vector<std::int64_t> added_ids_;   ///< of options_.added_tokens
+    std::vector<std::uint8_t> is_special_;  ///< for each id, 1 or 0
+    AddedTokenFinder original_finder_;      ///< for the original text
+    AddedTokenFinder normalized_finder_;    ///< for normalized text
+    std::optional<FastTokenizer> fast_;     ///< unless an added token could match malformed UTF-8
 };
 
 }  // namespace bert

@@ -10,8 +10,8 @@
 
 namespace bert {
 
-/// A name that is handed down from component to component and grows on the way: `name + ".layer." + l`. A longer name looks at the
-/// shorter one, so it is for the expression that makes it, or the function. Whoever keeps it keeps its text.
+/// A name that is handed down from component to component and grows on the way: `name + ".layer." + l`. A longer name looks at
+/// the shorter one, so it is for the expression that makes it, or the function. Whoever keeps it keeps its text.
 class Name {
 public:
     /// @param text  what the name begins with; must outlive it

@@ -36,30 +36,16 @@ struct AddedToken {
 /// A part of a text: an added token, or what stands between two of them.
 struct TextPart {
     std::optional<std::size_t> token;  ///< which of the added tokens; nothing for ordinary text
-    Span span;                         ///< where it stands
+    Span span;                         ///< where it stands, in bytes
+
+    /// @param text  the whole text
+    /// @return  this part of it
+    std::string_view in(std::string_view text) const { return text.substr(span.start, span.end - span.start); }
 };
 
 namespace detail {
 
-/// The code point at a place of a text.
-/// @param text  code points
-/// @param position  where
-/// @return  the code point
-inline Utf8Character character_at(std::u32string_view text, std::size_t position) { return {text[position], 1, true}; }
-
-/// The same in UTF-8.
-/// @param text  UTF-8
-/// @param position  where
-/// @return  the code point and its length
-inline Utf8Character character_at(std::string_view text, std::size_t position) { return read_utf8(text, position); }
-
-/// The code point before a place of a text.
-/// @param text  code points
-/// @param position  behind it, above 0
-/// @return  the code point
-inline Utf8Character character_before(std::u32string_view text, std::size_t position) { return {text[position - 1], 1, true}; }
-
-/// The same in UTF-8: steps back to a byte that can begin a character, at most three bytes further.
+/// The code point before a place of a text: steps back to a byte that can begin a character, at most three bytes further.
 /// @param text  UTF-8
 /// @param position  behind it, above 0
 /// @return  the code point and its length
@@ -75,41 +61,36 @@ inline Utf8Character character_before(std::string_view text, std::size_t positio
 }  // namespace detail
 
 /// Finds added tokens in a text.
-/// @tparam Character  char for UTF-8, char32_t for code points
-template <class Character>
 class AddedTokenFinder {
 public:
-    /// A text, or a part of one.
-    using Text = std::basic_string_view<Character>;
-
     /// A finder that finds nothing.
     AddedTokenFinder() = default;
 
     /// Adds a token to those that are searched for. An empty one is never found.
-    /// @param content  as it stands in the text (normalized, if the text is)
+    /// @param content  as it stands in the text (normalized, if the text is), UTF-8
     /// @param token  its index
     /// @param flags  its single_word, lstrip and rstrip
-    void add(Text content, std::size_t token, const AddedToken& flags)
+    void add(std::string_view content, std::size_t token, const AddedToken& flags)
     {
         if (content.empty()) return;
         std::uint32_t node = 0;
-        for (const Character unit : content) {
+        for (const char unit : content) {
             const auto [edge, added] = edges_.emplace(key(node, unit), nodes_.size());
             if (added) nodes_.emplace_back();
             node = edge->second;
         }
         nodes_[node] = Node{token, flags.single_word, flags.lstrip, flags.rstrip};
         if (beginnings_.find(content[0]) == beginnings_.npos) beginnings_ += content[0];
-        begins_[static_cast<std::size_t>(content[0]) & 0xFF] = true;
+        begins_[static_cast<unsigned char>(content[0])] = true;
     }
 
     /// @return  whether there is nothing to search for
     bool empty() const { return edges_.empty(); }
 
     /// Takes a text apart. The time it takes grows with the length of the text times that of the longest added token.
-    /// @param text  the text
-    /// @return  its parts in turn; no part of ordinary text is empty
-    std::vector<TextPart> split(Text text) const
+    /// @param text  UTF-8
+    /// @return  its parts in turn, their places in bytes; no part of ordinary text is empty
+    std::vector<TextPart> split(std::string_view text) const
     {
         std::vector<TextPart> parts;
         std::size_t done = 0;       // everything before is in a part
@@ -131,8 +112,8 @@ public:
             }
             if (node->rstrip) {
                 space_end = std::max(space_end, span.end);
-                while (space_end < text.size() && is_whitespace(detail::character_at(text, space_end).code))
-                    space_end += detail::character_at(text, space_end).length;
+                while (space_end < text.size() && is_whitespace(read_utf8(text, space_end).code))
+                    space_end += read_utf8(text, space_end).length;
                 span.end = space_end;
             }
             if (span.start >= span.end) continue;  // an earlier token's rstrip has taken all of it
@@ -154,17 +135,17 @@ private:
     };
 
     /// The first place from which a token may begin, or the text's end.
-    std::size_t next_beginning(Text text, std::size_t position) const
+    std::size_t next_beginning(std::string_view text, std::size_t position) const
     {
         if (beginnings_.empty()) return text.size();
         if (beginnings_.size() == 1) return std::min(text.find(beginnings_[0], position), text.size());  // as in most models: `[`
-        while (position < text.size() && !begins_[static_cast<std::size_t>(text[position]) & 0xFF])
+        while (position < text.size() && !begins_[static_cast<unsigned char>(text[position])])
             ++position;
         return position;
     }
 
     /// The longest token that begins at a place, or null.
-    const Node* longest(Text text, std::size_t start, std::size_t& length) const
+    const Node* longest(std::string_view text, std::size_t start, std::size_t& length) const
     {
         const Node* found = nullptr;
         std::uint32_t node = 0;
@@ -180,21 +161,21 @@ private:
         return found;
     }
 
-    static bool is_whole_word(Text text, Span span)
+    static bool is_whole_word(std::string_view text, Span span)
     {
         return (span.start == 0 || !is_word_character(detail::character_before(text, span.start).code)) &&
-               (span.end == text.size() || !is_word_character(detail::character_at(text, span.end).code));
+               (span.end == text.size() || !is_word_character(read_utf8(text, span.end).code));
     }
 
-    static std::uint64_t key(std::uint32_t node, Character unit)
+    static std::uint64_t key(std::uint32_t node, char unit)
     {
-        return static_cast<std::uint64_t>(node) << 32 | static_cast<std::uint32_t>(unit);
+        return static_cast<std::uint64_t>(node) << 8 | static_cast<unsigned char>(unit);
     }
 
     std::vector<Node> nodes_ = std::vector<Node>(1);
     std::unordered_map<std::uint64_t, std::uint32_t> edges_;
-    std::basic_string<Character> beginnings_;  ///< the units that tokens begin with
-    std::array<bool, 256> begins_{};           ///< whether some token begins with a unit that ends in this byte
+    std::string beginnings_;          ///< the bytes that tokens begin with
+    std::array<bool, 256> begins_{};  ///< whether some token begins with a byte
 };
 
 }  // namespace bert

@@ -1,8 +1,8 @@
 /// @file
 /// The affine map y = x Wᵀ + b as a blocked product, the bias added while a tile is in the cache; query, key and value in
-/// one parallel loop. How the product is computed stands in ops/product/kernel.hpp. (Figures of these headers: two cores of a Zen 4
-/// with AVX-512, float, 8 x 128 tokens of BERT-base.) 768 to 3,072 numbers: 23 ms, 12 with products in bfloat16, where the
-/// reference takes 2,860.
+/// one parallel loop. How the product is computed stands in ops/product/kernel.hpp. (Figures of these headers: two cores of a
+/// Zen 4 with AVX-512, float, 8 x 128 tokens of BERT-base.) 768 to 3,072 numbers: 23 ms, 12 with products in bfloat16, where
+/// the reference takes 2,860.
 #pragma once
 
 #include <algorithm>
@@ -37,8 +37,8 @@ struct LinearGradients {
                                 });
     }
 
-    /// d_weight += d_yᵀ x; d_bias += the columns of d_y. In groups of tokens, whose columns stay in the cache: with 8,192 tokens
-    /// and 256 to 1,024 numbers 26 ms instead of 54.
+    /// d_weight += d_yᵀ x; d_bias += the columns of d_y. In groups of tokens, whose columns stay in the cache: with 8,192
+    /// tokens and 256 to 1,024 numbers 26 ms instead of 54.
     /// @param d_y  [T, out]
     /// @param x  [T, in]
     /// @param[in,out] d_weight  [out, in]

@@ -203,8 +203,8 @@ template <class Real, class Arch>
 struct FormatOf {
     using type = PlainFormat<fast::Vector<Real, Arch>>;  ///< numbers as they are
 };
-/// The format of an instruction set's products, where they are in bfloat16. A matrix unit is used where a panel is as wide as two of
-/// its tiles.
+/// The format of an instruction set's products, where they are in bfloat16. A matrix unit is used where a panel is as wide as
+/// two of its tiles.
 template <class Real, class Arch, class Unit>
 struct FormatOf<Real, fast::Bf16Products<Arch, Unit>> {
     using V = fast::Vector<Real, Arch>;                                                   ///< of the sums
