@@ -20,6 +20,7 @@
 #include "bert/core/workspace.hpp"
 #include "bert/encoder.hpp"
 #include "bert/ops/fast.hpp"
+#include "bert/ops/product.hpp"
 #include "bert/ops/product/left_operand.hpp"
 #include "bert/ops/product/packed_linear.hpp"
 
@@ -53,12 +54,10 @@ struct PackedEncoder {
     /// @throws std::invalid_argument if x is not [T, H]
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, Tensor<Real, 2>& y, Workspace& workspace) const
     {
-        // As many tokens as the products need to be at their best; of more, the activations only leave the cache.
-        constexpr std::size_t group_tokens = 1024;
         const std::size_t T = sequences.tokens(), H = config.hidden_size;
         require_shape("packed_encoder: x", x, {T, H});
         y.resize({T, H});
-        const std::size_t groups = std::max<std::size_t>(1, T / group_tokens);
+        const std::size_t groups = std::max<std::size_t>(1, T / product::group_size);
         Group group{sequences, 0, 0};
         while (group.last < sequences.count()) {
             group.first = group.last++;

@@ -18,6 +18,7 @@
 #include "bert/training/clipping.hpp"
 #include "bert/training/optimizers.hpp"
 #include "bert/training/schedule.hpp"
+#include "bert/training/update.hpp"
 
 namespace bert {
 
@@ -62,8 +63,8 @@ public:
     Optimizer(OptimizerOptions options, const Component& component) : options_(std::move(options)), m_(component), v_(component)
     {
         const auto clear = [](const Name&, auto& m, auto& v) {
-            m.fill(0);
-            v.fill(0);
+            set_to_zero(m);
+            set_to_zero(v);
         };
         Component::parameters(clear, "", m_, v_);
         treatments_ = treatments_of(m_, options_);
