@@ -25,10 +25,18 @@ public:
         return grown<Value>(shared_, slot, count);
     }
 
-    /// Makes room for the threads of the next parallel loop; called before it, by the thread that opens it.
+    /// Makes room for the threads of the next parallel loop; called before it, by the thread that opens it. Each gets as much
+    /// as any had until now: which thread takes the largest piece is chance, and none shall have to grow for it later.
     void prepare_threads()
     {
         if (of_thread_.size() < threads()) of_thread_.resize(threads());
+        std::vector<Buffer>& largest = of_thread_.front();
+        for (const std::vector<Buffer>& buffers : of_thread_)
+            for (std::size_t slot = 0; slot < buffers.size(); ++slot)
+                grown<std::byte>(largest, slot, buffers[slot].size());
+        for (std::vector<Buffer>& buffers : of_thread_)
+            for (std::size_t slot = 0; slot < largest.size(); ++slot)
+                grown<std::byte>(buffers, slot, largest[slot].size());
     }
 
     /// Scratch of one thread's own.
