@@ -109,7 +109,9 @@ struct SelfAttention {
                                       d_attention.key, d_attention.value, d_x, workspace);
     }
 
-private:
+    /// @param config  num_attention_heads
+    /// @param act  keep_scores and dropout
+    /// @return  how attention is run
     static AttentionOptions options_of(const Config& config, const SelfAttentionActivations<Real>& act)
     {
         return {.heads = config.num_attention_heads,

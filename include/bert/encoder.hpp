@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bert/encoder_block.hpp"
+#include "bert/last_block.hpp"
 
 namespace bert {
 
@@ -19,12 +20,18 @@ struct EncoderActivations {
     bool keep_all = false;   ///< set by the caller: keep every tensor, also what backward doesn't read (scores, `intermediate`)
     Dropout dropout;         ///< set by the caller: none in inference
     bool recompute = false;  ///< set by the caller: keep each block's result alone; backward computes the rest once more
+    AskedRows<Real> asked;   ///< asked.rows is set by the caller: the rows of the last block that are wanted; none: all
     std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block; with recompute, of the last one that ran
     std::vector<Tensor<Real, 2>> results;              ///< with recompute: of each block, [T, H]
 
     /// @param l  a block
     /// @return  its result, [T, H]
-    const Tensor<Real, 2>& result(std::size_t l) const { return recompute ? results[l] : layer[l].y(); }
+    const Tensor<Real, 2>& result(std::size_t l) const
+    {
+        const bool is_last = l + 1 == (recompute ? results.size() : layer.size());
+        if (is_last && !asked.rows.empty()) return asked.y;
+        return recompute ? results[l] : layer[l].y();
+    }
 };
 
 /// What Encoder::backward computes.
@@ -32,6 +39,7 @@ template <class Real>
 struct EncoderGradients {
     std::vector<Tensor<Real, 2>> y;       ///< the gradient of each block's result, [T, H] each; without keep_all, of two in turn
     EncoderBlockActivations<Real> block;  ///< the gradients of one block's tensors; every block uses it in turn
+    AskedRowsGradients<Real> asked;       ///< of the last block, where not all of its rows are asked for
     EncoderBlockActivations<Real> recomputed;  ///< what forward computed in that block, where it wasn't kept
 };
 
@@ -72,9 +80,10 @@ struct Encoder {
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
-    /// @param[in,out] act  of every block; keep_all, dropout and recompute are read
+    /// @param[in,out] act  of every block; keep_all, dropout, recompute and asked.rows are read
     /// @param workspace  scratch
-    /// @return  the last block's result, [T, H], which stands in act (x itself if there is no block)
+    /// @return  the last block's result, [T, H], which stands in act (x itself if there is no block); with asked.rows, zero in
+    ///     all others
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
                                    EncoderActivations<Real>& act, Workspace& workspace) const
     {
@@ -87,8 +96,12 @@ struct Encoder {
             // Backward doesn't read `intermediate`: the block before hands its memory on, the last one to the next step's first.
             if (!act.keep_all && kept > 1)
                 std::swap(running.feed_forward.intermediate, act.layer[(l + kept - 1) % kept].feed_forward.intermediate);
-            forward_block(l, *input, sequences, config, act, running, workspace);
-            if (act.recompute) std::swap(act.results[l], running.feed_forward.output.norm.y);
+            set_choices(l, act, running);
+            if (is_asked(l, act))
+                forward_asked(layer[l], *input, sequences, config, running, act.asked, workspace);
+            else
+                layer[l].forward(*input, sequences, config, running, workspace);
+            if (act.recompute && !is_asked(l, act)) std::swap(act.results[l], running.feed_forward.output.norm.y);
             input = &act.result(l);
         }
         return *input;
@@ -119,7 +132,15 @@ struct Encoder {
         for (std::size_t l = layer.size(); l-- > 0;) {
             const Tensor<Real, 2>& input = l == 0 ? x : act.result(l - 1);
             Tensor<Real, 2>& d_input = l == 0 ? d_x : d_result(l - 1);
-            if (act.recompute) forward_block(l, input, sequences, config, act, d_act.recomputed, workspace);
+            if (is_asked(l, act)) {
+                backward_asked(layer[l], d_result(l), input, sequences, config, act.layer.back(), act.asked, d_encoder.layer[l],
+                               d_act.block, d_act.asked, d_input, workspace);
+                continue;
+            }
+            if (act.recompute) {
+                set_choices(l, act, d_act.recomputed);
+                layer[l].forward(input, sequences, config, d_act.recomputed, workspace);
+            }
             const EncoderBlockActivations<Real>& block = act.recompute ? d_act.recomputed : act.layer[l];
             layer[l].backward(d_result(l), input, sequences, config, block, d_encoder.layer[l], d_act.block, d_input, workspace);
         }
@@ -149,13 +170,18 @@ struct Encoder {
     }
 
 private:
-    /// One block, with its scores and its dropout as the caller of forward wants them: the same numbers each time.
-    void forward_block(std::size_t l, const Tensor<Real, 2>& input, const Sequences& sequences, const Config& config,
-                       const EncoderActivations<Real>& act, EncoderBlockActivations<Real>& running, Workspace& workspace) const
+    /// Whether a block is the last one and not all of its rows are asked for.
+    bool is_asked(std::size_t l, const EncoderActivations<Real>& act) const
+    {
+        return l + 1 == layer.size() && !act.asked.rows.empty();
+    }
+
+    /// A block's scores and its dropout as the caller of forward wants them: the same numbers each time.
+    void set_choices(std::size_t l, const EncoderActivations<Real>& act, EncoderBlockActivations<Real>& running) const
     {
         running.attention.keep_scores = act.keep_all;
         running.attention.dropout = running.feed_forward.dropout = act.dropout.in_layer(l);
-        layer[l].forward(input, sequences, config, running, workspace);
+        if (is_asked(l, act)) running.attention.dropout.rows = running.feed_forward.dropout.rows = act.asked.rows;
     }
 };
 

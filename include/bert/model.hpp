@@ -2,6 +2,7 @@
 /// The whole model: embeddings, encoder, and the heads of its architecture.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
@@ -60,6 +61,7 @@ template <class Real>
 struct ModelActivations {
     Dropout dropout;                      ///< set by the caller: none in inference
     std::vector<std::size_t> asked_rows;  ///< set by the caller: the rows whose word is asked for; none: all of them
+    bool answers_only = false;            ///< set by the caller: hidden states are computed where a head reads them only
 
     EmbeddingsActivations<Real> embeddings;   ///< embeddings.y() goes into the encoder
     EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_all is the caller's to set
@@ -162,7 +164,7 @@ struct Model {
 
     /// Embeddings, encoder and every head, keeping all that is computed.
     /// @param batch  T tokens in B sequences
-    /// @param[in,out] act  every tensor; encoder.keep_all, dropout and asked_rows are read
+    /// @param[in,out] act  every tensor; encoder.keep_all, dropout, asked_rows and answers_only are read
     /// @param workspace  scratch
     /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
     /// token
@@ -170,6 +172,7 @@ struct Model {
     {
         act.embeddings.dropout = act.encoder.dropout = act.dropout;
         embeddings.forward(batch, config, act.embeddings);
+        list_rows_read(batch, act);
         const Tensor<Real, 2>& hidden =
             encoder.forward(act.embeddings.y(), batch.sequences, config, act.encoder, workspace);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, act.pooler, workspace);
@@ -230,6 +233,20 @@ struct Model {
     }
 
 private:
+    /// Lists the rows of the hidden states that the heads read, none standing for all.
+    void list_rows_read(const Batch& batch, ModelActivations<Real>& act) const
+    {
+        std::vector<std::size_t>& rows = act.encoder.asked.rows;
+        rows.clear();
+        const bool all_are_read = (masked_word && act.asked_rows.empty()) || (classifier && !pooler);
+        if (!act.answers_only || all_are_read) return;
+        if (masked_word) rows = act.asked_rows;
+        for (std::size_t b = 0; pooler && b < batch.sequences.count(); ++b)
+            if (batch.sequences.length(b) > 0) rows.push_back(batch.sequences.begin[b]);
+        std::sort(rows.begin(), rows.end());
+        rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    }
+
     /// The place of the dropout before a classifier. Spans have none.
     DropoutPlace classifier_dropout(const ModelActivations<Real>& act) const
     {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "bert/core/random.hpp"
 
@@ -27,6 +28,7 @@ struct DropoutPlace {
     DropoutSite site = DropoutSite::embeddings;  ///< of the layer
     std::uint32_t head = 0;                      ///< of attention, from 0
     std::uint32_t first_row = 0;                 ///< what row 0 is in the whole batch: where a sequence begins
+    std::span<const std::size_t> rows = {};      ///< what each row is in the whole batch; none: they come in order
 
     /// What a number that is kept is multiplied by, so that the expected value stays: 1 / (1 - probability).
     /// @return  the factor
@@ -40,25 +42,32 @@ struct DropoutPlace {
     /// @return  as random_words wants it
     std::uint32_t number() const { return layer << 16U | static_cast<std::uint32_t>(site) << 12U | head; }
 
+    /// @param row  of the tensor
+    /// @return  of the whole batch
+    std::uint32_t row_of_batch(std::size_t row) const
+    {
+        return static_cast<std::uint32_t>(rows.empty() ? first_row + row : rows[row]);
+    }
+
     /// Whether a number is kept.
     /// @param row  of the tensor
     /// @param column  of the tensor
     /// @return  false: it becomes 0
     bool keeps(std::size_t row, std::size_t column) const
     {
-        const auto words =
-            random_words(stream, number(), first_row + static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(column / 4));
+        const auto words = random_words(stream, number(), row_of_batch(row), static_cast<std::uint32_t>(column / 4));
         return words[column % 4] >= threshold();
     }
 };
 
 /// Dropout of a model, or of one of its layers, in one step of training. The default is none, as in inference.
 struct Dropout {
-    double hidden = 0;         ///< probability of embeddings, attention and feed_forward
-    double attention = 0;      ///< of probabilities
-    double classifier = 0;     ///< of classifier
-    RandomStream stream = {};  ///< seed and step
-    std::uint32_t layer = 0;   ///< from 0
+    double hidden = 0;                       ///< probability of embeddings, attention and feed_forward
+    double attention = 0;                    ///< of probabilities
+    double classifier = 0;                   ///< of classifier
+    RandomStream stream = {};                ///< seed and step
+    std::uint32_t layer = 0;                 ///< from 0
+    std::span<const std::size_t> rows = {};  ///< which of a batch's rows attention and feed_forward are computed of; none: all
 
     /// @param index  a layer, from 0
     /// @return  the same in that layer
@@ -76,7 +85,8 @@ struct Dropout {
         const double probability = site == DropoutSite::probabilities ? attention
                                    : site == DropoutSite::classifier  ? classifier
                                                                       : hidden;
-        return {probability, stream, layer, site, 0, 0};
+        const bool is_of_all = site == DropoutSite::probabilities || site == DropoutSite::classifier;
+        return {probability, stream, layer, site, 0, 0, is_of_all ? std::span<const std::size_t>{} : rows};
     }
 };
 

@@ -97,6 +97,7 @@ public:
         : options_(options), gradient_(model), optimizer_(options.optimizer, model)
     {
         act_.encoder.recompute = options.recompute;
+        act_.answers_only = true;
     }
 
     /// One step. Ids and labels are checked before anything is computed.

@@ -117,8 +117,7 @@ void dropout_row(const DropoutPlace& place, std::size_t row, std::size_t column,
         const std::size_t some = std::min(4 * many, count - first);
         const auto draw =
             some > 4 * few ? random_words_of_row<typename V::arch_type, many> : random_words_of_row<typename V::arch_type, few>;
-        draw(place.stream, number, place.first_row + static_cast<std::uint32_t>(row),
-             static_cast<std::uint32_t>((column + first) / 4), words);
+        draw(place.stream, number, place.row_of_batch(row), static_cast<std::uint32_t>((column + first) / 4), words);
         for (std::size_t i = 0; i < some; ++i)
             y[first + i] = words[i] >= threshold ? x[first + i] * scale : Real(0);
     }
