@@ -108,23 +108,17 @@ TEMPLATE_TEST_CASE("The answers and gradients of asked rows are those of all row
 
 TEST_CASE("Rows that heads read: the words that are asked for and each text's first; all, where a head reads all")
 {
-    const auto rows_of = [](const char* name, const std::vector<std::size_t>& asked_words) {
-        const bert::ReferenceCase reference = reference_case(name);
-        const auto model = reference.model<double>();
-        bert::ModelActivations<double> act;
-        bert::Workspace workspace;
-        act.answers_only = true;
-        act.asked_rows = asked_words;
-        model.forward(bert::pack({{1, 2, 3}, {4, 5}, {6, 7}}), act, workspace);
-        return act.encoder.asked.rows;
+    using Rows = std::vector<std::size_t>;
+    const auto rows_of = [](const char* architecture, const Rows& asked_words) {
+        return bert::rows_read(bert::heads_of(architecture), bert::Sequences{{0, 3, 3, 5, 7}}, asked_words);
     };
-    const std::vector<std::size_t> none;
-    CHECK(rows_of("pretraining_gelu", {6, 3, 1}) == std::vector<std::size_t>{0, 1, 3, 5, 6});
-    CHECK(rows_of("masked_lm", {1, 4}) == std::vector<std::size_t>{1, 4});
-    CHECK(rows_of("sequence_classes", {}) == std::vector<std::size_t>{0, 3, 5});
-    CHECK(rows_of("pretraining_gelu", {}) == none);
-    CHECK(rows_of("token_classification", {}) == none);
-    CHECK(rows_of("question_answering", {}) == none);
+    CHECK(rows_of("BertForPreTraining", {6, 3, 1}) == Rows{0, 1, 3, 5, 6});
+    CHECK(rows_of("BertForMaskedLM", {1, 4}) == Rows{1, 4});
+    CHECK(rows_of("BertForSequenceClassification", {}) == Rows{0, 3, 5});
+    CHECK(rows_of("BertForMultipleChoice", {}) == Rows{0, 3, 5});
+    CHECK(rows_of("BertForPreTraining", {}) == Rows{});
+    CHECK(rows_of("BertForTokenClassification", {}) == Rows{});
+    CHECK(rows_of("BertForQuestionAnswering", {}) == Rows{});
 }
 
 TEST_CASE("Backward of asked rows against central differences; a row that there isn't")

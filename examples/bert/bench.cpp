@@ -95,8 +95,9 @@ bert::Labels<Real> random_labels(const bert::Config& config, const bert::Batch& 
 }
 
 /// Multiplications and additions of one run, counted separately; lookups, norms and activations aren't counted. A training step
-/// takes three times those of forward, and has the words' logits, too.
-double operations(const bert::Config& config, const bert::Batch& batch, std::size_t asked_words, bool train)
+/// takes three times those of forward, and has the words' logits, too; what follows attention in the last layer is computed of
+/// the rows that a head reads.
+double operations(const bert::Config& config, const bert::Batch& batch, const std::vector<std::size_t>& asked_words, bool train)
 {
     const auto T = static_cast<double>(batch.sequences.tokens()), H = static_cast<double>(config.hidden_size);
     const auto I = static_cast<double>(config.intermediate_size);
@@ -107,7 +108,9 @@ double operations(const bert::Config& config, const bert::Batch& batch, std::siz
     }
     count *= static_cast<double>(config.num_hidden_layers);
     if (!train) return count;
-    return 3 * (count + 2 * static_cast<double>(asked_words) * H * (H + static_cast<double>(config.vocab_size)));
+    const auto read = bert::rows_read(bert::heads_of(config.architecture), batch.sequences, asked_words);
+    if (!read.empty() && config.num_hidden_layers > 0) count -= 2 * (T - static_cast<double>(read.size())) * (H * H + 2 * H * I);
+    return 3 * (count + 2 * static_cast<double>(asked_words.size()) * H * (H + static_cast<double>(config.vocab_size)));
 }
 
 /// Refuses what this machine's memory can't hold, before any of it is taken.
@@ -258,7 +261,7 @@ int bench(const BenchOptions& options)
         for (std::size_t i = 0; i < options.pieces; ++i) {
             const bert::Batch batch = random_batch(config, options, options.seed + i);
             pieces.push_back({batch, options.train ? random_labels<Real>(config, batch, options) : bert::Labels<Real>{}});
-            const std::size_t asked_words = bert::labelled_rows(pieces.back().labels.masked_words).size();
+            const std::vector<std::size_t> asked_words = bert::labelled_rows(pieces.back().labels.masked_words);
             result.operations += operations(config, batch, asked_words, options.train);
         }
         auto model = made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bert/config.hpp"
@@ -54,6 +55,26 @@ inline Heads heads_of(std::string_view architecture)
     if (architecture == "BertForQuestionAnswering") return {.classifier = Classifier::span};
     throw std::invalid_argument("heads_of: architecture: expected one of BERT's, as BertForMaskedLM, got " +
                                 std::string(architecture));
+}
+
+/// The rows of the hidden states that heads read.
+/// @param heads  which there are
+/// @param sequences  where each sequence begins
+/// @param asked_words  the rows whose word is asked for; none: all of them
+/// @param rows  memory for the result, whatever it holds
+/// @return  ascending; none: all of them
+inline std::vector<std::size_t> rows_read(const Heads& heads, const Sequences& sequences,
+                                          const std::vector<std::size_t>& asked_words, std::vector<std::size_t> rows = {})
+{
+    rows.clear();
+    const bool tokens_are_classified = heads.classifier == Classifier::tokens || heads.classifier == Classifier::span;
+    if (tokens_are_classified || (heads.masked_word && asked_words.empty())) return rows;
+    if (heads.masked_word) rows = asked_words;
+    for (std::size_t b = 0; heads.pooler && b < sequences.count(); ++b)
+        if (sequences.length(b) > 0) rows.push_back(sequences.begin[b]);
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    return rows;
 }
 
 /// What Model::forward computes. A member of a head that the model doesn't have stays empty.
@@ -172,7 +193,9 @@ struct Model {
     {
         act.embeddings.dropout = act.encoder.dropout = act.dropout;
         embeddings.forward(batch, config, act.embeddings);
-        list_rows_read(batch, act);
+        std::vector<std::size_t>& asked = act.encoder.asked.rows;
+        asked.clear();
+        if (act.answers_only) asked = rows_read(heads_of(config.architecture), batch.sequences, act.asked_rows, std::move(asked));
         const Tensor<Real, 2>& hidden =
             encoder.forward(act.embeddings.y(), batch.sequences, config, act.encoder, workspace);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, act.pooler, workspace);
@@ -233,20 +256,6 @@ struct Model {
     }
 
 private:
-    /// Lists the rows of the hidden states that the heads read, none standing for all.
-    void list_rows_read(const Batch& batch, ModelActivations<Real>& act) const
-    {
-        std::vector<std::size_t>& rows = act.encoder.asked.rows;
-        rows.clear();
-        const bool all_are_read = (masked_word && act.asked_rows.empty()) || (classifier && !pooler);
-        if (!act.answers_only || all_are_read) return;
-        if (masked_word) rows = act.asked_rows;
-        for (std::size_t b = 0; pooler && b < batch.sequences.count(); ++b)
-            if (batch.sequences.length(b) > 0) rows.push_back(batch.sequences.begin[b]);
-        std::sort(rows.begin(), rows.end());
-        rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-    }
-
     /// The place of the dropout before a classifier. Spans have none.
     DropoutPlace classifier_dropout(const ModelActivations<Real>& act) const
     {
