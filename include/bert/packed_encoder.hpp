@@ -152,6 +152,7 @@ private:
     static void linear(const Operand& x, const PackedLinear<Real, Arch>& map, const Buffer<Real>& y, Workspace& workspace)
     {
         product::multiply_packed(x, map, workspace, [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+            product::fetch_ahead(y.rows(), t, column, count);
             fast::add<V>(count, sums, map.bias.data() + column, y.row(t) + column);
         });
     }
@@ -162,6 +163,7 @@ private:
     {
         constexpr std::size_t most = 64;  // numbers at a time, in the first-level cache
         product::multiply_packed(x, map, workspace, [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+            product::fetch_ahead(y.rows(), t, column / Format::per_element, count / Format::per_element);
             for (std::size_t first = 0; first < count; first += most) {
                 const std::size_t some = std::min(most, count - first);
                 Real part[most];
@@ -176,6 +178,7 @@ private:
     static void add_linear(const Operand& x, const PackedLinear<Real, Arch>& map, const Buffer<Real>& y, Workspace& workspace)
     {
         product::multiply_packed(x, map, workspace, [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+            product::fetch_ahead(y.rows(), t, column, count);
             fast::add_biased<V>(count, sums, map.bias.data() + column, y.row(t) + column);
         });
     }

@@ -51,6 +51,8 @@ struct FusedOperations : reference::FusedOperations {
         const std::array weights{product::rows_of(map.weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+                                    product::fetch_ahead(product::rows_of(pre_activation), t, column, count);
+                                    product::fetch_ahead(product::rows_of(y), t, column, count);
                                     Real* before = pre_activation.data() + t * out + column;
                                     add<V>(count, sums, map.bias.data() + column, before);
                                     Activations<V>::row(activation, count, before, y.data() + t * out + column);
@@ -89,6 +91,7 @@ struct FusedOperations : reference::FusedOperations {
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
                                     const std::size_t begin = t * H + column;
+                                    product::fetch_ahead(product::rows_of(act.norm.x_hat), t, column, count);
                                     Real* const sum = act.norm.x_hat.data() + begin;  // until it is normalized
                                     add<V>(count, sums, map.bias.data() + column, sum);
                                     if (place.probability > 0) dropout_row<V>(place, t, column, count, sum, sum);

@@ -57,6 +57,7 @@ struct LinearGradients {
             const std::array x_rows{product::some_rows(product::rows_of(x), first, tokens)};
             product::multiply<Arch>(d_y_columns, product::Right::plain, x_rows, workspace,
                                     [&](std::size_t, std::size_t o, std::size_t column, const Real* sums, std::size_t count) {
+                                        product::fetch_ahead(product::rows_of(d_weight), o, column, count);
                                         Real* const row = d_weight.data() + o * in + column;
                                         add<V>(count, sums, row, row);
                                     });
@@ -82,6 +83,7 @@ struct LinearOperations {
         const std::array weights{product::rows_of(weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+                                    product::fetch_ahead(product::rows_of(y), t, column, count);
                                     add<Vector<Real, Arch>>(count, sums, bias.data() + column, y.data() + t * out + column);
                                 });
     }
@@ -106,6 +108,7 @@ struct LinearOperations {
                                  product::rows_of(value_map.weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
                                 [&](std::size_t which, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+                                    product::fetch_ahead(product::rows_of(*results[which]), t, column, count);
                                     add<Vector<Real, Arch>>(count, sums, maps[which]->bias.data() + column,
                                                             results[which]->data() + t * out + column);
                                 });
@@ -125,6 +128,7 @@ struct LinearOperations {
         d_x.resize({T, in});
         LinearGradients<Arch>::of_input(d_y, weight, workspace,
                                         [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+                                            product::fetch_ahead(product::rows_of(d_x), t, column, count);
                                             std::copy_n(sums, count, d_x.data() + t * in + column);
                                         });
         LinearGradients<Arch>::of_parameters(d_y, x, d_weight, d_bias, workspace);
@@ -164,6 +168,7 @@ struct LinearOperations {
         require_shape("linear_backward: d_x", d_x, {T, in});
         LinearGradients<Arch>::of_input(d_y, map.weight, workspace,
                                         [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
+                                            product::fetch_ahead(product::rows_of(d_x), t, column, count);
                                             Real* const row = d_x.data() + t * in + column;
                                             add<Vector<Real, Arch>>(count, sums, row, row);
                                         });
