@@ -51,7 +51,7 @@ Rows<Real> some_rows(const Rows<Real>& matrix, std::size_t first, std::size_t co
 /// Fetches a part of the row that will be written some rows after this one. A product writes its result panel by panel, down rows
 /// that lie far from each other: the processor doesn't foresee them, and would wait for each. A training step of BERT-base takes 4 %
 /// less.
-/// @param result  what is written, or added to
+/// @param result  what is written, added to, or read beside it
 /// @param row  which is being written
 /// @param column  where the part begins
 /// @param count  how many numbers it has
