@@ -79,6 +79,7 @@ struct Kernel {
             const std::size_t count = std::min(square * Format::per_element, width - number), k1 = Format::elements(count);
             for (std::size_t j = 0; j < columns; ++j) {
                 Element buffer[square];
+                __builtin_prefetch(row_at(j) + std::min(number + 4 * square, width - 1));  // as fetch_ahead
                 const Element* const row = Format::along(row_at(j) + number, count, buffer);
                 for (std::size_t k = 0; k < k1; ++k)
                     panel[k * panel_width + j] = row[k];
@@ -98,6 +99,8 @@ struct Kernel {
     {
         const std::size_t columns = std::min(panel_width, matrix.width - first);
         for (std::size_t row = 0; row < matrix.count; row += Format::per_element, panel += panel_width) {
+            for (std::size_t i = 0; i < Format::per_element; ++i)
+                fetch_ahead(matrix, row + i, first, columns);
             Format::across(matrix.data + row * matrix.stride + first, matrix.stride, matrix.count - row, columns, panel);
             std::fill(panel + columns, panel + panel_width, Element(0));
         }
