@@ -74,7 +74,7 @@ TEST_CASE("What one thread's buffers have grown to, those of all have in the nex
     workspace.prepare_threads();
     CHECK(allocations_of([&] { workspace.of_thread<float>(1, 2, 1000); }) > 0);
     workspace.prepare_threads();
-    for (const std::size_t thread : {0, 1, 2})
+    for (const std::size_t thread : {0u, 1u, 2u})
         CHECK(allocations_of([&] { workspace.of_thread<float>(thread, 2, 1000); }) == 0);
     CHECK(allocations_of([&] { workspace.of_thread<float>(0, 2, 1001); }) > 0);
 }
