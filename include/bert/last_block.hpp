@@ -37,6 +37,7 @@ struct AskedRowsGradients {
     Tensor<Real, 2> context;  ///< of AskedRows::context, [M, H]
 };
 
+/// Takes some rows out of a matrix.
 /// @param all  [T, H]
 /// @param rows  which, M of them
 /// @param[out] some  these rows, [M, H]
@@ -54,7 +55,7 @@ void take_rows(const Tensor<Real, 2>& all, const std::vector<std::size_t>& rows,
     }
 }
 
-/// The other way round.
+/// Puts them back in their places.
 /// @param some  [M, H]
 /// @param rows  where they belong, M of them
 /// @param T  how many rows there are in all, more than any of rows
