@@ -45,8 +45,7 @@ struct EncoderBlock {
     /// Both sub-layers.
     /// \f[ a = \mathrm{LayerNorm}(x + \mathrm{Attention}(x)),\quad y = \mathrm{LayerNorm}(a + \mathrm{FeedForward}(a)) \f]
     /// Symbols: \f$a\f$ `attended`, \f$y\f$ `act.y()`. The layer norm stands after the residual (post-LN), and there is none
-    /// after
-    /// the last block.
+    /// after the last block.
     /// @param x  hidden states, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon

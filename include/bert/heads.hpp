@@ -21,6 +21,7 @@
 
 #include "bert/config.hpp"
 #include "bert/core/parameters.hpp"
+#include "bert/core/rows.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
@@ -59,8 +60,7 @@ struct Pooler {
 
     /// \f[ \mathrm{pooled}_b = \tanh(W\, x_{\mathrm{first\ of\ } b} + \mathrm{bias}) \f]
     /// Symbols: \f$W\f$, bias `dense.weight`, `dense.bias`, \f$x_{\mathrm{first\ of\ }b}\f$ a row of `act.first`, the argument
-    /// of tanh
-    /// `act.pre_activation`.
+    /// of tanh `act.pre_activation`.
     /// @param x  hidden states, [T, H]
     /// @param batch  the sequences; each must have a real token at position 0
     /// @param[out] act  first, pre_activation, pooled
@@ -121,8 +121,7 @@ struct MaskedWordActivations {
 };
 
 /// The masked language model (masked LM, MLM): which word stands here? (Devlin et al. 2019, section 3.1, task 1; transform, bias
-/// and
-/// tying are the published code's: google-research/bert, run_pretraining.py, get_masked_lm_output.)
+/// and tying are the published code's: google-research/bert, run_pretraining.py, get_masked_lm_output.)
 template <class Real, class Ops = Reference>
 struct MaskedWordHead {
     Linear<Real> transform;   ///< [H, H], [H]; published as transform.dense
@@ -171,18 +170,12 @@ struct MaskedWordHead {
     void forward(const Tensor<Real, 2>& hidden, const std::vector<std::size_t>& rows, const Tensor<Real, 2>& word_table,
                  const Config& config, MaskedWordActivations<Real>& act, Workspace& workspace) const
     {
-        const std::size_t T = hidden.shape(0), H = hidden.shape(1), M = rows.empty() ? T : rows.size();
         act.rows = rows;
-        act.rows.resize(M);
-        if (rows.empty()) std::iota(act.rows.begin(), act.rows.end(), std::size_t{0});
-        act.asked.resize({M, H});
-        for (std::size_t m = 0; m < M; ++m) {
-            if (act.rows[m] >= T)
-                throw std::invalid_argument("masked_word: rows[" + std::to_string(m) + "]: expected a row below " +
-                                            std::to_string(T) + ", got " + std::to_string(act.rows[m]));
-            for (std::size_t h = 0; h < H; ++h)
-                act.asked(m, h) = hidden(act.rows[m], h);
+        if (rows.empty()) {
+            act.rows.resize(hidden.shape(0));
+            std::iota(act.rows.begin(), act.rows.end(), std::size_t{0});
         }
+        take_rows("masked_word", hidden, act.rows, act.asked);
         const Tensor<Real, 2>& table = decoder.size() == 0 ? word_table : decoder;
         Ops::linear_activation(Ops{}, act.asked, transform, config.hidden_act, act.pre_activation, act.activated, workspace);
         Ops::layer_norm(act.activated, norm, Real(config.layer_norm_eps), act.norm);

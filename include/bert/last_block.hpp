@@ -7,13 +7,11 @@
 /// An asked row has the same bits as if all were computed, dropout included; of the others, whose gradient is zero, nothing is lost.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "bert/config.hpp"
+#include "bert/core/rows.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
@@ -37,39 +35,6 @@ struct AskedRowsGradients {
     Tensor<Real, 2> context;  ///< of AskedRows::context, [M, H]
 };
 
-/// Takes some rows out of a matrix.
-/// @param all  [T, H]
-/// @param rows  which, M of them
-/// @param[out] some  these rows, [M, H]
-/// @throws std::invalid_argument for a row that there isn't
-template <class Real>
-void take_rows(const Tensor<Real, 2>& all, const std::vector<std::size_t>& rows, Tensor<Real, 2>& some)
-{
-    const std::size_t T = all.shape(0), H = all.shape(1), M = rows.size();
-    some.resize({M, H});
-    for (std::size_t m = 0; m < M; ++m) {
-        if (rows[m] >= T)
-            throw std::invalid_argument("asked rows: rows[" + std::to_string(m) + "]: expected a row below " + std::to_string(T) +
-                                        ", got " + std::to_string(rows[m]));
-        std::copy_n(all.data() + rows[m] * H, H, some.data() + m * H);
-    }
-}
-
-/// Puts them back in their places.
-/// @param some  [M, H]
-/// @param rows  where they belong, M of them
-/// @param T  how many rows there are in all, more than any of rows
-/// @param[out] all  [T, H], zero where none of them belongs
-template <class Real>
-void put_rows(const Tensor<Real, 2>& some, const std::vector<std::size_t>& rows, std::size_t T, Tensor<Real, 2>& all)
-{
-    const std::size_t H = some.shape(1);
-    all.resize({T, H});
-    all.fill(Real(0));
-    for (std::size_t m = 0; m < rows.size(); ++m)
-        std::copy_n(some.data() + m * H, H, all.data() + rows[m] * H);
-}
-
 /// EncoderBlock::forward for the rows asked.rows.
 /// @param block  the parameters
 /// @param x  hidden states, [T, H]
@@ -89,8 +54,8 @@ void forward_asked(const EncoderBlock<Real, Ops>& block, const Tensor<Real, 2>& 
     Ops::query_key_value(Ops{}, x, maps.query, maps.key, maps.value, attention.query, attention.key, attention.value, workspace);
     Ops::attention(Ops{}, attention.query, attention.key, attention.value, sequences, maps.options_of(config, attention),
                    attention.heads, workspace);
-    take_rows(attention.heads.context, asked.rows, asked.context);
-    take_rows(x, asked.rows, asked.x);
+    take_rows("asked rows", attention.heads.context, asked.rows, asked.context);
+    take_rows("asked rows", x, asked.rows, asked.x);
     Ops::linear_residual_layer_norm(Ops{}, asked.context, maps.output, asked.x, maps.norm, Real(config.layer_norm_eps),
                                     attention.dropout.at(DropoutSite::attention), attention.output, workspace);
     block.feed_forward.forward(attention.output.norm.y, config, act.feed_forward, workspace);
@@ -122,7 +87,7 @@ void backward_asked(const EncoderBlock<Real, Ops>& block, const Tensor<Real, 2>&
     SelfAttention<Real, Ops>& d_maps = d_block.attention;
     SelfAttentionActivations<Real>& d_attention = d_act.attention;
     const std::size_t T = x.shape(0);
-    take_rows(d_y, asked.rows, d_asked.y);
+    take_rows("asked rows", d_y, asked.rows, d_asked.y);
     block.feed_forward.backward(d_asked.y, attention.output.norm.y, config, act.feed_forward, d_block.feed_forward,
                                 d_act.feed_forward, d_attention.output.norm.y, workspace);
     Ops::linear_residual_layer_norm_backward(Ops{}, d_attention.output.norm.y, asked.context, maps.output, maps.norm,

@@ -131,11 +131,9 @@ inline std::array<double, 2> span_divisors(const Batch& batch, const IndexTensor
 /// The loss of answers in a text: the mean of start's and end's cross-entropies, each over the positions of one sequence.
 /// \f[ \ell = \tfrac12\big(\ell^{\mathrm{start}} + \ell^{\mathrm{end}}\big),\quad
 ///     \ell^{\mathrm{start}} = \frac{1}{\mathrm{divisor}} \sum_b -\log \mathrm{softmax}(s_b)_{\mathrm{starts}_b} \f]
-/// where s_b are the logits of sequence b, column 0 for starts, column 1 for ends, and the divisor counts the sequences that are
-/// not
-/// ignored. The reference library's softmax runs over padded positions too, this one over real tokens: they agree where nothing
-/// is
-/// padded.
+/// where s_b are the logits of sequence b, column 0 for starts, column 1 for ends, and the divisor counts the sequences that
+/// are not ignored. The reference library's softmax runs over padded positions too, this one over real tokens: they agree where
+/// nothing is padded.
 /// @param logits  [T, 2]
 /// @param batch  the sequences
 /// @param starts  a position each, [B]

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <random>
 #include <vector>
@@ -169,6 +170,36 @@ TEMPLATE_TEST_CASE("Packed weights give the bits of weights packed on the way", 
     second.weight = random<TestType>(9, 799);
     CHECK_THROWS_WITH(bert::pack_linear(std::array<const bert::Linear<TestType>*, 2>{&first, &second}),
                       "pack_linear: weight: expected [9, 800], got [9, 799]");
+}
+
+TEST_CASE("The strands of a next panel hold each of its lines once")
+{
+    constexpr std::size_t line = 16, rows = 6, width = 6 * line;  // floats in a line of the cache; a matrix
+    const auto matrix = bert::zeros<float, 2>({rows, width});
+    const auto lines = [](const bert::product::NextPanel& next, std::size_t K) {
+        std::vector<std::uintptr_t> all;
+        for (const std::uintptr_t strand : next.strands)
+            for (std::size_t k = 0; strand != 0 && k < K; ++k)
+                all.push_back(strand + k * next.step);
+        std::sort(all.begin(), all.end());
+        return all;
+    };
+    const auto at = [&](std::size_t row, std::size_t column) {
+        return reinterpret_cast<std::uintptr_t>(matrix.data() + row * width + column);
+    };
+    std::vector<std::uintptr_t> columns, piece;
+    for (std::size_t row = 0; row < rows; ++row) {
+        columns.push_back(at(row, 2 * line));
+        columns.push_back(at(row, 3 * line));
+    }
+    for (std::size_t i = 0; i < 2 * width / line; ++i)
+        piece.push_back(at(0, i * line));
+    const auto all_rows = bert::product::rows_of(matrix);
+    CHECK(lines(bert::product::next_in_columns(all_rows, 2 * line, 2 * line, 1), rows) == columns);
+    CHECK(lines(bert::product::next_in_columns(all_rows, 2 * line, 2 * line, 2), rows / 2) == columns);  // two rows for one k
+    CHECK(lines(bert::product::next_in_one_piece(matrix.data(), 2 * width, 6), 6) == piece);
+    CHECK(lines(bert::product::next_in_one_piece(matrix.data(), 2 * width, 3), 3) == piece);
+    CHECK(lines({}, 3).empty());
 }
 
 TEST_CASE("An engine is chosen by name, and what the program lacks is refused")

@@ -18,6 +18,7 @@
 #include "bert/core/workspace.hpp"
 #include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/engine.hpp"
+#include "bert/ops/product/fetch.hpp"
 #include "bert/ops/product/kernel.hpp"
 #include "bert/ops/product/left_operand.hpp"
 #include "bert/ops/product/onednn.hpp"
@@ -50,6 +51,24 @@ std::size_t product_width(Right right, const Rows<Real>& operand)
 
 namespace detail {
 
+/// What a panel will be packed from; nothing if there is no such panel, or it isn't full.
+/// @param piece  which, counted through all operands
+/// @param right  how they lie
+/// @param operands  [out, in] each, or [in, out] each
+/// @param K  elements in a row of x
+/// @return  its memory
+template <class Kernel, class Real, std::size_t n>
+NextPanel next_panel(std::size_t piece, Right right, const std::array<Rows<Real>, n>& operands, std::size_t K)
+{
+    const std::size_t width = product_width(right, operands[0]), panels = Kernel::panels(width);
+    const std::size_t column = piece % panels * Kernel::panel_width;
+    if (piece >= n * panels || column + Kernel::panel_width > width) return {};
+    const Rows<Real>& operand = operands[piece / panels];
+    if (right == Right::plain) return next_in_columns(operand, column, Kernel::panel_width, Kernel::Format::per_element);
+    if (operand.stride != operand.width) return {};
+    return next_in_one_piece(operand.data + column * operand.stride, Kernel::panel_width * operand.width, K);
+}
+
 /// The own kernel, weights packed on the way: a panel that has just been packed is in the cache when it is used.
 template <class Arch, class Real, std::size_t n, class Finish>
 void multiply_own(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands, Workspace& workspace,
@@ -69,7 +88,9 @@ void multiply_own(const Rows<Real>& x, Right right, const std::array<Rows<Real>,
             Kernel::pack(operands[which], column, panel);
         else
             Kernel::pack_columns(operands[which], column, panel);
-        Kernel::multiply(left, panel, strip, [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); });
+        Kernel::multiply(
+            left, panel, strip, [&](std::size_t row, const Real* sums) { finish(which, row, column, sums, count); },
+            next_panel<Kernel>(piece + threads(), right, operands, left.width));
     });
 }
 

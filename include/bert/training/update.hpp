@@ -127,7 +127,7 @@ void set_to_zero(Tensor<Real, rank>& tensor)
 template <class Real, std::size_t rank>
 double sum_of_squares(const Tensor<Real, rank>& tensor)
 {
-    constexpr std::size_t lanes = 16;  // sums that don't wait for each other
+    constexpr std::size_t lanes = 64;  // sums that don't wait for each other; of 16 of them g++ 12 makes no vectors
     const Pieces pieces(tensor.size(), detail::update_piece);
     std::array<double, Pieces::most> sums{};
     parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {

@@ -105,7 +105,7 @@ void multiply_packed(const Rows<typename PackedLinear<Real, Arch>::Element>& x, 
         Kernel::multiply(
             x, panel_of(index), workspace.template of_thread<Real>(thread, 0, Kernel::strip_size),
             [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); },
-            next < panels ? panel_of(next) : nullptr);
+            next < panels ? next_in_one_piece(panel_of(next), Kernel::panel_width * x.width, x.width) : NextPanel{});
     });
 }
 

@@ -2,7 +2,6 @@
 /// A matrix, or a part of one, as products see it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 #include "bert/core/tensor.hpp"
@@ -46,22 +45,6 @@ template <class Real>
 Rows<Real> some_rows(const Rows<Real>& matrix, std::size_t first, std::size_t count)
 {
     return {matrix.data + first * matrix.stride, count, matrix.width, matrix.stride, matrix.step};
-}
-
-/// Fetches a part of the row that comes some rows after this one. A product packs its operand and writes its result panel by
-/// panel, down rows that lie far from each other: the processor doesn't foresee them, and would wait for each. A fine-tuning step
-/// of BERT-base takes 6 % less.
-/// @param matrix  what is read, written or added to
-/// @param row  which is at hand
-/// @param column  where the part begins
-/// @param count  how many numbers it has
-template <class Real>
-void fetch_ahead(const Rows<Real>& matrix, std::size_t row, std::size_t column, std::size_t count)
-{
-    constexpr std::size_t rows_ahead = 8, line = 64 / sizeof(Real);
-    const Real* const part = matrix.data + std::min(row + rows_ahead, matrix.count - 1) * matrix.stride + column;
-    for (std::size_t i = 0; i < count; i += line)
-        __builtin_prefetch(part + i, 1);  // it may be written
 }
 
 }  // namespace bert::product
