@@ -113,3 +113,25 @@ TEMPLATE_TEST_CASE("tanh, xsimd's own, is within 2 units in the last place", "",
     const auto exact = [](long double x) { return std::tanh(x); };
     CHECK(worst_error<TestType>(-10, -1e-3, fast, exact, last_place<TestType>) <= 2);
 }
+
+TEMPLATE_TEST_CASE("The first numbers of a vector are loaded and stored, and nothing beside them", "", float, double)
+{
+    using Vector = V<TestType>;
+    constexpr std::size_t size = Vector::size;
+    TestType numbers[size], stored[size], loaded[size];
+    for (std::size_t i = 0; i < size; ++i)
+        numbers[i] = static_cast<TestType>((i % 2 == 0 ? 1 : -1) * static_cast<int>(i + 1));  // 1, -2, 3, -4 ...
+    for (std::size_t count = 1; count < size; ++count) {
+        bert::fast::load_first<Vector>(numbers, count, TestType(-99)).store_unaligned(loaded);
+        std::fill(stored, stored + size, TestType(77));
+        bert::fast::store_first(Vector::load_unaligned(numbers), stored, count);
+        for (std::size_t i = 0; i < size; ++i) {
+            CHECK(loaded[i] == (i < count ? numbers[i] : TestType(-99)));
+            CHECK(stored[i] == (i < count ? numbers[i] : TestType(77)));
+        }
+    }
+    const Vector all = Vector::load_unaligned(numbers);
+    const int pairs = static_cast<int>(size / 2);
+    CHECK(bert::fast::sum_of(all) == TestType(size == 1 ? 1 : -pairs));             // each pair is -1
+    CHECK(bert::fast::largest_of(all) == TestType(size == 1 ? 1 : 2 * pairs - 1));  // the last odd number
+}
