@@ -60,8 +60,8 @@ struct AttentionOperations {
     ///     c_{id} = \sum_j p_{ij}\,v_{jd} \f]
     /// Symbols: \f$q, k, v\f$ `query`, `key`, `value`, \f$s\f$ `scores`, \f$p\f$ `probabilities`, \f$c\f$ `context`. In training
     /// some probabilities are dropped (`dropped`) before they meet the values. With options.causal the softmax runs over j ≤ i
-    /// only (section 3.2.3). In the code a sequence's rows begin at `head.first_row` and a head's columns at `head.first_column`; D is
-    /// `head.D`, A `options.heads`, and head a of sequence b has the index b A + a.
+    /// only (section 3.2.3). In the code a sequence's rows begin at `head.first_row` and a head's columns at `head.first_column`;
+    /// D is `head.D`, A `options.heads`, and head a of sequence b has the index b A + a.
     /// @param query  [T, H]
     /// @param key  [T, H]
     /// @param value  [T, H]
