@@ -25,11 +25,14 @@ struct EncoderActivations {
     std::vector<Tensor<Real, 2>> results;              ///< with recompute: of each block, [T, H]
 
     /// @param l  a block
+    /// @return  whether it is the last one and not all of its rows are asked for
+    bool is_asked(std::size_t l) const { return !asked.rows.empty() && l + 1 == (recompute ? results.size() : layer.size()); }
+
+    /// @param l  a block
     /// @return  its result, [T, H]
     const Tensor<Real, 2>& result(std::size_t l) const
     {
-        const bool is_last = l + 1 == (recompute ? results.size() : layer.size());
-        if (is_last && !asked.rows.empty()) return asked.y;
+        if (is_asked(l)) return asked.y;
         return recompute ? results[l] : layer[l].y();
     }
 };
@@ -97,11 +100,11 @@ struct Encoder {
             if (!act.keep_all && kept > 1)
                 std::swap(running.feed_forward.intermediate, act.layer[(l + kept - 1) % kept].feed_forward.intermediate);
             set_choices(l, act, running);
-            if (is_asked(l, act))
+            if (act.is_asked(l))
                 forward_asked(layer[l], *input, sequences, config, running, act.asked, workspace);
             else
                 layer[l].forward(*input, sequences, config, running, workspace);
-            if (act.recompute && !is_asked(l, act)) std::swap(act.results[l], running.feed_forward.output.norm.y);
+            if (act.recompute && !act.is_asked(l)) std::swap(act.results[l], running.feed_forward.output.norm.y);
             input = &act.result(l);
         }
         return *input;
@@ -132,7 +135,7 @@ struct Encoder {
         for (std::size_t l = layer.size(); l-- > 0;) {
             const Tensor<Real, 2>& input = l == 0 ? x : act.result(l - 1);
             Tensor<Real, 2>& d_input = l == 0 ? d_x : d_result(l - 1);
-            if (is_asked(l, act)) {
+            if (act.is_asked(l)) {
                 backward_asked(layer[l], d_result(l), input, sequences, config, act.layer.back(), act.asked, d_encoder.layer[l],
                                d_act.block, d_act.asked, d_input, workspace);
                 continue;
@@ -170,18 +173,12 @@ struct Encoder {
     }
 
 private:
-    /// Whether a block is the last one and not all of its rows are asked for.
-    bool is_asked(std::size_t l, const EncoderActivations<Real>& act) const
-    {
-        return l + 1 == layer.size() && !act.asked.rows.empty();
-    }
-
     /// A block's scores and its dropout as the caller of forward wants them: the same numbers each time.
-    void set_choices(std::size_t l, const EncoderActivations<Real>& act, EncoderBlockActivations<Real>& running) const
+    static void set_choices(std::size_t l, const EncoderActivations<Real>& act, EncoderBlockActivations<Real>& running)
     {
         running.attention.keep_scores = act.keep_all;
         running.attention.dropout = running.feed_forward.dropout = act.dropout.in_layer(l);
-        if (is_asked(l, act)) running.attention.dropout.rows = running.feed_forward.dropout.rows = act.asked.rows;
+        if (act.is_asked(l)) running.attention.dropout.rows = running.feed_forward.dropout.rows = act.asked.rows;
     }
 };
 

@@ -79,26 +79,23 @@ inline CrossEntropyOptions token_options(const LossOptions& options, const Index
     return {options.smoothing, divisor};
 }
 
-/// The logits of starts (column 0) or ends (column 1) of one sequence as one row, and where its label is.
+/// The logits of sequence b's starts (column 0) or ends (column 1) as one row, and its label: which of them has the position.
 template <class Real>
-struct SpanRow {
-    Tensor<Real, 2> logits;                  // [1, n]
-    IndexTensor<1> label = {ignored_label};  // a row of the sequence
-
-    SpanRow(const Tensor<Real, 2>& all, const Batch& batch, std::size_t b, std::size_t column, std::int64_t position)
-    {
-        const std::size_t first = batch.sequences.begin[b], n = batch.sequences.length(b);
-        logits.resize({1, n});
-        for (std::size_t i = 0; i < n; ++i) {
-            logits(0, i) = all(first + i, column);
-            if (batch.positions(first + i) == position) label(0) = static_cast<std::int64_t>(i);
-        }
-        if (label(0) == ignored_label)
-            throw std::invalid_argument("span_loss: sequence " + std::to_string(b) +
-                                        ": expected a label at a real token, got the masked position " +
-                                        std::to_string(position));
+void take_span(const Tensor<Real, 2>& logits, const Batch& batch, std::size_t b, std::size_t column, std::int64_t position,
+               LossScratch<Real>& scratch)
+{
+    const std::size_t first = batch.sequences.begin[b], n = batch.sequences.length(b);
+    scratch.rows.resize({1, n});
+    scratch.labels.resize({1});
+    scratch.labels(0) = ignored_label;
+    for (std::size_t i = 0; i < n; ++i) {
+        scratch.rows(0, i) = logits(first + i, column);
+        if (batch.positions(first + i) == position) scratch.labels(0) = static_cast<std::int64_t>(i);
     }
-};
+    if (scratch.labels(0) == ignored_label)
+        throw std::invalid_argument("span_loss: sequence " + std::to_string(b) +
+                                    ": expected a label at a real token, got the masked position " + std::to_string(position));
+}
 
 /// Calls visit(b, column, position) for each start (column 0) and end (column 1) that is not ignored.
 template <class Visit>
@@ -139,19 +136,20 @@ inline std::array<double, 2> span_divisors(const Batch& batch, const IndexTensor
 /// @param starts  a position each, [B]
 /// @param ends  a position each, [B]
 /// @param options  smoothing, normalization
+/// @param scratch  one sequence's row and label
 /// @return  the loss in nats, and how many starts and ends were labelled
 /// @throws std::invalid_argument if a shape doesn't fit or a label's position is masked
 /// @see Devlin et al. 2019, section 4.2
 template <class Ops, class Real>
 MeanLoss<Real> span_loss(const Tensor<Real, 2>& logits, const Batch& batch, const IndexTensor<1>& starts,
-                         const IndexTensor<1>& ends, const LossOptions& options = {})
+                         const IndexTensor<1>& ends, const LossOptions& options, LossScratch<Real>& scratch)
 {
     require_shape("span_loss: logits", logits, {batch.sequences.tokens(), 2});
     const std::array<double, 2> divisors = detail::span_divisors(batch, starts, ends, options);
     MeanLoss<Real> both;
     detail::visit_spans(batch, starts, ends, [&](std::size_t b, std::size_t column, std::int64_t position) {
-        const detail::SpanRow<Real> row(logits, batch, b, column, position);
-        both.value += Ops::cross_entropy(row.logits, row.label, {options.smoothing, divisors[column]}).value / 2;
+        detail::take_span(logits, batch, b, column, position, scratch);
+        both.value += Ops::cross_entropy(scratch.rows, scratch.labels, {options.smoothing, divisors[column]}).value / 2;
         ++both.count;
     });
     return both;
@@ -165,21 +163,23 @@ MeanLoss<Real> span_loss(const Tensor<Real, 2>& logits, const Batch& batch, cons
 /// @param ends  as in span_loss, [B]
 /// @param options  as in span_loss
 /// @param[out] d_logits  [T, 2]
+/// @param scratch  one sequence's row, its label and its gradient
 /// @throws std::invalid_argument as span_loss
 template <class Ops, class Real>
 void span_loss_backward(Real d_loss, const Tensor<Real, 2>& logits, const Batch& batch, const IndexTensor<1>& starts,
-                        const IndexTensor<1>& ends, const LossOptions& options, Tensor<Real, 2>& d_logits)
+                        const IndexTensor<1>& ends, const LossOptions& options, Tensor<Real, 2>& d_logits,
+                        LossScratch<Real>& scratch)
 {
     require_shape("span_loss: logits", logits, {batch.sequences.tokens(), 2});
     const std::array<double, 2> divisors = detail::span_divisors(batch, starts, ends, options);
     d_logits.resize(logits.shape());
     d_logits.fill(Real(0));
     detail::visit_spans(batch, starts, ends, [&](std::size_t b, std::size_t column, std::int64_t position) {
-        const detail::SpanRow<Real> row(logits, batch, b, column, position);
-        Tensor<Real, 2> d_row;  // [1, n]
-        Ops::cross_entropy_backward(d_loss / 2, row.logits, row.label, {options.smoothing, divisors[column]}, d_row);
-        for (std::size_t i = 0; i < d_row.shape(1); ++i)
-            d_logits(batch.sequences.begin[b] + i, column) = d_row(0, i);
+        detail::take_span(logits, batch, b, column, position, scratch);
+        Ops::cross_entropy_backward(d_loss / 2, scratch.rows, scratch.labels, {options.smoothing, divisors[column]},
+                                    scratch.d_rows);
+        for (std::size_t i = 0; i < batch.sequences.length(b); ++i)
+            d_logits(batch.sequences.begin[b] + i, column) = scratch.d_rows(0, i);
     });
 }
 
@@ -187,15 +187,15 @@ namespace detail {
 
 /// One number an ending [examples * endings, 1] as a row an example [examples, endings].
 template <class Real>
-Tensor<Real, 2> by_example(const Tensor<Real, 2>& logits, const IndexTensor<1>& choices)
+void take_examples(const Tensor<Real, 2>& logits, const IndexTensor<1>& choices, Tensor<Real, 2>& rows)
 {
     const std::size_t examples = choices.shape(0), B = logits.shape(0);
     if (examples == 0 || B % examples != 0)
         throw std::invalid_argument("choice_loss: choices: expected a divisor of " + std::to_string(B) + " sequences, got " +
                                     std::to_string(examples));
-    Tensor<Real, 2> result = logits;
-    result.reshape({examples, B / examples});
-    return result;
+    require_shape("choice_loss: logits", logits, {B, 1});
+    rows.resize({examples, B / examples});
+    std::copy(logits.begin(), logits.end(), rows.begin());
 }
 
 }  // namespace detail
@@ -204,13 +204,16 @@ Tensor<Real, 2> by_example(const Tensor<Real, 2>& logits, const IndexTensor<1>& 
 /// @param logits  one number per ending, [examples * endings, 1]
 /// @param choices  the right ending, [examples]
 /// @param options  smoothing
+/// @param scratch  a row an example
 /// @return  the mean in nats per example, and their number
 /// @throws std::invalid_argument if logits is no whole number of endings for each example
 /// @see Devlin et al. 2019, section 4.4
 template <class Ops, class Real>
-MeanLoss<Real> choice_loss(const Tensor<Real, 2>& logits, const IndexTensor<1>& choices, const LossOptions& options = {})
+MeanLoss<Real> choice_loss(const Tensor<Real, 2>& logits, const IndexTensor<1>& choices, const LossOptions& options,
+                           LossScratch<Real>& scratch)
 {
-    return Ops::cross_entropy(detail::by_example(logits, choices), choices, {options.smoothing, {}});
+    detail::take_examples(logits, choices, scratch.rows);
+    return Ops::cross_entropy(scratch.rows, choices, {options.smoothing, {}});
 }
 
 /// The gradient of choice_loss.
@@ -219,12 +222,14 @@ MeanLoss<Real> choice_loss(const Tensor<Real, 2>& logits, const IndexTensor<1>& 
 /// @param choices  as in choice_loss, [examples]
 /// @param options  as in choice_loss
 /// @param[out] d_logits  [examples * endings, 1]
+/// @param scratch  a row an example
 /// @throws std::invalid_argument as choice_loss
 template <class Ops, class Real>
 void choice_loss_backward(Real d_loss, const Tensor<Real, 2>& logits, const IndexTensor<1>& choices, const LossOptions& options,
-                          Tensor<Real, 2>& d_logits)
+                          Tensor<Real, 2>& d_logits, LossScratch<Real>& scratch)
 {
-    Ops::cross_entropy_backward(d_loss, detail::by_example(logits, choices), choices, {options.smoothing, {}}, d_logits);
+    detail::take_examples(logits, choices, scratch.rows);
+    Ops::cross_entropy_backward(d_loss, scratch.rows, choices, {options.smoothing, {}}, d_logits);
     d_logits.reshape({logits.shape(0), 1});
 }
 
@@ -278,7 +283,7 @@ void require_one_kind(const Labels<Real>& labels)
 /// or span_loss, and stands in the total only.
 /// @param model  the model
 /// @param batch  what forward was given
-/// @param[in,out] act  what forward computed; asked_labels is scratch
+/// @param[in,out] act  what forward computed; act.loss is scratch
 /// @param labels  what it should have answered
 /// @param options  smoothing, normalization, pieces of a batch
 /// @return  each loss, their sum, and how many rows were labelled
@@ -297,9 +302,9 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, Model
         return Real(share) * part.value;
     };
     if (model.masked_word && labels.masked_words.size() > 0) {
-        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, act.asked_labels);
-        const CrossEntropyOptions of_words = detail::token_options(options, act.asked_labels, true);
-        losses.masked_words = add(Ops::cross_entropy(act.masked_word.logits, act.asked_labels, of_words), 1);
+        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, act.loss.labels);
+        const CrossEntropyOptions of_words = detail::token_options(options, act.loss.labels, true);
+        losses.masked_words = add(Ops::cross_entropy(act.masked_word.logits, act.loss.labels, of_words), 1);
     }
     if (model.next_sentence && labels.next_sentence.size() > 0)
         losses.next_sentence =
@@ -316,14 +321,15 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, Model
                 add(Ops::binary_cross_entropy(logits, labels.several), options.share);
             break;
         case Classifier::choice:
-            if (labels.choices.size() > 0) add(choice_loss<Ops>(logits, labels.choices, options), options.share);
+            if (labels.choices.size() > 0) add(choice_loss<Ops>(logits, labels.choices, options, act.loss), options.share);
             break;
         case Classifier::tokens:
             if (labels.tokens.size() > 0)
                 add(Ops::cross_entropy(logits, labels.tokens, detail::token_options(options, labels.tokens, false)), 1);
             break;
         case Classifier::span:
-            if (labels.starts.size() > 0) add(span_loss<Ops>(logits, batch, labels.starts, labels.ends, options), options.share);
+            if (labels.starts.size() > 0)
+                add(span_loss<Ops>(logits, batch, labels.starts, labels.ends, options, act.loss), options.share);
             break;
     }
     return losses;
@@ -335,7 +341,7 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, Model
 /// @param act  as in model_loss
 /// @param labels  as in model_loss
 /// @param options  as in model_loss
-/// @param[out] d_act  the gradients of the logits, empty where there is no label; asked_labels is scratch
+/// @param[out] d_act  the gradients of the logits, empty where there is no label; d_act.loss is scratch
 /// @throws std::invalid_argument as model_loss
 template <class Real, class Ops>
 void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, const ModelActivations<Real>& act,
@@ -348,9 +354,9 @@ void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, cons
     d_act.next_sentence_logits.resize({0, 0});
     d_act.classifier_logits.resize({0, 0});
     if (model.masked_word && labels.masked_words.size() > 0) {
-        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, d_act.asked_labels);
-        Ops::cross_entropy_backward(Real(1), act.masked_word.logits, d_act.asked_labels,
-                                    detail::token_options(options, d_act.asked_labels, true), d_act.masked_word.logits);
+        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, d_act.loss.labels);
+        Ops::cross_entropy_backward(Real(1), act.masked_word.logits, d_act.loss.labels,
+                                    detail::token_options(options, d_act.loss.labels, true), d_act.masked_word.logits);
     }
     if (model.next_sentence && labels.next_sentence.size() > 0)
         Ops::cross_entropy_backward(share, act.next_sentence_logits, labels.next_sentence, of_sequences,
@@ -368,7 +374,8 @@ void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, cons
                 Ops::binary_cross_entropy_backward(share, logits, labels.several, d_logits);
             break;
         case Classifier::choice:
-            if (labels.choices.size() > 0) choice_loss_backward<Ops>(share, logits, labels.choices, options, d_logits);
+            if (labels.choices.size() > 0)
+                choice_loss_backward<Ops>(share, logits, labels.choices, options, d_logits, d_act.loss);
             break;
         case Classifier::tokens:
             if (labels.tokens.size() > 0)
@@ -377,7 +384,7 @@ void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, cons
             break;
         case Classifier::span:
             if (labels.starts.size() > 0)
-                span_loss_backward<Ops>(share, logits, batch, labels.starts, labels.ends, options, d_logits);
+                span_loss_backward<Ops>(share, logits, batch, labels.starts, labels.ends, options, d_logits, d_act.loss);
             break;
     }
 }

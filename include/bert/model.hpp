@@ -77,6 +77,14 @@ inline std::vector<std::size_t> rows_read(const Heads& heads, const Sequences& s
     return rows;
 }
 
+/// What the losses need beside the logits: memory that stays from step to step.
+template <class Real>
+struct LossScratch {
+    IndexTensor<1> labels;   ///< of the rows whose word is asked for, [M], or of one sequence's start or end, [1]
+    Tensor<Real, 2> rows;    ///< logits that compete as a row: one sequence's [1, n], or each example's [examples, endings]
+    Tensor<Real, 2> d_rows;  ///< their gradient
+};
+
 /// What Model::forward computes. A member of a head that the model doesn't have stays empty.
 template <class Real>
 struct ModelActivations {
@@ -88,10 +96,10 @@ struct ModelActivations {
     EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_all is the caller's to set
     PoolerActivations<Real> pooler;           ///< pooler.pooled, [B, H]
     MaskedWordActivations<Real> masked_word;  ///< masked_word.logits, [M, V]
-    IndexTensor<1> asked_labels;              ///< of its rows, for the loss, [M]
     Tensor<Real, 2> next_sentence_logits;     ///< [B, 2]
     Tensor<Real, 2> classifier_input;         ///< what a classifier looks at, after dropout, [B, H] or [T, H]
     Tensor<Real, 2> classifier_logits;        ///< [B, C], [B, 1], [T, C] or [T, 2]: see Classifier
+    LossScratch<Real> loss;                   ///< of model_loss
 };
 
 /// What Model::backward computes beside the gradient of the parameters: the gradients of the activations.
@@ -103,11 +111,11 @@ struct ModelGradients {
     Tensor<Real, 2> hidden;                   ///< of the last block's result, [T, H]
     PoolerActivations<Real> pooler;           ///< of its tensors
     MaskedWordActivations<Real> masked_word;  ///< of its tensors
-    IndexTensor<1> asked_labels;              ///< of its rows, for the loss's gradient, [M]
     Tensor<Real, 2> next_sentence_logits;     ///< [B, 2]
     Tensor<Real, 2> next_sentence_input;      ///< of the pooled vectors, [B, H]
     Tensor<Real, 2> classifier_logits;        ///< as the logits
     Tensor<Real, 2> classifier_input;         ///< of the pooled vectors [B, H] or the hidden states [T, H]
+    LossScratch<Real> loss;                   ///< of model_loss_backward
 };
 
 /// The dropout of a configuration.

@@ -37,10 +37,10 @@ std::size_t allocations_of(const Run& run)
 
 constexpr std::size_t T = 96, H = 32;
 
-bert::Config config()
+bert::Config config(const char* architecture)
 {
     bert::Config config;
-    config.architecture = "BertForPreTraining";
+    config.architecture = architecture;
     config.vocab_size = 100;
     config.hidden_size = H;
     config.num_attention_heads = 4;
@@ -53,6 +53,24 @@ bert::Batch batch()
 {
     std::vector<std::vector<std::int64_t>> ids{std::vector<std::int64_t>(T / 3, 7), std::vector<std::int64_t>(2 * T / 3, 9)};
     return bert::pack(ids);
+}
+
+// The texts with a label for every head.
+bert::Example<float> labelled()
+{
+    bert::Example<float> example{batch(), {}};
+    bert::Labels<float>& labels = example.labels;
+    labels.masked_words.resize({T});
+    labels.masked_words.fill(bert::ignored_label);
+    for (std::size_t t = 0; t < T; t += 7)
+        labels.masked_words(t) = 5;
+    labels.tokens.resize({T});
+    labels.tokens.fill(1);
+    labels.next_sentence = labels.classes = {1, 0};
+    labels.starts = {2, 40};
+    labels.ends = {30, 3};
+    labels.choices = {1};
+    return example;
 }
 
 }  // namespace
@@ -84,7 +102,7 @@ TEST_CASE("What one thread's buffers have grown to, those of all have in the nex
 
 TEMPLATE_TEST_CASE("Inference allocates nothing in a steady step", "", bert::Fast, bert::FastBf16)
 {
-    const auto model = bert::Model<float, TestType>::make(config());
+    const auto model = bert::Model<float, TestType>::make(config("BertForPreTraining"));
     const auto packed = bert::pack_weights<typename TestType::InstructionSet>(model.encoder, model.config);
     const bert::Batch texts = batch();
     bert::ModelActivations<float> act;
@@ -106,21 +124,21 @@ TEMPLATE_TEST_CASE("Inference allocates nothing in a steady step", "", bert::Fas
 
 TEMPLATE_TEST_CASE("Training allocates nothing in a steady step", "", bert::Fast, bert::FastBf16)
 {
-    auto model = bert::Model<float, TestType>::make(config());
-    bert::Example<float> example{batch(), {}};
-    example.labels.masked_words.resize({T});
-    example.labels.masked_words.fill(bert::ignored_label);
-    for (std::size_t t = 0; t < T; t += 7)
-        example.labels.masked_words(t) = 5;
-    example.labels.next_sentence.resize({2});
-    example.labels.next_sentence.fill(1);
-    for (const bool recompute : {false, true}) {
-        bert::TrainingOptions options;
-        options.recompute = recompute;
-        bert::Trainer<float, TestType> trainer(options, model);
-        const auto step = [&] { trainer.step(std::span(&example, 1), model); };
-        CHECK(allocations_of(step) > 0);  // they are counted
-        step();
-        CHECK(allocations_of(step) == 0);
+    for (const char* const architecture : {"BertForPreTraining", "BertForSequenceClassification", "BertForMultipleChoice",
+                                           "BertForTokenClassification", "BertForQuestionAnswering"}) {
+        for (const bool recompute : {false, true}) {
+            CAPTURE(architecture, recompute);
+            auto model = bert::Model<float, TestType>::make(config(architecture));
+            const auto example = labelled();
+            bert::TrainingOptions options;
+            options.recompute = recompute;
+            bert::Trainer<float, TestType> trainer(options, model);
+            std::size_t learned_from = 0;
+            const auto step = [&] { learned_from = trainer.step(std::span(&example, 1), model).losses.count; };
+            CHECK(allocations_of(step) > 0);  // they are counted
+            step();
+            CHECK(allocations_of(step) == 0);
+            CHECK(learned_from > 0);
+        }
     }
 }
