@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "bert/config.hpp"
@@ -49,8 +51,8 @@ struct PackedEncoder {
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param[out] y  the last block's result, [T, H]; may be x
-    /// @param workspace  scratch: five rows of hidden width (x, query, key, value, context) and one of intermediate
-    ///     width for each token of a group; with products in bfloat16 that one and copies of x and context are half as large
+    /// @param workspace  scratch: five rows of hidden width (x, query, key, value, context) and one of intermediate width for
+    ///     each token of a group; with products in bfloat16 that one takes half, and copies of x and context come on top
     /// @throws std::invalid_argument if x is not [T, H]
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, Tensor<Real, 2>& y, Workspace& workspace) const
     {
@@ -226,11 +228,21 @@ private:
 /// Packs one block.
 /// @tparam Arch  the instruction set
 /// @param block  its parameters are copied
+/// @param config  its sizes
 /// @return  the packed block
+/// @throws std::invalid_argument if a parameter has another size
 template <class Arch = fast::DefaultArch, class Real, class Ops>
-PackedEncoderBlock<Real, Arch> pack_block(const EncoderBlock<Real, Ops>& block)
+PackedEncoderBlock<Real, Arch> pack_block(const EncoderBlock<Real, Ops>& block, const Config& config)
 {
+    const std::size_t H = config.hidden_size, I = config.intermediate_size, A = config.num_attention_heads;
+    if (A == 0 || H % A != 0)
+        throw std::invalid_argument("pack_block: heads: expected a divisor of " + std::to_string(H) + ", got " +
+                                    std::to_string(A));
     const SelfAttention<Real, Ops>& attention = block.attention;
+    for (const Linear<Real>* map : {&attention.query, &attention.key, &attention.value, &attention.output})
+        require_shape("pack_block: attention", map->weight, {H, H});
+    require_shape("pack_block: intermediate", block.feed_forward.intermediate.weight, {I, H});
+    require_shape("pack_block: output", block.feed_forward.output.weight, {H, I});
     return {pack_linear<Arch>(std::array{&attention.query, &attention.key, &attention.value}),
             pack_linear<Arch>(std::array{&attention.output}),
             attention.norm,
@@ -244,12 +256,13 @@ PackedEncoderBlock<Real, Arch> pack_block(const EncoderBlock<Real, Ops>& block)
 /// @param encoder  its parameters are copied, packed for the engine in use
 /// @param config  its sizes, heads, activation and epsilon
 /// @return  the packed encoder
+/// @throws std::invalid_argument if a block doesn't have the configuration's sizes
 template <class Arch = fast::DefaultArch, class Real, class Ops>
 PackedEncoder<Real, Arch> pack_weights(const Encoder<Real, Ops>& encoder, const Config& config)
 {
     PackedEncoder<Real, Arch> packed{config, {}};
     for (const EncoderBlock<Real, Ops>& block : encoder.layer)
-        packed.layer.push_back(pack_block<Arch>(block));
+        packed.layer.push_back(pack_block<Arch>(block, config));
     return packed;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <type_traits>
 
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -14,6 +15,7 @@
 #include "bert/encoder_block.hpp"
 #include "bert/io/model_folder.hpp"
 #include "bert/model.hpp"
+#include "bert/ops/fast.hpp"
 #include "bert/packed_encoder.hpp"
 
 namespace bert {
@@ -23,6 +25,8 @@ namespace bert {
 /// @tparam Ops  `Fast` or `FastBf16`
 template <class Real, class Ops>
 struct PackedModel {
+    static_assert(std::is_same_v<FastOperations<typename Ops::InstructionSet>, Ops>,
+                  "PackedModel has Fast's own operations inside: a set that replaces one needs load_model");
     Model<Real, Ops> model;                                     ///< embeddings and heads; its encoder has no blocks
     PackedEncoder<Real, typename Ops::InstructionSet> encoder;  ///< the blocks
 
@@ -56,7 +60,7 @@ PackedModel<Real, Ops> load_packed(const std::filesystem::path& folder, LoadRepo
     auto block = Block::make(reader.config());  // each in turn
     for (std::size_t l = 0; l < reader.config().num_hidden_layers; ++l) {
         Block::parameters(read, base + "encoder.layer." + std::to_string(l), block);
-        packed.encoder.layer.push_back(pack_block<typename Ops::InstructionSet>(block));
+        packed.encoder.layer.push_back(pack_block<typename Ops::InstructionSet>(block, reader.config()));
     }
     if (report != nullptr) *report = reader.report();
     return packed;

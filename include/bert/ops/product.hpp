@@ -29,7 +29,7 @@ namespace bert::product {
 /// The workspace's shared buffer for sums.
 inline constexpr std::size_t scratch_slot = 0;
 
-/// How many tokens a product takes at a time: as rows that go through all panels before the next ones do, or as numbers that a
+/// How many tokens a product takes at a time, or up to twice as many: as rows that go through all panels before the next ones do, or as numbers that a
 /// weight's gradient is summed over. More of them only leave the cache before the next panel comes, fewer don't pay for its
 /// packing.
 inline constexpr std::size_t group_size = 1024;
@@ -106,9 +106,9 @@ inline void gemm(CBLAS_TRANSPOSE left, CBLAS_TRANSPOSE right, int rows, int colu
     cblas_dgemm(CblasRowMajor, left, right, rows, columns, K, 1.0, x, x_stride, operand, stride, 0.0, sums, columns);
 }
 
-/// The sums of one tile, [x.count, columns of operand].
+/// The sums of one block, [x.count, columns of operand].
 template <class Real>
-void multiply_tile(Engine engine, const Rows<Real>& x, Right right, const Rows<Real>& operand, Real* sums)
+void multiply_block(Engine engine, const Rows<Real>& x, Right right, const Rows<Real>& operand, Real* sums)
 {
     const std::size_t width = product_width(right, operand);
     if (engine != Engine::loops && x.width > 0) {
@@ -139,22 +139,22 @@ Rows<Real> some_columns(Right right, const Rows<Real>& operand, std::size_t firs
     return {operand.data + first, operand.count, count, operand.stride};
 }
 
-/// CBLAS or plain loops, on tiles whose size depends on the shapes alone, each by one thread.
+/// CBLAS or plain loops, on blocks whose size depends on the shapes alone, each by one thread.
 template <class Real, std::size_t n, class Finish>
-void multiply_in_tiles(Engine engine, const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands,
-                       Workspace& workspace, const Finish& finish)
+void multiply_in_blocks(Engine engine, const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands,
+                        Workspace& workspace, const Finish& finish)
 {
-    constexpr std::size_t tile_height = 256, tile_width = 192;
+    constexpr std::size_t block_height = 256, block_width = 192;
     const std::size_t width = product_width(right, operands[0]);
-    const std::size_t high = (x.count + tile_height - 1) / tile_height, wide = (width + tile_width - 1) / tile_width;
+    const std::size_t high = (x.count + block_height - 1) / block_height, wide = (width + block_width - 1) / block_width;
     workspace.prepare_threads();
     parallel_for(n * wide * high, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / (wide * high);
-        const std::size_t column = piece / high % wide * tile_width, row = piece % high * tile_height;
-        const Rows<Real> rows = some_rows(x, row, std::min(tile_height, x.count - row));
-        const std::size_t count = std::min(tile_width, width - column);
-        Real* sums = workspace.template of_thread<Real>(thread, 0, tile_height * tile_width);
-        multiply_tile(engine, rows, right, some_columns(right, operands[which], column, count), sums);
+        const std::size_t column = piece / high % wide * block_width, row = piece % high * block_height;
+        const Rows<Real> rows = some_rows(x, row, std::min(block_height, x.count - row));
+        const std::size_t count = std::min(block_width, width - column);
+        Real* sums = workspace.template of_thread<Real>(thread, 0, block_height * block_width);
+        multiply_block(engine, rows, right, some_columns(right, operands[which], column, count), sums);
         for (std::size_t t = 0; t < rows.count; ++t)
             finish(which, row + t, column, sums + t * count, count);
     });
@@ -197,7 +197,7 @@ void multiply_with(Engine engine, const Rows<Real>& x, Right right, const std::a
         if (engine == Engine::onednn) return detail::multiply_whole(x, right, operands, workspace, finish);
     }
 #endif
-    detail::multiply_in_tiles(engine, x, right, operands, workspace, finish);
+    detail::multiply_in_blocks(engine, x, right, operands, workspace, finish);
 }
 
 /// The engine of an instruction set's products: only the own kernel knows bfloat16.
@@ -214,12 +214,12 @@ Engine engine_of()
 /// @param right  how the operands lie
 /// @param operands  [out, in] each, or [in, out] each
 /// @param workspace  scratch; its threads' buffers
-/// @param finish  called as finish(which, row, column, sums, count) once for every number of every product, by several threads;
-///     column is a multiple of 4
+/// @param finish  called as finish(which, row, column, sums, count) once for every number of every product, by several threads
 template <class Arch, class Real, std::size_t n, class Finish>
 void multiply(const Rows<Real>& x, Right right, const std::array<Rows<Real>, n>& operands, Workspace& workspace,
               const Finish& finish)
 {
+    if (x.count == 0) return;
     const Engine engine = engine_of<Real, Arch>();
     if (engine != Engine::own) return multiply_with(engine, x, right, operands, workspace, finish);
     const Pieces groups(x.count, group_size);

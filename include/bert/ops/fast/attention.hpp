@@ -104,7 +104,7 @@ struct HeadProducts {
     /// @param keys  all n keys in panels
     /// @param n  how many
     /// @param D  numbers in a key
-    /// @param[out] scores  for each query padded(n) numbers, of which the last are garbage
+    /// @param[out] scores  for each query padded(n) numbers, of which the last belong to no key
     /// @param strip  scratch of the kernel
     static void scaled_scores(const product::Rows<Element>& queries, const Element* keys, std::size_t n, std::size_t D,
                               Real* scores, Real* strip)
@@ -327,9 +327,11 @@ struct AttentionOperations {
     {
         using Head = AttentionHeadBackward<Real, Arch>;
         static_assert(
-            same_function<&Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>> &&
+            same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>> &&
+                same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>> &&
+                same_function<&Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>> &&
                 same_function<&Ops::template dropout_backward<Real>, &DropoutOperations<Arch>::template dropout_backward<Real>>,
-            "Fast::attention_backward has softmax_backward and dropout_backward inside: whoever replaces one replaces it too");
+            "Fast::attention_backward has softmax, dropout and their backward inside: whoever replaces one replaces it too");
         const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
         reference::require_attention_shapes(query, key, value, sequences, options);
         require_shape("attention_backward: d_context", d_context, {T, H});

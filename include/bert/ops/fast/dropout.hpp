@@ -102,7 +102,7 @@ void random_words_of_row(const RandomStream& stream, std::uint32_t place, std::u
 /// @tparam V  the vector, whose instruction set is used
 /// @param place  probability above 0, and where the random numbers come from
 /// @param row  of the tensor
-/// @param column  of the tensor; a multiple of 4
+/// @param column  of the tensor
 /// @param count  how many numbers
 /// @param x  [count]
 /// @param y  [count]; may be x
@@ -113,13 +113,14 @@ void dropout_row(const DropoutPlace& place, std::size_t row, std::size_t column,
     const Real scale = Real(place.scale());
     const std::uint32_t threshold = place.threshold(), number = place.number();
     std::uint32_t words[4 * many];
-    for (std::size_t first = 0; first < count; first += 4 * many) {
-        const std::size_t some = std::min(4 * many, count - first);
-        const auto draw =
-            some > 4 * few ? random_words_of_row<typename V::arch_type, many> : random_words_of_row<typename V::arch_type, few>;
+    for (std::size_t first = 0, some; first < count; first += some) {
+        const std::size_t before = (column + first) % 4;  // words of the first draw that belong to columns before
+        some = std::min(4 * many - before, count - first);
+        const auto draw = before + some > 4 * few ? random_words_of_row<typename V::arch_type, many>
+                                                  : random_words_of_row<typename V::arch_type, few>;
         draw(place.stream, number, place.row_of_batch(row), static_cast<std::uint32_t>((column + first) / 4), words);
         for (std::size_t i = 0; i < some; ++i)
-            y[first + i] = words[i] >= threshold ? x[first + i] * scale : Real(0);
+            y[first + i] = words[before + i] >= threshold ? x[first + i] * scale : Real(0);
     }
 }
 

@@ -92,7 +92,7 @@ struct FusedOperations : reference::FusedOperations {
                                 [&](std::size_t, std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
                                     const std::size_t begin = t * H + column;
                                     product::fetch_ahead(product::rows_of(act.norm.x_hat), t, column, count);
-                                    product::fetch_ahead(product::rows_of(residual), t, column, count);
+                                    product::fetch_ahead(product::rows_of(residual), t, column, count, product::Access::read);
                                     Real* const sum = act.norm.x_hat.data() + begin;  // until it is normalized
                                     add<V>(count, sums, map.bias.data() + column, sum);
                                     if (place.probability > 0) dropout_row<V>(place, t, column, count, sum, sum);

@@ -1,6 +1,6 @@
 /// @file
-/// Layer normalization, a vector of a row at a time. As in the reference the variance is taken in a second pass, about the
-/// mean; the sums run in as many lanes as a vector has, which makes them more accurate than one long sum. 0.2 ms instead of 2.5.
+/// Layer normalization, a vector of a row at a time. As in the reference the mean is taken in two passes, the variance in one
+/// of its own, about the mean; the sums run in as many lanes as a vector has, which makes them more accurate than one long sum. 0.2 ms instead of 2.5.
 #pragma once
 
 #include <algorithm>
@@ -31,9 +31,12 @@ RowStatistics<Real> row_statistics(std::size_t H, const Real* x, Real epsilon)
 {
     V sums(Real(0));
     for_each_vector<V>(H, x, Real(0), [&](const V& v) { sums = sums + v; });
-    const Real mean = sum_of(sums) / Real(H);
+    Real mean = sum_of(sums) / Real(H);
+    // Padding with the mean adds nothing.
+    V rests(Real(0));
+    for_each_vector<V>(H, x, mean, [&](const V& v) { rests = rests + (v - V(mean)); });
+    mean += sum_of(rests) / Real(H);
     V squares(Real(0));
-    // Padding with the mean adds nothing to the squares.
     for_each_vector<V>(H, x, mean, [&](const V& v) { squares = multiply_add(v - V(mean), v - V(mean), squares); });
     return {mean, 1 / std::sqrt(sum_of(squares) / Real(H) + epsilon)};
 }

@@ -50,6 +50,7 @@ struct LinearGradients {
     {
         using V = Vector<Real, Arch>;
         const std::size_t T = x.shape(0), in = x.shape(1), out = d_y.shape(1);
+        if (T == 0) return;
         const Pieces groups(T, product::group_size);
         for (std::size_t group = 0; group < groups.count; ++group) {
             const std::size_t first = groups.begin(group), tokens = groups.end(group) - first;

@@ -38,13 +38,8 @@ struct LogSoftmax {
         for_each_vector<V>(C, logits, Real(0), [&](const V& s) { plain = plain + s; });
         largest = largest_of(maximum);
         const V shift(largest);
-        std::size_t c = 0;
-        for (; c + V::size <= C; c += V::size)
-            exponentials = exponentials + exp_of_negative(V::load_unaligned(logits + c) - shift);
-        Real sum = sum_of(exponentials);
-        for (; c < C; ++c)
-            sum += std::exp(logits[c] - largest);
-        log_sum = std::isfinite(sum_of(plain)) ? std::log(sum) : std::numeric_limits<Real>::quiet_NaN();
+        for_each_vector<V>(C, logits, -infinity, [&](const V& s) { exponentials = exponentials + exp_of_negative(s - shift); });
+        log_sum = std::isfinite(sum_of(plain)) ? std::log(sum_of(exponentials)) : std::numeric_limits<Real>::quiet_NaN();
     }
 
     /// @param logit  of the row

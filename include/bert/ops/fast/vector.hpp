@@ -263,7 +263,17 @@ void add_columns(std::size_t T, std::size_t H, Real* sums, const Term& term)
 {
     constexpr std::size_t piece_vectors = 4, piece = piece_vectors * V::size;
     parallel_for((H + piece - 1) / piece, [&](std::size_t index, std::size_t) {
-        for (std::size_t h = index * piece; h < std::min(H, (index + 1) * piece); h += V::size) {
+        std::size_t h = index * piece;
+        if (h + piece <= H) {  // all vectors of a row before the next row
+            V sum[piece_vectors] = {V(Real(0)), V(Real(0)), V(Real(0)), V(Real(0))};
+            for (std::size_t t = 0; t < T; ++t)
+                for (std::size_t v = 0; v < piece_vectors; ++v)
+                    sum[v] = sum[v] + term(t, h + v * V::size);
+            for (std::size_t v = 0; v < piece_vectors; ++v, h += V::size)
+                V(V::load_unaligned(sums + h) + sum[v]).store_unaligned(sums + h);
+            return;
+        }
+        for (; h < H; h += V::size) {
             const std::size_t count = std::min(V::size, H - h);
             V sum(Real(0));
             for (std::size_t t = 0; t < T; ++t)
@@ -306,10 +316,5 @@ typename V::value_type largest_of(const V& vector)
         numbers[0] = numbers[0] < numbers[i] ? numbers[i] : numbers[0];
     return numbers[0];
 }
-
-/// Rounds up, so that what follows in a buffer begins on a cache line.
-/// @param count  numbers
-/// @return  the next multiple of 64
-constexpr std::size_t whole_lines(std::size_t count) { return (count + 63) / 64 * 64; }
 
 }  // namespace bert::fast

@@ -60,7 +60,7 @@ inline VectorWidth openblas_width(std::string_view core)
 
 /// Whether the rows of a product have the same bits alone, in pairs, and in a batch, at every place.
 /// @return  true if not one bit differed in products of the size of a small model
-template <class Real, class Arch = fast::DefaultArch>
+template <class Real>
 bool rows_keep_their_bits()
 {
     constexpr std::size_t rows = 70, in = 384, out = 200;
@@ -80,10 +80,10 @@ bool rows_keep_their_bits()
         Tensor<Real, 2> y;
         y.resize({count, out});
         const Rows<Real> some{x.data() + first * in, count, in, in};
-        multiply<Arch>(some, Right::transposed, std::array{rows_of(weight)}, workspace,
-                       [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t n) {
-                           std::copy_n(sums, n, y.data() + row * out + column);
-                       });
+        multiply<fast::DefaultArch>(some, Right::transposed, std::array{rows_of(weight)}, workspace,
+                                    [&](std::size_t, std::size_t row, std::size_t column, const Real* sums, std::size_t n) {
+                                        std::copy_n(sums, n, y.data() + row * out + column);
+                                    });
         return y;
     };
     const Tensor<Real, 2> all = multiply_rows(0, rows);
@@ -100,16 +100,15 @@ bool rows_keep_their_bits()
 
 /// Looks at the engine in use: runs small products and compares bits, and asks the processor what it can do.
 /// @return  what was found, with advice in words
-template <class Arch = fast::DefaultArch>
-EngineReport check_engine()
+inline EngineReport check_engine()
 {
     EngineReport report;
     report.engine = engine_name(engine());
-    report.same_bits_float = product::rows_keep_their_bits<float, Arch>();
-    report.same_bits_double = product::rows_keep_their_bits<double, Arch>();
+    report.same_bits_float = product::rows_keep_their_bits<float>();
+    report.same_bits_double = product::rows_keep_their_bits<double>();
     const product::VectorWidth processor = product::processor_width();
     if (engine() == Engine::own) {
-        constexpr std::size_t bytes = sizeof(fast::Vector<float, Arch>);
+        constexpr std::size_t bytes = sizeof(fast::Vector<float, fast::DefaultArch>);
         report.kernel = "vectors of " + std::to_string(8 * bytes) + " bits";
         report.suits_processor =
             processor == product::VectorWidth::narrow || bytes >= (processor == product::VectorWidth::avx512 ? 64U : 32U);

@@ -65,7 +65,8 @@ inline void set_engine(Engine engine)
 {
     if (!has_engine(engine))
         throw std::invalid_argument("set_engine: " + engine_name(engine) + ": this program was built without it");
-    if (engine == Engine::cblas && openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
+    const bool calls_cblas = engine == Engine::cblas || engine == Engine::onednn;  // the latter in double
+    if (calls_cblas && openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
     detail::chosen_engine = engine;
 }
 

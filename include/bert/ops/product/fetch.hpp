@@ -16,18 +16,25 @@ namespace bert::product {
 /// Bytes in a line of the cache.
 inline constexpr std::size_t line_bytes = 64;
 
+/// What is done with what is fetched: a line that will be written is taken away from the other cores at once.
+enum class Access {
+    write,  ///< or added to
+    read,   ///< only
+};
+
 /// Fetches a part of the row that comes some rows after this one.
 /// @param matrix  what is read, written or added to
 /// @param row  which is at hand
 /// @param column  where the part begins
 /// @param count  how many numbers it has
+/// @param access  whether it is written
 template <class Real>
-void fetch_ahead(const Rows<Real>& matrix, std::size_t row, std::size_t column, std::size_t count)
+void fetch_ahead(const Rows<Real>& matrix, std::size_t row, std::size_t column, std::size_t count, Access access = Access::write)
 {
     constexpr std::size_t rows_ahead = 8;
     const Real* const part = matrix.data + std::min(row + rows_ahead, matrix.count - 1) * matrix.stride + column;
     for (std::size_t i = 0; i < count; i += line_bytes / sizeof(Real))
-        __builtin_prefetch(part + i, 1);  // it may be written
+        access == Access::write ? __builtin_prefetch(part + i, 1) : __builtin_prefetch(part + i, 0);
 }
 
 /// What is fetched while rows are multiplied by one panel: the memory that the next one lies in, or will be packed from. Each of

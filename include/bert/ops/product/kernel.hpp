@@ -17,7 +17,7 @@
 /// activation) and writes y once. Where the processor has a matrix unit (tiles.hpp), it takes what it can of a block in bfloat16.
 ///
 /// The next panel, or what it will be packed from, is fetched from memory while one is multiplied, a line at each k: 5 % of the
-/// time of BERT-base at 1 x 128, and of its fine-tuning step in bfloat16.
+/// time of BERT-base at 1 x 128, and of its fine-tuning step in bfloat16. (A matrix unit fetches nothing.)
 ///
 /// Every number is summed over k in one order, which depends on K alone: the height of a tile, the number of rows and the
 /// number of threads change no bit.
@@ -80,7 +80,8 @@ struct Kernel {
             const std::size_t count = std::min(square * Format::per_element, width - number), k1 = Format::elements(count);
             for (std::size_t j = 0; j < columns; ++j) {
                 Element buffer[square];
-                __builtin_prefetch(row_at(j) + std::min(number + 4 * square, width - 1));  // as fetch_ahead
+                for (std::size_t i = 0; i < count; i += line_bytes / sizeof(Real))  // as fetch_ahead
+                    __builtin_prefetch(row_at(j) + std::min(number + 4 * square + i, width - 1));
                 const Element* const row = Format::along(row_at(j) + number, count, buffer);
                 for (std::size_t k = 0; k < k1; ++k)
                     panel[k * panel_width + j] = row[k];
@@ -101,7 +102,7 @@ struct Kernel {
         const std::size_t columns = std::min(panel_width, matrix.width - first);
         for (std::size_t row = 0; row < matrix.count; row += Format::per_element, panel += panel_width) {
             for (std::size_t i = 0; i < Format::per_element; ++i)
-                fetch_ahead(matrix, row + i, first, columns);
+                fetch_ahead(matrix, row + i, first, columns, Access::read);
             Format::across(matrix.data + row * matrix.stride + first, matrix.stride, matrix.count - row, columns, panel);
             std::fill(panel + columns, panel + panel_width, Element(0));
         }
@@ -124,7 +125,7 @@ struct Kernel {
                 const std::size_t block = std::min(depth, x.width - k);
                 Step step{x.data + first * x.stride + k * x.step, x.stride, x.step, panel + k * panel_width, block, k == 0};
                 if constexpr (Format::Tiles::exists) step = multiply_in_unit(step, rows, strip);
-                if (step.depth > 0 || k == 0) multiply_in_vectors(step, rows, fetched, k, strip);
+                if (step.depth > 0 || step.is_first) multiply_in_vectors(step, rows, fetched, k, strip);
             }
             for (std::size_t row = 0; row < rows; ++row)
                 finish(first + row, strip + row * panel_width);
@@ -138,9 +139,13 @@ private:
         std::size_t stride, step;  // from row to row, from k to k
         const Element* panel;
         std::size_t depth;
-        bool is_first;               // of the parts of k
-        std::uintptr_t fetched = 0;  // the line that is fetched at the first k
-        std::size_t fetch_step = 0;  // bytes from it to the next k's
+        bool is_first;  // of the parts of k
+    };
+
+    /// What a tile fetches beside.
+    struct Fetched {
+        std::uintptr_t line;  // at the first k
+        std::size_t step;     // bytes from it to the next k's
     };
 
     /// As much of a step as the matrix unit takes.
@@ -156,32 +161,27 @@ private:
     /// A step, from k on, for all rows of a block, in tiles whose heights differ by 1 at most.
     static void multiply_in_vectors(const Step& step, std::size_t rows, const NextPanel& next, std::size_t k, Real* sums)
     {
-        const std::size_t tiles = (rows + tile_height - 1) / tile_height;
-        for (std::size_t tile = 0; tile < tiles; ++tile) {
-            const std::size_t begin = rows * tile / tiles, end = rows * (tile + 1) / tiles;
-            Step of_tile = step;
-            of_tile.x += begin * step.stride;
-            if (tile < next.strands.size() && next.strands[tile] != 0) {
-                of_tile.fetched = next.strands[tile] + k * next.step;
-                of_tile.fetch_step = next.step;
-            } else {
-                of_tile.fetched = reinterpret_cast<std::uintptr_t>(step.panel);  // which is in the cache already
-            }
-            tile_of_height[end - begin](of_tile, sums + begin * panel_width);
+        const std::size_t tiles = (rows + tile_height - 1) / tile_height, height = rows / tiles, taller = rows % tiles;
+        for (std::size_t tile = 0, begin = 0; tile < tiles; ++tile) {
+            const std::size_t count = height + (tile < taller ? 1 : 0);
+            const bool fetches = tile < next.strands.size() && next.strands[tile] != 0;
+            const Fetched fetched = fetches ? Fetched{next.strands[tile] + k * next.step, next.step}
+                                            : Fetched{reinterpret_cast<std::uintptr_t>(step.panel), 0};  // in the cache already
+            tile_of_height[count](step, step.x + begin * step.stride, fetched, sums + begin * panel_width);
+            begin += count;
         }
     }
 
     template <std::size_t... row>
-    static void compute_tile(std::index_sequence<row...>, const Step& step, Real* sums)
+    static void compute_tile(std::index_sequence<row...>, const Step& step, const Element* x, Fetched fetched, Real* sums)
     {
         V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
         V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
-        const Element *panel = step.panel, *x = step.x;
-        std::uintptr_t fetched = step.fetched;
+        const Element* panel = step.panel;
         for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width, x += step.step) {
             const auto panel_low = Format::load(panel), panel_high = Format::load(panel + V::size);
-            __builtin_prefetch(reinterpret_cast<const void*>(fetched), 0, 2);  // to be read, in the second-level cache
-            fetched += step.fetch_step;
+            __builtin_prefetch(reinterpret_cast<const void*>(fetched.line), 0, 2);  // to be read, in the second-level cache
+            fetched.line += fetched.step;
             // For each row: one element of x times the panel's two vectors. An expression over `row...`, so that every
             // accumulator has a register whatever the compiler thinks of unrolling.
             ((low[row] = Format::multiply_add(x[row * step.stride], panel_low, low[row]),
@@ -198,12 +198,12 @@ private:
     }
 
     template <std::size_t height>
-    static void tile(const Step& step, Real* sums)
+    static void tile(const Step& step, const Element* x, Fetched fetched, Real* sums)
     {
-        compute_tile(std::make_index_sequence<height>{}, step, sums);
+        compute_tile(std::make_index_sequence<height>{}, step, x, fetched, sums);
     }
 
-    using Tile = void (*)(const Step&, Real*);
+    using Tile = void (*)(const Step&, const Element*, Fetched, Real*);
     template <std::size_t... below>
     static constexpr std::array<Tile, sizeof...(below) + 1> make_tiles(std::index_sequence<below...>)
     {

@@ -79,8 +79,7 @@ namespace product {
 /// @param x  [T, in], as elements (left_operand.hpp)
 /// @param map  the packed weight; its bias is left to finish
 /// @param workspace  scratch
-/// @param finish  called as finish(row, column, sums, count) once for every number of the product, by several threads; column
-///     is a multiple of 4
+/// @param finish  called as finish(row, column, sums, count) once for every number of the product, by several threads
 template <class Real, class Arch, class Finish>
 void multiply_packed(const Rows<typename PackedLinear<Real, Arch>::Element>& x, const PackedLinear<Real, Arch>& map,
                      Workspace& workspace, const Finish& finish)

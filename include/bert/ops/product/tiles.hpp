@@ -9,7 +9,7 @@
 ///    x 0  ->   sums 00    sums 01
 ///    x 1  ->   sums 10    sums 11
 /// ```
-/// Every number is summed over k in one order, so that rows keep their bits, as in the kernel's vectors.
+/// Every number is summed over k in one order, which is not that of the vectors, so that rows keep their bits.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +39,7 @@ struct NoTiles {
     static constexpr bool exists = false;  ///< the kernel asks for nothing else
 };
 
-/// A matrix unit in loops: what AMX computes, on any processor, to hold the kernel's use of tiles to.
+/// A matrix unit in loops: the sums that AMX makes, in the vectors' order, on any processor, to hold the kernel's use of tiles to.
 struct LoopTiles {
     static constexpr bool exists = true;  ///< the kernel may use it
 
@@ -239,9 +239,10 @@ void multiply_tiles(const std::uint32_t* x, std::size_t stride, std::size_t rows
     constexpr std::size_t columns = 2 * tile_side;
     std::atomic_signal_fence(std::memory_order_seq_cst);  // what was packed is in memory: intrinsics don't say that they read
     Unit unit;
+    const std::size_t groups = (rows + 2 * tile_side - 1) / (2 * tile_side), height = (rows + groups - 1) / groups;
     std::size_t configured = 0;  // rows
-    for (std::size_t first = 0; first < rows; first += 2 * tile_side) {
-        const std::size_t some = std::min(2 * tile_side, rows - first);
+    for (std::size_t first = 0; first < rows; first += height) {
+        const std::size_t some = std::min(height, rows - first);
         if (some != configured) unit.configure(std::min(some, tile_side), some > tile_side ? some - tile_side : 0);
         configured = some;
         if (is_first)
