@@ -120,9 +120,9 @@ TEST_CASE("Only the rows that are asked for get logits, and the gradient is the 
     bert::Workspace workspace;
     const auto gradient_with = [&](bool all) {
         ModelActivations<double> act;
-        if (!all) act.asked_rows = bert::labelled_rows(labels.masked_words);
+        if (!all) act.asked_words = bert::labelled_rows(labels.masked_words);
         model.forward(reference.batch(), act, workspace);
-        CHECK(act.masked_word.logits.shape(0) == (all ? reference.batch().ids.size() : act.asked_rows.size()));
+        CHECK(act.masked_word.logits.shape(0) == (all ? reference.batch().ids.size() : act.asked_words->size()));
         auto gradient = Model<double>::make(model.config);
         ModelGradients<double> d_act;
         bert::model_loss_backward(model, reference.batch(), act, labels, {}, d_act);
@@ -141,10 +141,10 @@ TEST_CASE("Only the rows that are asked for get logits, and the gradient is the 
         "", all, asked);
 
     ModelActivations<double> act;
-    act.asked_rows = std::vector<std::size_t>{0};
+    act.asked_words = std::vector<std::size_t>{0};
     model.forward(reference.batch(), act, workspace);
     CHECK_THROWS_AS(bert::model_loss(model, reference.batch(), act, labels), std::invalid_argument);
-    act.asked_rows = std::vector<std::size_t>{1000};
+    act.asked_words = std::vector<std::size_t>{1000};
     CHECK_THROWS_WITH(model.forward(reference.batch(), act, workspace),
                       "masked_word: rows[0]: expected a row below 20, got 1000");
 }

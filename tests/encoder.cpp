@@ -78,6 +78,10 @@ TEST_CASE("encoder: without layers the input is the output; instances of other d
     auto gradient = empty;
     empty.backward(d_y, x, sequences, config, act, gradient, d_act, d_x, workspace);
     CHECK((d_x == d_y));
+    config.num_hidden_layers = 1;
+    auto other = Encoder<double>::make(config);
+    CHECK_THROWS_WITH(empty.backward(d_y, x, sequences, config, act, other, d_act, d_x, workspace),
+                      "encoder: d_encoder: expected 0 layers, got 1");
 
     const auto two = Encoder<double>::make(small_config());
     CHECK_THROWS_WITH(bert::copy_parameters(two, empty), "encoder: expected instances of 2 layers each");

@@ -59,7 +59,7 @@ TEST_CASE("masked words: logits by hand, at the rows that are asked for")
     const Tensor<double, 2> table = {{1, 0}, {0, 1}, {1, 1}}, hidden = {{7, 7}, {-5, 4}};
     bert::MaskedWordActivations<double> act;
     bert::Workspace workspace;
-    head.forward(hidden, {1}, table, config, act, workspace);
+    head.forward(hidden, std::vector<std::size_t>{1}, table, config, act, workspace);
     CHECK((act.activated == Tensor<double, 2>{{0, 10}}));
     const Tensor<double, 2> expected = {{10 - 0.5, 20 + 3, 30 + 2.5}};
     for (std::size_t v = 0; v < 3; ++v)
@@ -68,6 +68,8 @@ TEST_CASE("masked words: logits by hand, at the rows that are asked for")
     CHECK(act.rows == std::vector<std::size_t>{0, 1});
     for (std::size_t v = 0; v < 3; ++v)
         CHECK(std::abs(act.logits(1, v) - expected(0, v)) < 1e-9);
+    head.forward(hidden, std::vector<std::size_t>{}, table, config, act, workspace);  // none of them
+    CHECK((act.logits.shape() == Tensor<double, 2>::shape_type{0, 3}));
 }
 
 TEST_CASE("masked words: backward against central differences, tied and with a decoder of its own")
@@ -127,4 +129,19 @@ TEST_CASE("heads: what doesn't fit is named")
     const bert::Batch masked = bert::pack({{5, 6}}, {{0, 0}}, {{0, 1}});
     CHECK_THROWS_WITH(pooler.forward(random<2>({1, 6}, 1), masked, act, workspace),
                       "pooler: sequence 0: expected a real token at position 0, got a masked one");
+
+    bert::Config config = small_config();
+    auto tied = MaskedWordHead<double>::make(config);
+    config.tie_word_embeddings = false;
+    auto untied = MaskedWordHead<double>::make(config);
+    CHECK_THROWS_WITH(bert::copy_parameters(tied, untied),
+                      "masked_word: expected instances that are all tied to their word tables, or none");
+    bert::MaskedWordActivations<double> words, d_words;
+    const auto hidden = random<2>({5, 6}, 1), table = random<2>({11, 6}, 2);
+    tied.forward(hidden, std::vector<std::size_t>{4}, table, small_config(), words, workspace);
+    auto d_table = table, d_hidden = random<2>({4, 6}, 3);
+    auto gradient = tied;
+    CHECK_THROWS_WITH(
+        tied.backward(random<2>({1, 11}, 4), table, small_config(), words, gradient, d_table, d_words, d_hidden, workspace),
+        "masked_word: d_hidden: rows[0]: expected a row below 4, got 4");
 }

@@ -55,7 +55,7 @@ Pass<Ops> pass(const bert::ReferenceCase& reference, bool answers_only, bool rec
     Pass<Ops> pass{{}, {}, bert::Model<double, Ops>::make(model.config)};
     bert::Workspace workspace;
     pass.act.dropout = bert::dropout_of(model.config, {5, 1});
-    pass.act.asked_rows = bert::labelled_rows(labels.masked_words);
+    pass.act.asked_words = bert::labelled_rows(labels.masked_words);
     pass.act.answers_only = answers_only;
     pass.act.encoder.recompute = recompute;
     model.forward(reference.batch(), pass.act, workspace);
@@ -109,13 +109,14 @@ TEMPLATE_TEST_CASE("The answers and gradients of asked rows are those of all row
 TEST_CASE("Rows that heads read: the words that are asked for and each text's first; all, where a head reads all")
 {
     using Rows = std::vector<std::size_t>;
-    const auto rows_of = [](const char* architecture, const Rows& asked_words) {
+    const auto rows_of = [](const char* architecture, const std::optional<Rows>& asked_words) {
         return bert::rows_read(bert::heads_of(architecture), bert::Sequences{{0, 3, 3, 5, 7}}, asked_words);
     };
-    CHECK(rows_of("BertForPreTraining", {6, 3, 1}) == Rows{0, 1, 3, 5, 6});
-    CHECK(rows_of("BertForMaskedLM", {1, 4}) == Rows{1, 4});
+    CHECK(rows_of("BertForPreTraining", Rows{6, 3, 1}) == Rows{0, 1, 3, 5, 6});
+    CHECK(rows_of("BertForMaskedLM", Rows{1, 4}) == Rows{1, 4});
     CHECK(rows_of("BertForSequenceClassification", {}) == Rows{0, 3, 5});
     CHECK(rows_of("BertForMultipleChoice", {}) == Rows{0, 3, 5});
+    CHECK(rows_of("BertForPreTraining", Rows{}) == Rows{0, 3, 5});
     CHECK(rows_of("BertForPreTraining", {}) == Rows{});
     CHECK(rows_of("BertForTokenClassification", {}) == Rows{});
     CHECK(rows_of("BertForQuestionAnswering", {}) == Rows{});

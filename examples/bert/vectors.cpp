@@ -25,6 +25,8 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
                                              std::to_string(options_.max_length));
     if (options_.max_length == 0) options_.max_length = positions;
     if (options_.layer == layers) options_.layer.reset();  // the last one is what comes without a number
+    if (options_.pooling == bert::Pooling::pooler && (options_.layers != bert::Layers::one || options_.layer))
+        bert::fail_input("--pooling", "expected mean, cls, max or none beside --layer or --layers, got pooler");
     load(common);
     if (options_.pooling == bert::Pooling::pooler && !model_.pooler)
         bert::fail_input("--pooling",

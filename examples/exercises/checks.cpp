@@ -681,7 +681,7 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
             before.forward(run.batch, run.act, run.workspace);
             return bert::model_loss(before, run.batch, run.act, run.labels).total;
         };
-        run.act.asked_rows.clear();
+        run.act.asked_words.reset();
         Model::parameters(
             [&](const std::string& name, auto& tensor, const auto& after) {
                 const std::size_t i = tensor.size() / 2;

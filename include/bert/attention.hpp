@@ -90,8 +90,8 @@ struct SelfAttention {
     /// @param config  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_attention  is added to
-    /// @param[out] d_act  the gradients of query, key, value, of all of heads, of output.sum and output.projected; that of
-    ///     output.dropped is output.sum's, that of output.norm.y is d_y
+    /// @param[out] d_act  the gradients of query, key, value, heads.context, output.sum and output.projected, with Reference of
+    ///     the rest of heads, too; that of output.dropped is output.sum's, that of output.norm.y is d_y
     /// @param[out] d_x  [T, H]
     /// @param workspace  scratch
     /// @throws std::invalid_argument if a shape doesn't fit

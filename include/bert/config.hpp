@@ -49,10 +49,6 @@ struct Config {
 
     std::string other_keys = "{}";  ///< what else the file said: a JSON object that is written back as it was
 
-    /// Width of a head.
-    /// @return  D = H / A
-    std::size_t head_size() const { return hidden_size / num_attention_heads; }
-
     /// Number of classes of a classifier, published as `num_labels`.
     /// @return  C
     std::size_t num_labels() const { return labels.size(); }
@@ -137,7 +133,7 @@ inline void check_config(const Config& config, std::string_view place = "config"
         fail_key(place, "num_attention_heads", "a divisor of hidden_size (" + std::to_string(config.hidden_size) + ")",
                  config.num_attention_heads);
 
-    // So many parameters that no product of sizes overflows below that. In double, the count itself can't overflow.
+    // At most 2^40 parameters: below that no product of sizes overflows. Counted in double, which can't overflow either.
     const auto H = static_cast<double>(config.hidden_size), I = static_cast<double>(config.intermediate_size);
     const double rows = static_cast<double>(config.vocab_size) + static_cast<double>(config.max_position_embeddings) +
                         static_cast<double>(config.type_vocab_size);
@@ -148,6 +144,9 @@ inline void check_config(const Config& config, std::string_view place = "config"
         fail_key(place, largest.key, "a model of at most 2^40 parameters", largest.value);
     }
 
+    // What dropout's random numbers can tell apart.
+    if (config.num_attention_heads > 4096) fail_key(place, "num_attention_heads", "at most 4096", config.num_attention_heads);
+    if (config.num_hidden_layers > 65536) fail_key(place, "num_hidden_layers", "at most 65536", config.num_hidden_layers);
     const auto check_dropout = [place](const char* key, double probability) {
         if (!(probability >= 0 && probability < 1)) fail_key(place, key, "a probability in [0, 1)", probability);
     };

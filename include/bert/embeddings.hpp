@@ -61,6 +61,20 @@ struct Embeddings {
                 zeros<Real, 2>({config.type_vocab_size, H}), make_layer_norm<Real>(H)};
     }
 
+    /// Checks a batch before anything is computed.
+    /// @param batch  T tokens: ids, segments, positions
+    /// @throws std::invalid_argument for an id, segment or position that its table doesn't have, and if a shape doesn't fit
+    void check(const Batch& batch) const
+    {
+        const std::size_t T = batch.sequences.tokens();
+        require_shape("embeddings: ids", batch.ids, {T});
+        require_shape("embeddings: segments", batch.segments, {T});
+        require_shape("embeddings: positions", batch.positions, {T});
+        require_below("embeddings: ids", batch.ids, word.shape(0));
+        require_below("embeddings: segments", batch.segments, segment.shape(0));
+        require_below("embeddings: positions", batch.positions, position.shape(0));
+    }
+
     /// Looks up each token's three rows, adds them and normalizes the sum.
     /// Added in this order, as the reference library does: it decides the last bit.
     /// \f[ y_t = \mathrm{LayerNorm}\big((\mathrm{word}_{\mathrm{ids}_t} + \mathrm{segment}_{\mathrm{segments}_t})
@@ -73,14 +87,9 @@ struct Embeddings {
     void forward(const Batch& batch, const Config& config, EmbeddingsActivations<Real>& act) const
     {
         const std::size_t T = batch.sequences.tokens(), H = word.shape(1);
-        require_shape("embeddings: ids", batch.ids, {T});
-        require_shape("embeddings: segments", batch.segments, {T});
-        require_shape("embeddings: positions", batch.positions, {T});
+        check(batch);
         require_shape("embeddings: segment table", segment, {segment.shape(0), H});
         require_shape("embeddings: position table", position, {position.shape(0), H});
-        require_below("embeddings: ids", batch.ids, word.shape(0));
-        require_below("embeddings: segments", batch.segments, segment.shape(0));
-        require_below("embeddings: positions", batch.positions, position.shape(0));
         Ops::embedding_lookup(batch.ids, word, act.word);
         Ops::embedding_lookup(batch.segments, segment, act.segment);
         Ops::embedding_lookup(batch.positions, position, act.position);

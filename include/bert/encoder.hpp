@@ -125,6 +125,9 @@ struct Encoder {
                   const EncoderActivations<Real>& act, Encoder& d_encoder, EncoderGradients<Real>& d_act, Tensor<Real, 2>& d_x,
                   Workspace& workspace) const
     {
+        if (d_encoder.layer.size() != layer.size())
+            throw std::invalid_argument("encoder: d_encoder: expected " + std::to_string(layer.size()) + " layers, got " +
+                                        std::to_string(d_encoder.layer.size()));
         if (layer.empty()) {
             d_x = d_y;
             return;
@@ -149,25 +152,29 @@ struct Encoder {
         }
     }
 
-    /// The same for whoever wants the result alone: two blocks' tensors are kept in turn, those of the block that runs and those
-    /// of the one whose result it reads.
+    /// The same for whoever wants results alone: two blocks' tensors are kept in turn, those of the block that runs and those of
+    /// the one whose result it reads.
     /// @param x  embeddings, [T, H]
     /// @param sequences  where each sequence begins
     /// @param config  heads, activation, epsilon
+    /// @param blocks  how many of them run, from the first on
     /// @param[in,out] act  two blocks' activations, used in turn
     /// @param workspace  scratch
-    /// @return  the last block's result, [T, H], which stands in act (x itself if there is no block)
-    const Tensor<Real, 2>& infer(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
-                                 EncoderActivations<Real>& act, Workspace& workspace) const
+    /// @param visit  visit(l, y): shown what each block computes, [T, H], which is overwritten two blocks later
+    /// @return  the result of the last block that ran, [T, H], which stands in act (x itself if there is none)
+    template <class Visit>
+    const Tensor<Real, 2>& infer(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config, std::size_t blocks,
+                                 EncoderActivations<Real>& act, Workspace& workspace, const Visit& visit) const
     {
         if (act.layer.size() < 2) act.layer = std::vector<EncoderBlockActivations<Real>>(2);
         const Tensor<Real, 2>* input = &x;
-        for (std::size_t l = 0; l < layer.size(); ++l) {
+        for (std::size_t l = 0; l < blocks; ++l) {
             EncoderBlockActivations<Real>& running = act.layer[l % 2];
             running.attention.keep_scores = false;
             running.attention.dropout = running.feed_forward.dropout = Dropout{};
             layer[l].forward(*input, sequences, config, running, workspace);
             input = &running.y();
+            visit(l, *input);
         }
         return *input;
     }

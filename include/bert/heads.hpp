@@ -15,6 +15,8 @@
 
 #include <cstddef>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -71,7 +73,6 @@ struct Pooler {
         const std::size_t B = batch.sequences.count(), T = batch.sequences.tokens(), H = x.shape(1);
         require_shape("pooler: x", x, {T, H});
         require_shape("pooler: positions", batch.positions, {T});
-        act.first.resize({B, H});
         for (std::size_t b = 0; b < B; ++b) {
             if (batch.sequences.length(b) == 0)
                 throw std::invalid_argument("pooler: sequence " + std::to_string(b) + ": expected a token, got none");
@@ -79,9 +80,8 @@ struct Pooler {
             if (batch.positions(row) != 0)
                 throw std::invalid_argument("pooler: sequence " + std::to_string(b) +
                                             ": expected a real token at position 0, got a masked one");
-            for (std::size_t h = 0; h < H; ++h)
-                act.first(b, h) = x(row, h);
         }
+        take_rows("pooler: x", x, first_rows(batch), act.first);
         Ops::linear(act.first, dense.weight, dense.bias, act.pre_activation, workspace);
         Ops::tanh(act.pre_activation, act.pooled);
     }
@@ -98,14 +98,18 @@ struct Pooler {
     void backward(const Tensor<Real, 2>& d_pooled, const Batch& batch, const PoolerActivations<Real>& act, Pooler& d_pooler,
                   PoolerActivations<Real>& d_act, Tensor<Real, 2>& d_x, Workspace& workspace) const
     {
-        const std::size_t B = batch.sequences.count(), T = batch.sequences.tokens(), H = act.first.shape(1);
-        require_shape("pooler: d_x", d_x, {T, H});
+        require_shape("pooler: d_x", d_x, {batch.sequences.tokens(), act.first.shape(1)});
         Ops::tanh_backward(d_pooled, act.pooled, d_act.pre_activation);
         Ops::linear_backward(d_act.pre_activation, act.first, dense.weight, d_pooler.dense.weight, d_pooler.dense.bias,
                              d_act.first, workspace);
-        for (std::size_t b = 0; b < B; ++b)
-            for (std::size_t h = 0; h < H; ++h)
-                d_x(batch.sequences.begin[b], h) += d_act.first(b, h);
+        add_rows("pooler: d_x", d_act.first, first_rows(batch), d_x);
+    }
+
+private:
+    /// Each sequence's first row.
+    static std::span<const std::size_t> first_rows(const Batch& batch)
+    {
+        return std::span(batch.sequences.begin).first(batch.sequences.count());
     }
 };
 
@@ -133,13 +137,16 @@ struct MaskedWordHead {
     /// @param visit  called with each name and its tensors
     /// @param name  prefix, as in `cls.predictions`
     /// @param first  an instance
-    /// @param selves  more instances, tied or not like it
+    /// @param selves  more instances
+    /// @throws std::invalid_argument if some are tied and some are not
     template <class Visit, class First, class... Selves>
     static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
     {
+        const bool tied = first.decoder.size() == 0;
+        if ((((selves.decoder.size() == 0) != tied) || ...))
+            throw std::invalid_argument("masked_word: expected instances that are all tied to their word tables, or none");
         Linear<Real>::parameters(visit, name + ".transform.dense", first.transform, selves.transform...);
         LayerNorm<Real>::parameters(visit, name + ".transform.LayerNorm", first.norm, selves.norm...);
-        const bool tied = first.decoder.size() == 0;
         if (!tied) visit(name + ".decoder.weight", first.decoder, selves.decoder...);
         visit(name + (tied ? ".bias" : ".decoder.bias"), first.bias, selves.bias...);
     }
@@ -161,17 +168,19 @@ struct MaskedWordHead {
     /// Symbols: \f$x\f$ `act.asked`, \f$W, b\f$ `transform`, \f$f\f$ config.hidden_act, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`,
     /// or `word_table` if tied.
     /// @param hidden  hidden states, [T, H]
-    /// @param rows  which of them are asked, M of them; none: all of them
+    /// @param rows  which of them are asked, M of them; nothing: all of them
     /// @param word_table  the embeddings' word table, [V, H]
     /// @param config  hidden_act and layer_norm_eps
     /// @param[out] act  every tensor of the formula
     /// @param workspace  scratch
     /// @throws std::invalid_argument for a row that hidden doesn't have
-    void forward(const Tensor<Real, 2>& hidden, const std::vector<std::size_t>& rows, const Tensor<Real, 2>& word_table,
-                 const Config& config, MaskedWordActivations<Real>& act, Workspace& workspace) const
+    void forward(const Tensor<Real, 2>& hidden, const std::optional<std::vector<std::size_t>>& rows,
+                 const Tensor<Real, 2>& word_table, const Config& config, MaskedWordActivations<Real>& act,
+                 Workspace& workspace) const
     {
-        act.rows = rows;
-        if (rows.empty()) {
+        if (rows) {
+            act.rows = *rows;
+        } else {
             act.rows.resize(hidden.shape(0));
             std::iota(act.rows.begin(), act.rows.end(), std::size_t{0});
         }
@@ -208,9 +217,7 @@ struct MaskedWordHead {
         d_act.asked.fill(Real(0));
         Ops::linear_activation_backward(Ops{}, d_act.activated, act.asked, transform, config.hidden_act, act.pre_activation,
                                         d_head.transform, d_act.pre_activation, d_act.asked, workspace);
-        for (std::size_t m = 0; m < act.rows.size(); ++m)
-            for (std::size_t h = 0; h < d_hidden.shape(1); ++h)
-                d_hidden(act.rows[m], h) += d_act.asked(m, h);
+        add_rows("masked_word: d_hidden", d_act.asked, act.rows, d_hidden);
     }
 };
 

@@ -4,8 +4,8 @@
 /// works row by row, and is computed of the asked rows alone. That is three quarters of a block's products: of a fine-tuning step
 /// of 6 layers it saves a tenth.
 ///
-/// An asked row has the same bits as if all were computed, dropout included; of the others, whose gradient is zero, nothing is
-/// lost.
+/// An asked row has the same bits as if all were computed, dropout included. The other rows are read by nobody: their gradient is
+/// zero, and leaving them out changes no parameter's.
 #pragma once
 
 #include <cstddef>

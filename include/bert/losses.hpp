@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bert/core/rows.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/model.hpp"
@@ -79,6 +80,15 @@ inline CrossEntropyOptions token_options(const LossOptions& options, const Index
     return {options.smoothing, divisor};
 }
 
+/// Which row of sequence b has the position.
+inline std::int64_t row_of(const Batch& batch, std::size_t b, std::int64_t position)
+{
+    for (std::size_t i = 0; i < batch.sequences.length(b); ++i)
+        if (batch.positions(batch.sequences.begin[b] + i) == position) return static_cast<std::int64_t>(i);
+    throw std::invalid_argument("span_loss: sequence " + std::to_string(b) +
+                                ": expected a label at a real token, got the masked position " + std::to_string(position));
+}
+
 /// The logits of sequence b's starts (column 0) or ends (column 1) as one row, and its label: which of them has the position.
 template <class Real>
 void take_span(const Tensor<Real, 2>& logits, const Batch& batch, std::size_t b, std::size_t column, std::int64_t position,
@@ -87,14 +97,9 @@ void take_span(const Tensor<Real, 2>& logits, const Batch& batch, std::size_t b,
     const std::size_t first = batch.sequences.begin[b], n = batch.sequences.length(b);
     scratch.rows.resize({1, n});
     scratch.labels.resize({1});
-    scratch.labels(0) = ignored_label;
-    for (std::size_t i = 0; i < n; ++i) {
+    scratch.labels(0) = row_of(batch, b, position);
+    for (std::size_t i = 0; i < n; ++i)
         scratch.rows(0, i) = logits(first + i, column);
-        if (batch.positions(first + i) == position) scratch.labels(0) = static_cast<std::int64_t>(i);
-    }
-    if (scratch.labels(0) == ignored_label)
-        throw std::invalid_argument("span_loss: sequence " + std::to_string(b) +
-                                    ": expected a label at a real token, got the masked position " + std::to_string(position));
 }
 
 /// Calls visit(b, column, position) for each start (column 0) and end (column 1) that is not ignored.
@@ -185,16 +190,23 @@ void span_loss_backward(Real d_loss, const Tensor<Real, 2>& logits, const Batch&
 
 namespace detail {
 
+/// How many endings an example has, of B in all.
+inline std::size_t endings_of(const IndexTensor<1>& choices, std::size_t B)
+{
+    const std::size_t examples = choices.shape(0);
+    if (examples == 0 || B % examples != 0)
+        throw std::invalid_argument("choice_loss: choices: expected a divisor of " + std::to_string(B) + " sequences, got " +
+                                    std::to_string(examples));
+    return B / examples;
+}
+
 /// One number an ending [examples * endings, 1] as a row an example [examples, endings].
 template <class Real>
 void take_examples(const Tensor<Real, 2>& logits, const IndexTensor<1>& choices, Tensor<Real, 2>& rows)
 {
-    const std::size_t examples = choices.shape(0), B = logits.shape(0);
-    if (examples == 0 || B % examples != 0)
-        throw std::invalid_argument("choice_loss: choices: expected a divisor of " + std::to_string(B) + " sequences, got " +
-                                    std::to_string(examples));
+    const std::size_t B = logits.shape(0);
     require_shape("choice_loss: logits", logits, {B, 1});
-    rows.resize({examples, B / examples});
+    rows.resize({choices.shape(0), endings_of(choices, B)});
     std::copy(logits.begin(), logits.end(), rows.begin());
 }
 
@@ -236,7 +248,7 @@ void choice_loss_backward(Real d_loss, const Tensor<Real, 2>& logits, const Inde
 /// The rows that have a label: all that the masked-word head needs to look at.
 /// @param labels  ignored_label where there is none, [T]
 /// @param rows  memory for the result, whatever it holds
-/// @return  for ModelActivations::asked_rows
+/// @return  for ModelActivations::asked_words
 inline std::vector<std::size_t> labelled_rows(const IndexTensor<1>& labels, std::vector<std::size_t> rows = {})
 {
     rows.clear();
@@ -247,31 +259,43 @@ inline std::vector<std::size_t> labelled_rows(const IndexTensor<1>& labels, std:
 
 namespace detail {
 
-/// The labels of the rows whose word was asked for, which must be all that have one.
-inline void take_asked_labels(const IndexTensor<1>& labels, const std::vector<std::size_t>& rows, IndexTensor<1>& asked)
+/// The labels, [T], of the rows whose word was asked for, each once, which must be all that have one.
+inline void take_asked_labels(const IndexTensor<1>& labels, std::size_t T, const std::vector<std::size_t>& rows,
+                              IndexTensor<1>& asked)
 {
+    require_shape("labels: masked_words", labels, {T});
+    require_rows("masked_word", rows, T);
     asked.resize({rows.size()});
-    std::size_t elsewhere = labelled_count(labels);
     for (std::size_t m = 0; m < rows.size(); ++m) {
-        if (rows[m] >= labels.size())
-            throw std::invalid_argument("masked_words: expected a label for row " + std::to_string(rows[m]) + ", got " +
-                                        std::to_string(labels.size()) + " labels");
+        if (m > 0 && rows[m] <= rows[m - 1])
+            throw std::invalid_argument("masked_word: rows[" + std::to_string(m) + "]: expected more than " +
+                                        std::to_string(rows[m - 1]) + ", got " + std::to_string(rows[m]));
         asked(m) = labels(rows[m]);
-        if (asked(m) != ignored_label) --elsewhere;
     }
+    const std::size_t elsewhere = labelled_count(labels) - labelled_count(asked);
     if (elsewhere > 0)
         throw std::invalid_argument("masked_words: expected labels at asked rows only, got " + std::to_string(elsewhere) +
                                     " elsewhere");
 }
 
-/// A text has a class, a value or several labels, not two of these.
+/// Labels that no head takes are a mistake; and a text has a class, a value or several labels, not two of these.
 template <class Real>
-void require_one_kind(const Labels<Real>& labels)
+void require_kind(const std::string& architecture, const Labels<Real>& labels)
 {
     const int kinds =
         (labels.classes.size() > 0 ? 1 : 0) + (labels.values.size() > 0 ? 1 : 0) + (labels.several.size() > 0 ? 1 : 0);
     if (kinds > 1)
         throw std::invalid_argument("labels: expected one of classes, values and several, got " + std::to_string(kinds));
+    const Heads heads = heads_of(architecture);
+    const bool of_words = labels.masked_words.size() > 0, of_next = labels.next_sentence.size() > 0;
+    const bool of_choices = labels.choices.size() > 0, of_tokens = labels.tokens.size() > 0;
+    const bool of_spans = labels.starts.size() > 0 || labels.ends.size() > 0;
+    const bool any = kinds > 0 || of_words || of_next || of_choices || of_tokens || of_spans;
+    const bool taken =
+        (heads.masked_word && of_words) || (heads.next_sentence && of_next) ||
+        (heads.classifier == Classifier::sequence && kinds > 0) || (heads.classifier == Classifier::choice && of_choices) ||
+        (heads.classifier == Classifier::tokens && of_tokens) || (heads.classifier == Classifier::span && of_spans);
+    if (any && !taken) throw std::invalid_argument("labels: expected those of a " + architecture + ", got only others");
 }
 
 }  // namespace detail
@@ -287,13 +311,13 @@ void require_one_kind(const Labels<Real>& labels)
 /// @param labels  what it should have answered
 /// @param options  smoothing, normalization, pieces of a batch
 /// @return  each loss, their sum, and how many rows were labelled
-/// @throws std::invalid_argument if a shape doesn't fit or a label is not a class
+/// @throws std::invalid_argument if a shape doesn't fit, a label is not a class, or no head takes any of the labels
 /// @see Devlin et al. 2019, appendix A.2
 template <class Real, class Ops>
 Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, ModelActivations<Real>& act,
                         const Labels<Real>& labels, const LossOptions& options = {})
 {
-    detail::require_one_kind(labels);
+    detail::require_kind(model.config.architecture, labels);
     const CrossEntropyOptions of_sequences{options.smoothing, {}};
     Losses<Real> losses;
     const auto add = [&](const MeanLoss<Real>& part, double share) {
@@ -302,7 +326,7 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, Model
         return Real(share) * part.value;
     };
     if (model.masked_word && labels.masked_words.size() > 0) {
-        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, act.loss.labels);
+        detail::take_asked_labels(labels.masked_words, batch.sequences.tokens(), act.masked_word.rows, act.loss.labels);
         const CrossEntropyOptions of_words = detail::token_options(options, act.loss.labels, true);
         losses.masked_words = add(Ops::cross_entropy(act.masked_word.logits, act.loss.labels, of_words), 1);
     }
@@ -328,7 +352,7 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, Model
                 add(Ops::cross_entropy(logits, labels.tokens, detail::token_options(options, labels.tokens, false)), 1);
             break;
         case Classifier::span:
-            if (labels.starts.size() > 0)
+            if (labels.starts.size() > 0 || labels.ends.size() > 0)
                 add(span_loss<Ops>(logits, batch, labels.starts, labels.ends, options, act.loss), options.share);
             break;
     }
@@ -347,14 +371,14 @@ template <class Real, class Ops>
 void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, const ModelActivations<Real>& act,
                          const Labels<Real>& labels, const LossOptions& options, ModelGradients<Real>& d_act)
 {
-    detail::require_one_kind(labels);
+    detail::require_kind(model.config.architecture, labels);
     const CrossEntropyOptions of_sequences{options.smoothing, {}};
     const Real share = Real(options.share);
     d_act.masked_word.logits.resize({0, 0});
     d_act.next_sentence_logits.resize({0, 0});
     d_act.classifier_logits.resize({0, 0});
     if (model.masked_word && labels.masked_words.size() > 0) {
-        detail::take_asked_labels(labels.masked_words, act.masked_word.rows, d_act.loss.labels);
+        detail::take_asked_labels(labels.masked_words, batch.sequences.tokens(), act.masked_word.rows, d_act.loss.labels);
         Ops::cross_entropy_backward(Real(1), act.masked_word.logits, d_act.loss.labels,
                                     detail::token_options(options, d_act.loss.labels, true), d_act.masked_word.logits);
     }
@@ -383,7 +407,7 @@ void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, cons
                                             d_logits);
             break;
         case Classifier::span:
-            if (labels.starts.size() > 0)
+            if (labels.starts.size() > 0 || labels.ends.size() > 0)
                 span_loss_backward<Ops>(share, logits, batch, labels.starts, labels.ends, options, d_logits, d_act.loss);
             break;
     }

@@ -60,16 +60,17 @@ inline Heads heads_of(std::string_view architecture)
 /// The rows of the hidden states that heads read.
 /// @param heads  which there are
 /// @param sequences  where each sequence begins
-/// @param asked_words  the rows whose word is asked for; none: all of them
+/// @param asked_words  the rows whose word is asked for; nothing: all of them
 /// @param rows  memory for the result, whatever it holds
 /// @return  ascending; none: all of them
 inline std::vector<std::size_t> rows_read(const Heads& heads, const Sequences& sequences,
-                                          const std::vector<std::size_t>& asked_words, std::vector<std::size_t> rows = {})
+                                          const std::optional<std::vector<std::size_t>>& asked_words,
+                                          std::vector<std::size_t> rows = {})
 {
     rows.clear();
     const bool tokens_are_classified = heads.classifier == Classifier::tokens || heads.classifier == Classifier::span;
-    if (tokens_are_classified || (heads.masked_word && asked_words.empty())) return rows;
-    if (heads.masked_word) rows = asked_words;
+    if (tokens_are_classified || (heads.masked_word && !asked_words)) return rows;
+    if (heads.masked_word) rows = *asked_words;
     for (std::size_t b = 0; heads.pooler && b < sequences.count(); ++b)
         if (sequences.length(b) > 0) rows.push_back(sequences.begin[b]);
     std::sort(rows.begin(), rows.end());
@@ -88,9 +89,11 @@ struct LossScratch {
 /// What Model::forward computes. A member of a head that the model doesn't have stays empty.
 template <class Real>
 struct ModelActivations {
-    Dropout dropout;                      ///< set by the caller: none in inference
-    std::vector<std::size_t> asked_rows;  ///< set by the caller: the rows whose word is asked for; none: all of them
-    bool answers_only = false;            ///< set by the caller: hidden states are computed where a head reads them only
+    Dropout dropout;  ///< set by the caller: none in inference
+    std::optional<std::vector<std::size_t>>
+        asked_words;            ///< set by the caller: the rows whose word is asked for, ascending; nothing: all
+    bool answers_only = false;  ///< set by the caller: of the last block's result, only the rows that a head reads are computed,
+                                ///< and the others are zero
 
     EmbeddingsActivations<Real> embeddings;   ///< embeddings.y() goes into the encoder
     EncoderActivations<Real> encoder;         ///< of each block; encoder.keep_all is the caller's to set
@@ -148,12 +151,7 @@ struct Model {
     template <class Visit, class First, class... Selves>
     static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
     {
-        const bool same_heads = ((selves.pooler.has_value() == first.pooler.has_value() &&
-                                  selves.masked_word.has_value() == first.masked_word.has_value() &&
-                                  selves.next_sentence.has_value() == first.next_sentence.has_value() &&
-                                  selves.classifier.has_value() == first.classifier.has_value()) &&
-                                 ...);
-        if (!same_heads) throw std::invalid_argument("model: expected instances with the same heads");
+        (require_same_heads(first, selves), ...);
         const Name base = name + (first.config.architecture == "BertModel" ? "" : "bert.");
         Embeddings<Real, Ops>::parameters(visit, base + "embeddings", first.embeddings, selves.embeddings...);
         Encoder<Real, Ops>::parameters(visit, base + "encoder", first.encoder, selves.encoder...);
@@ -193,7 +191,7 @@ struct Model {
 
     /// Embeddings, encoder and every head, keeping all that is computed.
     /// @param batch  T tokens in B sequences
-    /// @param[in,out] act  every tensor; encoder.keep_all, dropout, asked_rows and answers_only are read
+    /// @param[in,out] act  every tensor; encoder.keep_all, dropout, asked_words and answers_only are read
     /// @param workspace  scratch
     /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
     /// token
@@ -203,11 +201,12 @@ struct Model {
         embeddings.forward(batch, config, act.embeddings);
         std::vector<std::size_t>& asked = act.encoder.asked.rows;
         asked.clear();
-        if (act.answers_only) asked = rows_read(heads_of(config.architecture), batch.sequences, act.asked_rows, std::move(asked));
+        if (act.answers_only)
+            asked = rows_read(heads_of(config.architecture), batch.sequences, act.asked_words, std::move(asked));
         const Tensor<Real, 2>& hidden =
             encoder.forward(act.embeddings.y(), batch.sequences, config, act.encoder, workspace);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, act.pooler, workspace);
-        if (masked_word) masked_word->forward(hidden, act.asked_rows, embeddings.word, config, act.masked_word, workspace);
+        if (masked_word) masked_word->forward(hidden, act.asked_words, embeddings.word, config, act.masked_word, workspace);
         if (next_sentence) next_sentence->forward(act.pooler.pooled, act.next_sentence_logits, workspace);
         if (classifier) {
             Ops::dropout(pooler ? act.pooler.pooled : hidden, classifier_dropout(act), act.classifier_input);
@@ -225,7 +224,8 @@ struct Model {
     {
         act.embeddings.dropout = Dropout{};
         embeddings.forward(batch, config, act.embeddings);
-        return encoder.infer(act.embeddings.norm.y, batch.sequences, config, act.encoder, workspace);
+        return encoder.infer(act.embeddings.norm.y, batch.sequences, config, encoder.layer.size(), act.encoder, workspace,
+                             [](std::size_t, const Tensor<Real, 2>&) {});
     }
 
     /// From the logits' gradients back to the embeddings: the gradient of every parameter is added to d_model.
@@ -240,6 +240,7 @@ struct Model {
                   Workspace& workspace) const
     {
         const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), H = config.hidden_size;
+        require_same_heads(*this, d_model);
         set_to_zero(d_act.hidden, T, H);
         if (pooler) set_to_zero(d_act.pooler.pooled, B, H);
         if (classifier && d_act.classifier_logits.size() > 0) {
@@ -264,6 +265,16 @@ struct Model {
     }
 
 private:
+    template <class Other>
+    static void require_same_heads(const Model& model, const Other& other)
+    {
+        if (model.pooler.has_value() != other.pooler.has_value() ||
+            model.masked_word.has_value() != other.masked_word.has_value() ||
+            model.next_sentence.has_value() != other.next_sentence.has_value() ||
+            model.classifier.has_value() != other.classifier.has_value())
+            throw std::invalid_argument("model: expected instances with the same heads");
+    }
+
     /// The place of the dropout before a classifier. Spans have none.
     DropoutPlace classifier_dropout(const ModelActivations<Real>& act) const
     {

@@ -59,7 +59,7 @@ struct VectorOptions {
 /// @param model  the model
 /// @param batch  T tokens
 /// @param options  layers, layer
-/// @param act  scratch, and where the result may stand
+/// @param act  scratch
 /// @param workspace  scratch
 /// @return  [T, H], or [T, 4 H]
 /// @throws std::invalid_argument for a layer that the model doesn't have
@@ -68,28 +68,26 @@ template <class Real, class Ops>
 Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch, const VectorOptions& options,
                               ModelActivations<Real>& act, Workspace& workspace)
 {
-    const std::size_t count = model.encoder.layer.size();
-    if (options.layers == Layers::one && options.layer.value_or(count) == count) return model.infer(batch, act, workspace);
-    if (options.layers != Layers::one && count < 4)
-        throw std::invalid_argument("layers: expected a model of at least 4, got " + std::to_string(count));
+    const std::size_t count = model.encoder.layer.size(), T = batch.sequences.tokens(), H = model.config.hidden_size;
+    const bool is_one = options.layers == Layers::one, side_by_side = options.layers == Layers::concat4;
+    if (!is_one && count < 4) throw std::invalid_argument("layers: expected a model of at least 4, got " + std::to_string(count));
     if (options.layer.value_or(0) > count)
         throw std::invalid_argument("layer: expected 0 to " + std::to_string(count) + ", got " + std::to_string(*options.layer));
-    model.embeddings.forward(batch, model.config, act.embeddings);
-    model.encoder.forward(act.embeddings.norm.y, batch.sequences, model.config, act.encoder, workspace);
-    if (options.layers == Layers::one)
-        return *options.layer == 0 ? act.embeddings.norm.y : act.encoder.layer[*options.layer - 1].y();
-
-    const std::size_t T = batch.sequences.tokens(), H = model.config.hidden_size;
-    const bool side_by_side = options.layers == Layers::concat4;
-    auto vectors = zeros<Real, 2>({T, side_by_side ? 4 * H : H});
-    for (std::size_t i = 0; i < 4; ++i) {
-        const Tensor<Real, 2>& y = act.encoder.layer[count - 4 + i].y();
-        const std::size_t first_column = side_by_side ? i * H : 0;
+    auto four = zeros<Real, 2>({is_one ? 0 : T, side_by_side ? 4 * H : H});
+    const auto add = [&](std::size_t l, const Tensor<Real, 2>& y) {
+        if (is_one || l + 4 < count) return;
+        const std::size_t first_column = side_by_side ? (l + 4 - count) * H : 0;
         for (std::size_t t = 0; t < T; ++t)
             for (std::size_t h = 0; h < H; ++h)
-                vectors(t, first_column + h) += y(t, h);
-    }
-    return vectors;
+                four(t, first_column + h) += y(t, h);
+    };
+    act.embeddings.dropout = Dropout{};
+    model.embeddings.forward(batch, model.config, act.embeddings);
+    const std::size_t blocks = is_one ? options.layer.value_or(count) : count;
+    const Tensor<Real, 2>& one =
+        model.encoder.infer(act.embeddings.norm.y, batch.sequences, model.config, blocks, act.encoder, workspace, add);
+    if (is_one) return one;
+    return four;
 }
 
 /// One vector for each text.
@@ -204,9 +202,13 @@ struct Pretrained {
         constexpr std::size_t batch_size = 32;
         if (options.pooling == Pooling::pooler && !model.pooler)
             throw std::invalid_argument("pooling: expected a model with a pooler, got " + model.config.architecture);
+        const std::size_t last = model.encoder.layer.size();
+        if (options.pooling == Pooling::pooler && (options.layers != Layers::one || options.layer.value_or(last) != last))
+            throw std::invalid_argument("pooling: expected the last layer for the pooler, got another choice of layers");
         ModelActivations<Real> act;
         Workspace workspace;
         Tensor<Real, 2> vectors;
+        vectors.resize({texts.size(), model.config.hidden_size * (options.layers == Layers::concat4 ? 4 : 1)});
         for (std::size_t first = 0; first < texts.size(); first += batch_size) {
             const auto begin = texts.begin() + static_cast<std::ptrdiff_t>(first);
             const auto end = texts.begin() + static_cast<std::ptrdiff_t>(std::min(first + batch_size, texts.size()));
@@ -220,7 +222,6 @@ struct Pretrained {
                 of_texts = pool(of_tokens, batch.sequences, options.pooling);
             }
             if (options.normalize) normalize_rows(of_texts);
-            if (first == 0) vectors.resize({texts.size(), of_texts.shape(1)});
             std::copy(of_texts.begin(), of_texts.end(), vectors.begin() + static_cast<std::ptrdiff_t>(first * of_texts.shape(1)));
         }
         return vectors;

@@ -65,7 +65,7 @@ std::vector<double> before_any_step(const Model& model, const Example& example)
     bert::ModelGradients<float> d_act;
     bert::Workspace workspace;
     auto gradient = Model::make(model.config);
-    act.asked_rows = bert::labelled_rows(example.labels.masked_words);
+    act.asked_words = bert::labelled_rows(example.labels.masked_words);
     model.forward(example.batch, act, workspace);
     const double loss = bert::model_loss(model, example.batch, act, example.labels).total;
     bert::model_loss_backward(model, example.batch, act, example.labels, {}, d_act);

@@ -46,6 +46,14 @@ TEST_CASE("Lists of different lengths are packed, an empty one too")
 
 TEST_CASE("Shapes that don't belong together are refused")
 {
+    bert::Batch by_hand;
+    by_hand.sequences.begin = {0, 2};
+    by_hand.positions = {0, 1};  // padded_length is still 0
+    CHECK_THROWS_WITH(bert::unpack_rows(bert::zeros<double, 2>({2, 3}), by_hand),
+                      "unpack_rows: positions[0]: expected 0 to -1, got 0");
+    by_hand.padded_length = 1;
+    CHECK_THROWS_WITH(bert::pack_rows(bert::zeros<double, 3>({1, 1, 3}), by_hand),
+                      "pack_rows: positions[1]: expected 0 to 0, got 1");
     CHECK_THROWS_WITH(bert::pack(ids, IndexTensor<2>{{0, 0}}, mask), "pack: segments: expected [2, 4], got [1, 2]");
     CHECK_THROWS_WITH(bert::pack(ids, segments, IndexTensor<2>{{1, 1, 1, 1}}), "pack: mask: expected [2, 4], got [1, 4]");
     CHECK_THROWS_WITH(bert::pack({{1, 2}}, {{0}}), "pack: segments of sequence 0: expected 2, got 1");

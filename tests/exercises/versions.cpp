@@ -145,7 +145,7 @@ exercise::StepResult step_with(exercise::TrainingRun& run)
     exercise::StepResult result;
     if (slip != Slip::gradient_kept)
         exercise::for_each_parameter(run, [](const std::string&, auto&, auto& g, auto&, auto&) { g.fill(0); });
-    run.act.asked_rows = bert::labelled_rows(run.labels.masked_words);
+    run.act.asked_words = bert::labelled_rows(run.labels.masked_words);
     run.model.forward(run.batch, run.act, run.workspace);
     result.loss = bert::model_loss(run.model, run.batch, run.act, run.labels).total;
     bert::model_loss_backward(run.model, run.batch, run.act, run.labels, {}, run.d_act);

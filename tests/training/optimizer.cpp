@@ -129,3 +129,34 @@ TEST_CASE("A number whose own step is not finite stays, and its tensor is named"
     CHECK(map.weight(0, 0) != 1);
     CHECK(std::isfinite(optimizer.second_moment().weight(0, 1)));
 }
+
+TEST_CASE("An option out of its range, and a gradient of another shape, are refused before anything changes")
+{
+    const auto message = [](const auto& change) {
+        OptimizerOptions options = plain();
+        change(options);
+        try {
+            Optimizer<Linear<double>>(options, ones);
+        } catch (const std::invalid_argument& error) {
+            return std::string(error.what());
+        }
+        return std::string("no error");
+    };
+    CHECK(message([](OptimizerOptions&) {}) == "no error");
+    CHECK(message([](OptimizerOptions& o) { o.beta1 = 1; }) == "optimizer: beta1: expected [0, 1), got 1.000000");
+    CHECK(message([](OptimizerOptions& o) { o.beta2 = -1; }) == "optimizer: beta2: expected [0, 1), got -1.000000");
+    CHECK(message([](OptimizerOptions& o) { o.epsilon = std::nan(""); }) ==
+          "optimizer: epsilon: expected a number from 0, got nan");
+    CHECK(message([](OptimizerOptions& o) { o.learning_rate = INFINITY; }) ==
+          "optimizer: learning_rate: expected a number from 0, got inf");
+    CHECK(message([](OptimizerOptions& o) { o.schedule.kind = bert::ScheduleKind::linear; }) ==
+          "optimizer: schedule.total_steps: expected at least 1, got 0.000000");
+
+    Linear<double> map = ones, gradient = ones;
+    gradient.bias.resize({gradient.bias.size() + 1});
+    Optimizer<Linear<double>> optimizer(plain(), map);
+    CHECK_THROWS_WITH(optimizer.step(gradient, map), "optimizer: gradient of .bias: expected " +
+                                                         bert::shape_text(ones.bias.shape()) + ", got " +
+                                                         bert::shape_text(gradient.bias.shape()));
+    CHECK((map.weight == ones.weight));
+}

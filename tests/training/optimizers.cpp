@@ -50,12 +50,24 @@ TEST_CASE("lamb by hand: the step is as long as the parameter")
     const double ratio = std::sqrt(2 / 1.04);
     CHECK(std::abs(p(0) - (1 - 0.1 * ratio)) < 1e-15);
     CHECK(std::abs(p(1) - (1 - 0.1 * ratio * 0.2)) < 1e-15);
-    // A tensor that isn't decayed keeps the plain step.
+    // Without decay u = 0.8: a step of p's length, or the plain one.
     UpdateOptions plain = options;
     plain.decay = 0;
-    State s;
+    State adapted, s;
+    bert::lamb(Tensor<double, 1>{4}, plain, adapted.p, adapted.m, adapted.v);
+    CHECK(std::abs(adapted.p(0) - (1 - 0.1)) < 1e-15);
+    plain.adapts = false;
     bert::lamb(Tensor<double, 1>{4}, plain, s.p, s.m, s.v);
     CHECK(std::abs(s.p(0) - (1 - 0.1 * 0.8)) < 1e-15);
+}
+
+TEST_CASE("A gradient or a moment of another shape is refused")
+{
+    State s;
+    CHECK_THROWS_WITH(bert::adamw(Tensor<double, 1>{4, 4}, options, s.p, s.m, s.v), "optimizer: gradient: expected [1], got [2]");
+    s.v = {1, 2};
+    CHECK_THROWS_WITH(bert::lamb(Tensor<double, 1>{4}, options, s.p, s.m, s.v),
+                      "optimizer: second moment: expected [1], got [2]");
 }
 
 TEST_CASE("The gradient is scaled before anything else")

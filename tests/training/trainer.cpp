@@ -210,6 +210,14 @@ TEST_CASE("A batch without any label changes nothing and is counted as such")
     CHECK(trainer.optimizer().steps() == 0);
 }
 
+TEST_CASE("A smoothing that is no probability is refused")
+{
+    const auto model = ReferenceCase(cases + "masked_lm").model<double, Reference>();
+    TrainingOptions options;
+    options.smoothing = 1;
+    CHECK_THROWS_WITH((Trainer<double, Reference>(options, model)), "trainer: smoothing: expected 0 to 1, got 1.000000");
+}
+
 TEST_CASE("Ids and labels out of range are refused before anything is computed")
 {
     const ReferenceCase reference(cases + "pretraining_gelu");
@@ -231,5 +239,20 @@ TEST_CASE("Ids and labels out of range are refused before anything is computed")
           "labels: masked_words[2]: expected 0 to 100 or -100, got 101");
     CHECK(message([](auto& e) { e.labels.next_sentence(1) = 2; }) == "labels: next_sentence[1]: expected 0 to 1, got 2");
     CHECK(message([](auto& e) { e.labels.next_sentence.resize({2}); }) == "labels: next_sentence: expected [3], got [2]");
+    CHECK(message([](auto& e) { e.batch.positions.resize({2}); }) == "embeddings: positions: expected [20], got [2]");
+    CHECK(message([](auto& e) {
+              e.labels = {};
+              e.labels.classes = {0, 1, 0};
+          }) == "labels: expected those of a BertForPreTraining, got only others");
+    CHECK(message([](auto& e) {
+              e.labels.choices = {0, 1};
+          }) == "choice_loss: choices: expected a divisor of 3 sequences, got 2");
+    CHECK(message([](auto& e) { e.labels.ends = {0, 1, 0}; }) == "span_loss: starts: expected [3], got [0]");
+    CHECK(message([](auto& e) {
+              e.labels.values = {0, std::nan(""), 0};
+          }) == "labels: values[1]: expected a finite number, got nan");
+    CHECK(message([](auto& e) {
+              e.labels.several = {{0, 1}, {1, 2}, {0, 0}};
+          }) == "labels: several[1, 1]: expected 0 to 1, got 2.000000");
     CHECK(distance(model, before) == 0);
 }

@@ -106,7 +106,7 @@ int main()
     ModelActivations<double> act, of_all;
     Workspace workspace;
     model.forward(batch, of_all, workspace);
-    act.asked_rows = asked;
+    act.asked_words = asked;
     model.forward(batch, act, workspace);
     const Tensor<double, 2>& logits = act.masked_word.logits;  // [M = 2, V = 10]
     show("logits of masked words", logits);
@@ -146,7 +146,7 @@ int main()
     model.backward(batch, act, gradient, d_act, workspace);
     show("gradient of the word table", gradient.embeddings.word, 3);  // STOP 5: gradient, d_act
     ModelActivations<double> now;
-    now.asked_rows = asked;
+    now.asked_words = asked;
     const auto loss = [&] {
         model.forward(batch, now, workspace);
         return model_loss(model, batch, now, labels).total;
@@ -227,7 +227,7 @@ int main()
     };
     Model<double>::parameters(step_by_hand, "", by_hand, gradient, m_of_all, v_of_all);
     ModelActivations<double> after;
-    after.asked_rows = asked;
+    after.asked_words = asked;
     by_hand.forward(batch, after, workspace);
     const double loss_after = model_loss(by_hand, batch, after, labels).total;
     std::printf("   loss before %.4f, after %.4f\n", losses.total, loss_after);  // STOP 9: model and by_hand

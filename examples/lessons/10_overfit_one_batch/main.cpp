@@ -116,7 +116,7 @@ std::vector<double> train(Model<double>& model, const Example<double>& example, 
 Losses<double> look_at(const Model<double>& model, const Example<double>& example, ModelActivations<double>& act)
 {
     Workspace workspace;
-    act.asked_rows = labelled_rows(example.labels.masked_words);
+    act.asked_words = labelled_rows(example.labels.masked_words);
     model.forward(example.batch, act, workspace);
     return model_loss(model, example.batch, act, example.labels);
 }

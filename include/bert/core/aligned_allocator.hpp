@@ -14,8 +14,8 @@ namespace bert {
 
 /// Allocates at addresses that are multiples of 64 bytes (a cache line, the widest vector) and leaves new numbers
 /// uninitialised: a buffer that is about to be written is not zeroed first. What is large is laid on pages of 2 MB where the
-/// system gives them: a product of 16 rows, which waits for its weights, takes a fifth less time, and memory is handed out
-/// in a fifth of it.
+/// system gives them: a product of 16 rows, which waits for its weights, takes a fifth less time, and the first use of such
+/// memory a fourth of the time.
 template <class Value>
 struct AlignedAllocator {
     using value_type = Value;                                       ///< what is allocated

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
+#include <string>
 
 #include "bert/core/random.hpp"
 
@@ -67,7 +69,8 @@ struct Dropout {
     double classifier = 0;                   ///< of classifier
     RandomStream stream = {};                ///< seed and step
     std::uint32_t layer = 0;                 ///< from 0
-    std::span<const std::size_t> rows = {};  ///< which of a batch's rows attention and feed_forward are computed of; none: all
+    std::span<const std::size_t> rows = {};  ///< which of a batch's rows attention and feed_forward are computed for; none: all.
+                                             ///< They stand elsewhere, and must until backward is done
 
     /// @param index  a layer, from 0
     /// @return  the same in that layer
@@ -80,11 +83,14 @@ struct Dropout {
 
     /// @param site  what is dropped
     /// @return  the place
+    /// @throws std::invalid_argument if its probability is not in [0, 1)
     DropoutPlace at(DropoutSite site) const
     {
         const double probability = site == DropoutSite::probabilities ? attention
                                    : site == DropoutSite::classifier  ? classifier
                                                                       : hidden;
+        if (!(probability >= 0 && probability < 1))
+            throw std::invalid_argument("dropout: expected a probability in [0, 1), got " + std::to_string(probability));
         const bool is_of_all = site == DropoutSite::probabilities || site == DropoutSite::classifier;
         return {probability, stream, layer, site, 0, 0, is_of_all ? std::span<const std::size_t>{} : rows};
     }

@@ -115,12 +115,14 @@ inline Batch pack(const std::vector<std::vector<std::int64_t>>& ids, const std::
 /// @param padded  [B, L, W]
 /// @param batch  which tokens are real
 /// @return  [T, W]
-/// @throws std::invalid_argument if B or L is not the batch's
+/// @throws std::invalid_argument if B or L is not the batch's, or a position is not below L
 template <class Value>
 Tensor<Value, 2> pack_rows(const Tensor<Value, 3>& padded, const Batch& batch)
 {
     const std::size_t W = padded.shape(2);
     require_shape("pack_rows", padded, {batch.sequences.count(), batch.padded_length, W});
+    require_shape("pack_rows: positions", batch.positions, {batch.sequences.tokens()});
+    require_below("pack_rows: positions", batch.positions, batch.padded_length);
     Tensor<Value, 2> rows;
     rows.resize({batch.sequences.tokens(), W});
     for (std::size_t b = 0; b < batch.sequences.count(); ++b)
@@ -134,12 +136,14 @@ Tensor<Value, 2> pack_rows(const Tensor<Value, 3>& padded, const Batch& batch)
 /// @param rows  [T, W]
 /// @param batch  whose tokens the rows are
 /// @return  [B, L, W]
-/// @throws std::invalid_argument if the batch has another number of tokens
+/// @throws std::invalid_argument if the batch has another number of tokens, or a position is not below L
 template <class Value>
 Tensor<Value, 3> unpack_rows(const Tensor<Value, 2>& rows, const Batch& batch)
 {
     const std::size_t W = rows.shape(1);
     require_shape("unpack_rows", rows, {batch.sequences.tokens(), W});
+    require_shape("unpack_rows: positions", batch.positions, {batch.sequences.tokens()});
+    require_below("unpack_rows: positions", batch.positions, batch.padded_length);
     auto padded = zeros<Value, 3>({batch.sequences.count(), batch.padded_length, W});
     for (std::size_t b = 0; b < batch.sequences.count(); ++b)
         for (std::size_t t = batch.sequences.begin[b]; t < batch.sequences.begin[b + 1]; ++t)

@@ -35,8 +35,8 @@ inline void set_threads(std::size_t count)
 #endif
 }
 
-/// Things in a row, cut into pieces whose lengths differ by 1 at most: few enough that a sum over them can have a place for each
-/// piece's part, and always alike for as many things, so that the sum comes out alike on any number of threads.
+/// Things in a row, cut into at most 256 pieces whose lengths differ by at most 1. The cut depends on the number of things alone,
+/// never on threads: a sum of one part for each piece has the same bits on any number of threads.
 struct Pieces {
     static constexpr std::size_t most = 256;  ///< pieces
     std::size_t things;                       ///< how many there are

@@ -24,9 +24,9 @@ namespace bert {
 
 /// Which of the three.
 enum class OptimizerKind {
-    adamw,      ///< adamw
-    bert_adam,  ///< bert_adam
-    lamb,       ///< lamb
+    adamw,      ///< moments corrected for their start at 0, decay on its own
+    bert_adam,  ///< neither, as BERT was trained
+    lamb,       ///< each tensor's step as long as the tensor, for very large batches
 };
 
 /// All that makes an optimizer. Names of parameters are the published ones; a part of a name stands for all that contain it.
@@ -38,11 +38,11 @@ struct OptimizerOptions {
     double beta2 = 0.999;                                       ///< of the second
     double epsilon = 1e-6;                                      ///< the original code's; PyTorch's default is 1e-8
     double weight_decay = 0.01;                                 ///< of what is decayed
-    std::vector<std::string> no_decay = {"bias", "LayerNorm"};  ///< parts of names that are not decayed
+    std::vector<std::string> no_decay = {"bias", "LayerNorm"};  ///< parts of names that are not decayed, nor adapted by LAMB
     std::vector<std::string> frozen;                            ///< parts of names that don't change, nor count in the norm
     double layer_decay = 1;                                     ///< of the rate, from each layer to the one below it
     Clipping clipping = {};                                     ///< of the whole gradient
-    std::size_t most_skipped = 10;                              ///< steps in a row without a finite gradient that end training
+    std::size_t most_skipped = 10;                              ///< steps in a row without a finite gradient that are let pass
 };
 
 /// What became of a step.
@@ -50,7 +50,7 @@ struct StepReport {
     double learning_rate = 0;  ///< at its peak, times the schedule's factor
     double norm = 0;           ///< of the gradient, before clipping
     bool skipped = false;      ///< nothing was changed: the gradient was not finite
-    std::string first_bad;     ///< the first tensor that was not finite; empty: all were
+    std::string first_bad;     ///< the first tensor whose gradient, or a number of whose step, was not finite; empty: all were
 };
 
 /// An optimizer with its moments.
@@ -60,8 +60,10 @@ class Optimizer {
 public:
     /// @param options  all that makes it
     /// @param component  what it will train; only its sizes matter
+    /// @throws std::invalid_argument for an option out of its range
     Optimizer(OptimizerOptions options, const Component& component) : options_(std::move(options)), m_(component), v_(component)
     {
+        check(options_);
         const auto clear = [](const Name&, auto& m, auto& v) {
             set_to_zero(m);
             set_to_zero(v);
@@ -75,9 +77,11 @@ public:
     /// @param gradient  of component
     /// @param[in,out] component  the parameters
     /// @return  what became of it
+    /// @throws std::invalid_argument if a shape differs from what the optimizer was made for
     /// @throws std::runtime_error when too many steps in a row had to be skipped
     StepReport step(const Component& gradient, Component& component)
     {
+        require_shapes(gradient, component);
         StepReport report;
         report.learning_rate = options_.learning_rate * options_.schedule.factor(steps_);
         auto treatment = treatments_.begin();
@@ -125,8 +129,40 @@ private:
     struct Treatment {
         bool frozen;   ///< it doesn't change, nor count in the norm
         double decay;  ///< its weight decay
-        double rate;   ///< of the learning rate: layer_decay to the power of the layers above it
+        bool adapts;   ///< LAMB makes its step as long as it is
+        double rate;   ///< of the learning rate: layer_decay to the power of the layers above it, the heads being one of them
     };
+
+    /// Every option in its range.
+    static void check(const OptimizerOptions& options)
+    {
+        const auto require = [](bool holds, const char* option, const char* expected, double got) {
+            if (!holds)
+                throw std::invalid_argument(std::string("optimizer: ") + option + ": expected " + expected + ", got " +
+                                            std::to_string(got));
+        };
+        const auto is_from_0 = [](double value) { return value >= 0 && std::isfinite(value); };
+        require(is_from_0(options.learning_rate), "learning_rate", "a number from 0", options.learning_rate);
+        require(options.beta1 >= 0 && options.beta1 < 1, "beta1", "[0, 1)", options.beta1);
+        require(options.beta2 >= 0 && options.beta2 < 1, "beta2", "[0, 1)", options.beta2);
+        require(is_from_0(options.epsilon), "epsilon", "a number from 0", options.epsilon);
+        require(is_from_0(options.weight_decay), "weight_decay", "a number from 0", options.weight_decay);
+        require(is_from_0(options.layer_decay), "layer_decay", "a number from 0", options.layer_decay);
+        require(is_from_0(options.clipping.max_norm), "clipping.max_norm", "a number from 0", options.clipping.max_norm);
+        const Schedule& schedule = options.schedule;
+        require(schedule.kind == ScheduleKind::constant || schedule.total_steps > 0, "schedule.total_steps", "at least 1", 0);
+    }
+
+    /// Gradient and parameters are of the shapes that the optimizer was made for.
+    void require_shapes(const Component& gradient, const Component& component) const
+    {
+        Component::parameters(
+            [](const Name& name, const auto& m, const auto& g, const auto& p) {
+                if (g.shape() != m.shape()) require_shape("optimizer: gradient of " + name.text(), g, m.shape());
+                if (p.shape() != m.shape()) require_shape("optimizer: " + name.text(), p, m.shape());
+            },
+            "", m_, gradient, component);
+    }
 
     static bool contains_any(std::string_view name, const std::vector<std::string>& parts)
     {
@@ -156,8 +192,8 @@ private:
         Component::parameters(
             [&](const std::string& name, const auto&) {
                 const std::size_t layer = layer_of(name).value_or(top);
-                treatments.push_back({contains_any(name, options.frozen),
-                                      contains_any(name, options.no_decay) ? 0 : options.weight_decay,
+                const bool is_excepted = contains_any(name, options.no_decay);
+                treatments.push_back({contains_any(name, options.frozen), is_excepted ? 0 : options.weight_decay, !is_excepted,
                                       std::pow(options.layer_decay, static_cast<double>(top - layer))});
             },
             "", component);
@@ -172,6 +208,7 @@ private:
         options.beta2 = options_.beta2;
         options.epsilon = options_.epsilon;
         options.decay = treatment.decay;
+        options.adapts = treatment.adapts;
         options.scale = options_.clipping.factor(report.norm);
         options.step = updates_;
         return options;

@@ -34,16 +34,17 @@ namespace bert {
 /// @param[in,out] m  first moment
 /// @param[in,out] v  second moment
 /// @return  how many numbers were left as they are because their step was not finite
+/// @throws std::invalid_argument if the shapes differ
 /// @see Loshchilov and Hutter 2019, algorithm 2, whose decay is this one's rate times decay at the peak: as in PyTorch, the decay
 /// is multiplied by the rate of the step
-template <class Real, std::size_t rank>
+template <class Real, std::size_t rank, class Arch = fast::DefaultArch>
 std::size_t adamw(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                   Tensor<Real, rank>& v)
 {
     const auto t = static_cast<double>(options.step);
     const Real correction1 = Real(1 - std::pow(options.beta1, t)), correction2 = Real(1 - std::pow(options.beta2, t));
     const Real rate = Real(options.rate), keep = Real(1 - options.rate * options.decay), epsilon = Real(options.epsilon);
-    return update_each(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
+    return update_each<Arch>(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
         using Number = std::decay_t<decltype(p_t)>;
         const Number m_hat = m_t / Number(correction1), v_hat = v_t / Number(correction2);
         return Number(keep) * p_t - Number(rate) * m_hat / (sqrt(v_hat) + Number(epsilon));
@@ -60,33 +61,37 @@ std::size_t adamw(const Tensor<Real, rank>& g, const UpdateOptions& options, Ten
 /// @param[in,out] m  first moment
 /// @param[in,out] v  second moment
 /// @return  how many numbers were left as they are because their step was not finite
+/// @throws std::invalid_argument if the shapes differ
 /// @see google-research/bert, optimization.py
-template <class Real, std::size_t rank>
+template <class Real, std::size_t rank, class Arch = fast::DefaultArch>
 std::size_t bert_adam(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                       Tensor<Real, rank>& v)
 {
     const Real rate = Real(options.rate), decay = Real(options.decay), epsilon = Real(options.epsilon);
-    return update_each(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
+    return update_each<Arch>(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
         using Number = std::decay_t<decltype(p_t)>;
         const Number u = m_t / (sqrt(v_t) + Number(epsilon)) + Number(decay) * p_t;
         return p_t - Number(rate) * u;
     });
 }
 
-/// LAMB, for very large batches: BERT's Adam, but each tensor's step is made as long as the tensor, times the rate. A tensor that
-/// isn't decayed (biases, layer norms) keeps the plain step, as in google-research/albert; so does one whose length is 0.
+/// LAMB, for very large batches: BERT's Adam, but each tensor's step is made as long as the tensor, times the rate. One for which
+/// options.adapts is false keeps the plain step: in google-research/albert those that are excepted from decay (biases, layer
+/// norms). So does one whose length, or whose step's, is 0.
 /// \f[ p \leftarrow p - \mathrm{rate}\,\frac{\lVert p \rVert}{\lVert u \rVert}\,u \f]
 /// @param g  gradient, of p's shape
-/// @param options  rate, betas, epsilon, decay, scale
+/// @param options  rate, betas, epsilon, decay, adapts, scale
 /// @param[in,out] p  parameter
 /// @param[in,out] m  first moment
 /// @param[in,out] v  second moment
 /// @return  how many numbers were left as they are because their step was not finite
+/// @throws std::invalid_argument if the shapes differ
 /// @see You et al. 2020, algorithm 2; google-research/albert, lamb_optimizer.py
 template <class Real, std::size_t rank>
 std::size_t lamb(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                  Tensor<Real, rank>& v)
 {
+    detail::require_same_shapes(g, p, m, v);
     const Real decay = Real(options.decay);
     Tensor<Real, rank> u;
     u.resize(p.shape());
@@ -106,7 +111,7 @@ std::size_t lamb(const Tensor<Real, rank>& g, const UpdateOptions& options, Tens
         squares_u += static_cast<double>(u.data()[i]) * static_cast<double>(u.data()[i]);
     }
     double ratio = 1;
-    if (options.decay > 0 && squares_p > 0 && squares_u > 0) ratio = std::sqrt(squares_p / squares_u);
+    if (options.adapts && squares_p > 0 && squares_u > 0) ratio = std::sqrt(squares_p / squares_u);
     const Real rate = Real(options.rate * ratio);
     for (std::size_t i = 0; i < p.size(); ++i) {
         const Real moved = p.data()[i] - rate * u.data()[i];

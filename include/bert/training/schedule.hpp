@@ -22,7 +22,7 @@ enum class ScheduleKind {
 struct Schedule {
     ScheduleKind kind = ScheduleKind::linear;  ///< the course
     std::size_t warmup_steps = 0;              ///< w, in steps
-    std::size_t total_steps = 0;               ///< N, in steps; all but constant need it: of 0 linear makes 0 after the warm-up
+    std::size_t total_steps = 0;               ///< N, in steps; all but constant need it
     double power = 1;                          ///< of polynomial
     double end = 0;                            ///< of polynomial: the last factor
 
@@ -34,7 +34,7 @@ struct Schedule {
     ///     \\ (1 - e)(1 - q)^p + e & \text{polynomial; } e \text{ for } s > N
     ///     \\ \max\big(0, \tfrac12 (1 + \cos \pi q)\big) & \text{cosine}
     ///     \\ 1 - \min(s, N) / N & \text{original} \end{cases} \f]
-    /// No denominator is below 1. Beyond N the cosine rises again, as in the reference library: don't train longer.
+    /// No denominator is below 1 (and linear is max(0, N - s) / (N - w), 0 also where N is w). Beyond N the cosine rises again, as in the reference library: don't train longer.
     /// Symbols: \f$p\f$ `power`, \f$e\f$ `end`, \f$q\f$ `over`. With a warm-up the first step has the factor 0. The original
     /// form never reaches its peak: where the warm-up ends it goes on at 1 - w / N.
     /// @param step  s, steps taken before, from 0

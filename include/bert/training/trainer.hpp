@@ -40,6 +40,8 @@ void check_example(const Model<Real, Ops>& model, const Example<Real>& example)
     const Batch& batch = example.batch;
     const Labels<Real>& labels = example.labels;
     const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), C = model.config.num_labels();
+    detail::require_kind(model.config.architecture, labels);
+    model.embeddings.check(batch);
     const auto check = [](const char* name, const IndexTensor<1>& values, std::size_t count, std::size_t classes, bool may_lack) {
         if (values.size() == 0) return;
         require_shape(name, values, {count});
@@ -51,24 +53,26 @@ void check_example(const Model<Real, Ops>& model, const Example<Real>& example)
                     (may_lack ? " or " + std::to_string(ignored_label) : "") + ", got " + std::to_string(values(i)));
         }
     };
-    require_below("embeddings: ids", batch.ids, model.embeddings.word.shape(0));
-    require_below("embeddings: segments", batch.segments, model.embeddings.segment.shape(0));
-    require_below("embeddings: positions", batch.positions, model.embeddings.position.shape(0));
     check("labels: masked_words", labels.masked_words, T, model.config.vocab_size, true);
     check("labels: tokens", labels.tokens, T, C, true);
     check("labels: next_sentence", labels.next_sentence, B, 2, false);
     check("labels: classes", labels.classes, B, C, false);
-    if (labels.choices.size() > 0) {
-        const std::size_t examples = labels.choices.size();
-        check("labels: choices", labels.choices, examples, std::max<std::size_t>(B / examples, 1), false);
-    }
+    if (labels.choices.size() > 0)
+        check("labels: choices", labels.choices, labels.choices.size(), detail::endings_of(labels.choices, B), false);
+    if (labels.starts.size() > 0 || labels.ends.size() > 0)
+        detail::visit_spans(batch, labels.starts, labels.ends, [&](std::size_t b, std::size_t, std::int64_t position) {
+            static_cast<void>(detail::row_of(batch, b, position));
+        });
     if (labels.values.size() > 0) require_shape("labels: values", labels.values, {B});
     for (std::size_t b = 0; b < labels.values.size(); ++b)
         if (!std::isfinite(labels.values(b)))
-            throw std::invalid_argument("labels: values[" + std::to_string(b) + "]: expected a finite number");
+            throw std::invalid_argument("labels: values[" + std::to_string(b) + "]: expected a finite number, got " +
+                                        std::to_string(labels.values(b)));
     if (labels.several.size() > 0) require_shape("labels: several", labels.several, {B, C});
-    for (const Real label : labels.several)
-        if (!(label >= 0 && label <= 1)) throw std::invalid_argument("labels: several: expected 0 to 1");
+    for (std::size_t i = 0; i < labels.several.size(); ++i)
+        if (!(labels.several.data()[i] >= 0 && labels.several.data()[i] <= 1))
+            throw std::invalid_argument("labels: several[" + std::to_string(i / C) + ", " + std::to_string(i % C) +
+                                        "]: expected 0 to 1, got " + std::to_string(labels.several.data()[i]));
 }
 
 /// Choices about training steps.
@@ -93,16 +97,20 @@ class Trainer {
 public:
     /// @param options  choices
     /// @param model  what will be trained
+    /// @throws std::invalid_argument for an option out of its range
     Trainer(const TrainingOptions& options, const Model<Real, Ops>& model)
         : options_(options), gradient_(model), optimizer_(options.optimizer, model)
     {
+        if (!(options.smoothing >= 0 && options.smoothing < 1))
+            throw std::invalid_argument("trainer: smoothing: expected 0 to 1, got " + std::to_string(options.smoothing));
         act_.encoder.recompute = options.recompute;
         act_.answers_only = true;
     }
 
     /// One step. Ids and labels are checked before anything is computed.
     /// @param pieces  the batch, in pieces if it is too large at once: their gradients are added up to that of the whole
-    ///     (dropout draws other numbers in each piece; ignored spans are counted in their piece only)
+    ///     (dropout draws other numbers in each piece; and spans are averaged in their piece: where pieces ignore differently
+    ///     many, the sum is not the whole batch's)
     /// @param[in,out] model  the parameters
     /// @return  losses and what the optimizer did
     /// @throws std::invalid_argument for an id or a label out of range, or labels of another shape
@@ -123,7 +131,7 @@ public:
             loss.share = static_cast<double>(piece.batch.sequences.count()) / static_cast<double>(sequences);
             loss.labelled = labelled;
             if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
-            act_.asked_rows = labelled_rows(piece.labels.masked_words, std::move(act_.asked_rows));
+            act_.asked_words = labelled_rows(piece.labels.masked_words, std::move(act_.asked_words).value_or(Rows{}));
             model.forward(piece.batch, act_, workspace_);
             add(model_loss(model, piece.batch, act_, piece.labels, loss), report.losses);
             model_loss_backward(model, piece.batch, act_, piece.labels, loss, d_act_);
@@ -140,6 +148,8 @@ public:
     const Optimizer<Model<Real, Ops>>& optimizer() const { return optimizer_; }
 
 private:
+    using Rows = std::vector<std::size_t>;
+
     /// Dropout's numbers differ from step to step and from piece to piece.
     RandomStream stream_of_piece(std::size_t piece) const
     {

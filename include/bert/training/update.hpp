@@ -2,8 +2,8 @@
 /// How an optimizer goes over a tensor: in pieces on all threads, with vectors, once. A step is bound by memory, 28 bytes for
 /// each float, so what clips the gradient is folded in, and gradient, moments and parameter are touched one time.
 ///
-/// Every number is computed by itself from its own gradient, moments and value, in operations that are rounded alike as vectors
-/// and as single numbers: threads and vectors change no bit.
+/// Every number is computed by itself from its own gradient, moments and value: threads change no bit, nor does, compiled with
+/// -ffp-contract=off, whether it is computed in a vector or alone.
 #pragma once
 
 #include <algorithm>
@@ -26,6 +26,7 @@ struct UpdateOptions {
     double beta2 = 0.999;   ///< of v, in [0, 1)
     double epsilon = 1e-6;  ///< beside the root of v; PyTorch's default is 1e-8
     double decay = 0;       ///< of this tensor; 0: it isn't decayed
+    bool adapts = true;     ///< LAMB's: the step is made as long as the tensor
     double scale = 1;       ///< what the gradient is multiplied by first: clipping
     std::size_t step = 1;   ///< t, from 1
 };
@@ -34,6 +35,16 @@ namespace detail {
 
 /// How many numbers one thread takes at least at a time.
 inline constexpr std::size_t update_piece = 1 << 14;
+
+/// Gradient and moments are of the parameter's shape.
+template <class Real, std::size_t rank>
+void require_same_shapes(const Tensor<Real, rank>& g, const Tensor<Real, rank>& p, const Tensor<Real, rank>& m,
+                         const Tensor<Real, rank>& v)
+{
+    require_shape("optimizer: gradient", g, p.shape());
+    require_shape("optimizer: first moment", m, p.shape());
+    require_shape("optimizer: second moment", v, p.shape());
+}
 
 /// The vector that a scalar is updated with.
 template <class Real, class Arch>
@@ -89,11 +100,13 @@ Real update_vector(const Real* g, const UpdateOptions& options, const Moved& mov
 /// @param[in,out] v  second moment
 /// @param moved  moved(m, v, p): where p goes, m and v being the moments after this step; takes numbers and vectors
 /// @return  how many numbers were left as they are because their step was not finite
+/// @throws std::invalid_argument if the shapes differ
 template <class Arch = fast::DefaultArch, class Real, std::size_t rank, class Moved>
 std::size_t update_each(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                         Tensor<Real, rank>& v, const Moved& moved)
 {
     using V = detail::UpdateVector<Real, Arch>;
+    detail::require_same_shapes(g, p, m, v);
     const Pieces pieces(p.size(), detail::update_piece);
     std::atomic<std::size_t> left{0};
     parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {

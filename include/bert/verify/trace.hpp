@@ -123,7 +123,7 @@ std::vector<NamedTensor> forward_trace(const Model<Real, Ops>& model, const Batc
 }
 
 /// The losses under their published names.
-/// @param losses  what Model::loss returned
+/// @param losses  what model_loss returned
 /// @return  the tensors
 template <class Real>
 std::vector<NamedTensor> loss_trace(const Losses<Real>& losses)

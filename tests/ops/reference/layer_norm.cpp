@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "bert/ops/fast.hpp"
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
 #include "differences.hpp"
@@ -34,6 +35,24 @@ TEST_CASE("layer_norm: a constant row becomes the shift")
     bert::LayerNormActivations<double> act;
     Reference::layer_norm(Tensor<double, 2>{{5, 5}}, norm, 1e-12, act);
     CHECK((act.y == Tensor<double, 2>{{7, 8}}));
+}
+
+TEMPLATE_TEST_CASE("layer_norm: so does a wide one in float, whose sum is rounded", "", Reference, bert::Fast)
+{
+    for (const std::size_t H : {384U, 768U, 1000U, 1024U}) {
+        auto x = bert::zeros<float, 2>({4, H});
+        for (std::size_t h = 0; h < H; ++h) {
+            x(0, h) = 1;
+            x(1, h) = 3.7F;
+            x(2, h) = -12.34F;
+            x(3, h) = 1e-3F;
+        }
+        auto norm = bert::make_layer_norm<float>(H);
+        norm.gamma.fill(1);
+        bert::LayerNormActivations<float> act;
+        TestType::layer_norm(x, norm, 1e-12F, act);
+        CHECK((act.y == bert::zeros<float, 2>({4, H})));
+    }
 }
 
 TEST_CASE("layer_norm: epsilon stands inside the root")

@@ -117,7 +117,7 @@ struct AttentionOperations {
     /// @param sequences  as in forward
     /// @param options  as in forward
     /// @param act  what forward computed
-    /// @param[out] d_act  the gradients of dropped, probabilities and scores
+    /// @param[out] d_act  the gradients of dropped, probabilities and scores, which Fast doesn't keep
     /// @param[out] d_query  [T, H]
     /// @param[out] d_key  [T, H]
     /// @param[out] d_value  [T, H]

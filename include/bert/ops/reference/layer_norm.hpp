@@ -36,8 +36,13 @@ struct LayerNormOperations {
             Real mean = 0;
             for (std::size_t h = 0; h < H; ++h)
                 mean += x(t, h) / Real(H);
+            // Once more for what rounding left: a constant row's mean is the constant itself, and its x_hat 0, in float, too.
+            Real rest = 0;
+            for (std::size_t h = 0; h < H; ++h)
+                rest += (x(t, h) - mean) / Real(H);
+            mean += rest;
             Real variance = 0;
-            // A second pass: in float, E[x^2] - mean^2 has no correct digit once |mean| is 1000 sigma.
+            // Not at once: in float, E[x^2] - mean^2 has no correct digit once |mean| is 1000 sigma.
             for (std::size_t h = 0; h < H; ++h)
                 variance += (x(t, h) - mean) * (x(t, h) - mean) / Real(H);
             act.rstd(t) = 1 / std::sqrt(variance + epsilon);

@@ -49,7 +49,7 @@ struct LinearOperations {
     /// @param weight  W, [out, in]
     /// @param[in,out] d_weight  [out, in], is added to
     /// @param[in,out] d_bias  [out], is added to
-    /// @param[out] d_x  [T, in]; not d_y itself
+    /// @param[out] d_x  [T, in]; neither d_y nor x itself
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Real>
     static void linear_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight,
