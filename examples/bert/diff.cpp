@@ -106,7 +106,8 @@ int diff(const DiffOptions& options)
     const std::vector<bert::Comparison> all = bert::compare_all(computed, wanted, mask_of(found, expected), limits);
     comparisons.insert(comparisons.end(), all.begin(), all.end());
 
-    const bool holds = std::all_of(comparisons.begin(), comparisons.end(), [](const bert::Comparison& c) { return c.holds; });
+    const bool holds =
+        !all.empty() && std::all_of(comparisons.begin(), comparisons.end(), [](const bert::Comparison& c) { return c.holds; });
     std::vector<KindRow> rows = rows_by_kind(comparisons);
     rows.insert(rows.end(), not_compared.begin(), not_compared.end());
     if (options.common.json) {
@@ -117,6 +118,7 @@ int diff(const DiffOptions& options)
     } else {
         print(options.found.string() + " against " + options.expected.string() + "\n" +
               comparison_table(rows, comparisons, options.verbose));
+        if (all.empty()) print("  FAILS: the files have nothing to compare\n");
     }
     return holds ? 0 : 1;
 }

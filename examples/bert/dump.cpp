@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <bert/io/safetensors.hpp>
@@ -59,7 +61,7 @@ Inputs inputs_from_texts(const bert::Tokenizer& tokenizer, const DumpOptions& op
 {
     const std::vector<Text> texts = TextReader(options.texts, options.common.quiet).all();
     if (texts.empty()) bert::fail_input("texts", "expected at least one, got none");
-    const bert::Batch batch = batch_of(tokenizer, config, texts, bert::Truncation::none, config.max_position_embeddings);
+    const bert::Batch batch = batch_of(tokenizer, config, texts, bert::Truncation::none, config.max_position_embeddings, false);
     const std::size_t B = texts.size(), L = batch.padded_length;
     Inputs inputs{bert::zeros<std::int64_t, 2>({B, L}), bert::zeros<std::int64_t, 2>({B, L}),
                   bert::zeros<std::int64_t, 2>({B, L})};
@@ -123,6 +125,9 @@ int dump(const DumpOptions& options)
         const std::string made = "bert " BERT_VERSION " dump";
         if constexpr (sizeof(Real) <= sizeof(double)) write<Real>(options, inputs, trace, made);
 
+        // A pipe gets the tensors and nothing else.
+        std::error_code ignored;  // what was written can be looked at
+        if (!std::filesystem::is_regular_file(options.output, ignored)) return 0;
         if (options.common.json) {
             std::vector<std::string> names;
             for (const bert::NamedTensor& tensor : trace)

@@ -25,7 +25,7 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
     const bert::Model<Real, Ops>& model = pretrained.model;
     const bert::Tokenizer& tokenizer = pretrained.tokenizer;
     const bert::Batch batch =
-        batch_of(tokenizer, model.config, {text}, bert::Truncation::none, model.config.max_position_embeddings);
+        batch_of(tokenizer, model.config, {text}, bert::Truncation::none, model.config.max_position_embeddings, false);
     std::vector<std::size_t> masked;
     for (std::size_t t = 0; t < batch.ids.size(); ++t)
         if (batch.ids(t) == tokenizer.mask_id()) masked.push_back(t);

@@ -1,6 +1,8 @@
 /// @file
 /// bert info
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -150,7 +152,7 @@ void describe_folder(const std::filesystem::path& folder, bool verbose, Descript
     const bert::SafetensorsFolder files(folder);
     describe_tensors(files.tensors(), verbose, description);
     std::error_code ignored;  // what can't be looked at isn't there
-    if (std::filesystem::exists(folder / "tokenizer.json", ignored) || std::filesystem::exists(folder / "vocab.txt", ignored))
+    if (bert::is_there(folder / "tokenizer.json", ignored) || bert::is_there(folder / "vocab.txt", ignored))
         describe_tokenizer(bert::load_tokenizer(folder), description);
     else
         description.row("tokenizer", "none");
@@ -169,9 +171,13 @@ void describe_file(const std::filesystem::path& path, bool verbose, Description&
         }
         description.object().add("metadata", metadata);
     } else if (kind == ".json") {
+        constexpr std::array<const char*, 3> config_keys{"model_type", "architectures", "hidden_size"};
         const nlohmann::json document = bert::parse_json(path.string(), bert::MappedFile(path).text());
         if (document.is_object() && document.contains("model") && document["model"].is_object())
             describe_tokenizer(bert::load_tokenizer(path), description);
+        else if (document.is_object() &&
+                 std::none_of(config_keys.begin(), config_keys.end(), [&](const char* key) { return document.contains(key); }))
+            bert::fail_input(path.string(), "expected a model's configuration or a tokenizer, got neither");
         else
             describe_config(bert::read_config(path), description);
     } else if (kind == ".txt") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <exception>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -110,7 +111,7 @@ TextReader::TextReader(TextOptions options, bool quiet) : options_(std::move(opt
 
 TextReader::~TextReader()
 {
-    if (replaced_ > 0)
+    if (replaced_ > 0 && std::uncaught_exceptions() == 0)  // what went wrong is the one line that is said
         warn(quiet_, "texts: expected UTF-8; " + std::to_string(replaced_) + " malformed " +
                          (replaced_ == 1 ? "sequence was" : "sequences were") + " read as U+FFFD");
 }
@@ -194,7 +195,7 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
 }
 
 bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
-                     bert::Truncation truncation, std::size_t max_length)
+                     bert::Truncation truncation, std::size_t max_length, bool can_cut)
 {
     const bool cut = truncation != bert::Truncation::none;
     bert::EncodeOptions options;
@@ -207,7 +208,7 @@ bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& confi
         bert::Encoding encoding = encoding_of(tokenizer, text, options);
         if (encoding.size() > max_length)
             bert::fail_input(text.place, "expected at most " + std::to_string(max_length) + " tokens, got " +
-                                             std::to_string(encoding.size()) + "; --truncation cuts");
+                                             std::to_string(encoding.size()) + (can_cut ? "; --truncation cuts" : ""));
         at_place(text.place, [&] { bert::check_encoding(encoding, tokenizer, config); });
         ids.push_back(std::move(encoding.ids));
         segments.push_back(std::move(encoding.type_ids));

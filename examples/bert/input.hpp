@@ -127,10 +127,11 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
 /// @param texts  B texts
 /// @param truncation  of what is too long; none: it is refused
 /// @param max_length  tokens that a text may have
+/// @param can_cut  whether the command has --truncation, for the message
 /// @return  the batch
 /// @throws bert::InputError `texts.txt:3: expected at most 512 tokens, got 600; --truncation cuts`, and for a token that the
 ///     model doesn't have
 bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
-                     bert::Truncation truncation, std::size_t max_length);
+                     bert::Truncation truncation, std::size_t max_length, bool can_cut = true);
 
 }  // namespace program

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -199,6 +200,7 @@ public:
     {
         for (std::string& argument : arguments)
             if (argument.starts_with('[')) argument.insert(argument.begin(), mark);
+        arguments = separated(arguments);
         std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
         try {
             app_.parse(std::move(arguments));
@@ -221,6 +223,38 @@ public:
     }
 
 private:
+    /// What CLI11 would misread: it takes whatever follows an option for its value, and the letters of `-half` for options. Here
+    /// `--pair=` is an empty value, another option is none, and a text that begins with `-` stands behind `--`.
+    Arguments separated(const Arguments& arguments) const
+    {
+        const auto option_of = [&](const std::string& text) { return app_.get_option_no_throw(text.substr(0, text.find('='))); };
+        Arguments result;
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+            const std::string& argument = arguments[i];
+            if (argument == "--") {
+                result.insert(result.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+                break;
+            }
+            if (argument.size() > 1 && argument[0] == '-' && argument[1] != '-' && argument != "-h")
+                bert::fail_input(command_,
+                                 "expected options of this command, or texts behind --, got " + bert::in_quotes(argument));
+            const CLI::Option* const option = argument.starts_with("--") ? option_of(argument) : nullptr;
+            const bool takes_value = option != nullptr && option->get_items_expected_max() > 0;
+            const std::size_t equals = argument.find('=');
+            if (takes_value && equals + 1 == argument.size()) {
+                result.insert(result.end(), {argument.substr(0, equals), ""});
+                continue;
+            }
+            result.push_back(argument);
+            if (!takes_value || equals != std::string::npos) continue;
+            const bool is_last = i + 1 == arguments.size();
+            if (is_last || (arguments[i + 1].starts_with("--") && option_of(arguments[i + 1]) != nullptr))
+                bert::fail_input(argument, "expected a value, got " + (is_last ? "none" : bert::in_quotes(arguments[i + 1])));
+            result.push_back(arguments[++i]);
+        }
+        return result;
+    }
+
     /// CLI11 takes `[MASK]` for a list of one element: what begins with a bracket is marked before it looks.
     static constexpr char mark = '\x01';
     static std::string unmarked(const std::string& text) { return text.starts_with(mark) ? text.substr(1) : text; }
@@ -246,6 +280,13 @@ private:
     const CommonOptions* common_ = nullptr;
 };
 
+/// What a command wouldn't look at is refused.
+void refuse_model(const CommonOptions& common, const std::string& beside)
+{
+    if (!common.model.empty())
+        bert::fail_input("--model", "expected none beside " + beside + ", got " + bert::in_quotes(common.model.string()));
+}
+
 }  // namespace
 
 InfoOptions info_options(const Arguments& arguments)
@@ -258,6 +299,7 @@ InfoOptions info_options(const Arguments& arguments)
     parser.flag("--verbose", options.verbose, "Every tensor");
     parser.common(options.common, false);
     parser.parse(arguments);
+    if (!options.path.empty()) refuse_model(options.common, "PATH");
     return options;
 }
 
@@ -366,6 +408,7 @@ VerifyOptions verify_options(const Arguments& arguments)
     parser.flag("--verbose", options.verbose, "A row for every tensor");
     parser.common(options.common);
     parser.parse(arguments);
+    refuse_model(options.common, "a case, which has its own");
     return options;
 }
 
@@ -399,6 +442,7 @@ DiffOptions diff_options(const Arguments& arguments)
     parser.flag("--verbose", options.verbose, "A row for every tensor");
     parser.common(options.common, false);
     parser.parse(arguments);
+    refuse_model(options.common, "two files");
     return options;
 }
 
@@ -419,6 +463,7 @@ BenchOptions bench_options(const Arguments& arguments)
                  "Training takes the batch in so many pieces and adds their gradients (default: 1)");
     parser.common(options.common);
     parser.parse(arguments);
+    if (!options.config.empty()) refuse_model(options.common, "--config");
     if (!options.train && (options.recompute || options.pieces > 1))
         bert::fail_input(options.recompute ? "--recompute" : "--pieces", "expected --train beside it");
     if (options.batch % options.pieces != 0)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <bert/core/one_line.hpp>
+
 namespace program {
 
 namespace {
@@ -43,14 +45,14 @@ std::string comparison_table(const std::vector<KindRow>& rows, const std::vector
     std::string text;
     std::size_t failed = 0;
     for (const bert::Comparison& comparison : comparisons)
-        if (!comparison.holds && failed++ < most) text += "  " + comparison.message + "\n";
+        if (!comparison.holds && failed++ < most) text += "  " + bert::one_line(comparison.message, 1000) + "\n";
     if (failed > most) text += "  and " + std::to_string(failed - most) + " more\n";
 
     Table table(verbose ? "lrrl" : "lrrrl");
     if (verbose) {
         table.row({"  tensor", "error", "limit", "verdict"});
         for (const bert::Comparison& comparison : comparisons)
-            table.row({"  " + comparison.name, rounded(comparison.error), rounded(comparison.limit),
+            table.row({"  " + bert::one_line(comparison.name), rounded(comparison.error), rounded(comparison.limit),
                        comparison.holds ? "holds" : "FAILS"});
         for (const KindRow& row : rows)
             if (row.count == 0) table.row({"  " + row.kind + ".*: " + std::to_string(row.not_compared), "", "", verdict(row)});

@@ -91,8 +91,11 @@ SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOption
             const bool same_vectors = index.made == how(options.vectors) && is_of_this_model(vectorizer, place, index);
             if (same_texts && same_vectors) return index;
             if (options.texts.files.empty())
-                bert::fail_input(place, "expected vectors made with this model and these options (" + how(options.vectors) +
-                                            "), got others (" + bert::one_line(index.made) + ")");
+                bert::fail_input(place,
+                                 index.made == how(options.vectors)
+                                     ? "expected vectors made with this model and these options, precision included, got others"
+                                     : "expected vectors made with this model and these options (" + how(options.vectors) +
+                                           "), got others (" + bert::one_line(index.made) + ")");
             warn(options.common.quiet, place + ": made of other " + (same_texts ? "vectors" : "lines") + ", is made again");
         }
         SearchIndex<Real> index = make_index(vectorizer, options, texts);

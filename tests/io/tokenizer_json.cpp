@@ -186,7 +186,5 @@ TEST_CASE("what isn't there is refused")
     CHECK_THROWS_AS(bert::load_tokenizer(folder.path / "missing.txt"), bert::InputError);
     std::filesystem::create_symlink("vocab.txt", folder.path / "vocab.txt");  // what can't be looked at: a link to itself
     CHECK_THROWS_WITH(bert::load_tokenizer(folder.path),
-                      folder.path.string() +
-                          ": expected tokenizer.json or vocab.txt in this folder, got neither: Too many "
-                          "levels of symbolic links");
+                      (folder.path / "vocab.txt").string() + ": expected a readable file: Too many levels of symbolic links");
 }

@@ -55,6 +55,39 @@ TEST_CASE("wrong options are refused in one line that names them")
           "bert: --max-length: expected a whole number from 1 to 2147483647, got \"0\"\n");
     CHECK(error({"diff", "one.safetensors"}) == "bert: diff: EXPECTED is required\n");
     CHECK(error({"encode", "--layer", "1", "--layers", "sum4", "a"}) == "bert: encode: --layer excludes --layers\n");
+    CHECK(error({"similarity", "--pooling", "pooler", "--layer", "1", "a", "b"}) ==
+          "bert: --pooling: expected mean, cls, max or none beside --layer or --layers, got pooler\n");
+    CHECK(error({"verify", "--model", "m", project("reference_outputs/cases/masked_lm")}) ==
+          "bert: --model: expected none beside a case, which has its own, got \"m\"\n");
+    CHECK(error({"diff", "--model", "m", "a", "b"}) == "bert: --model: expected none beside two files, got \"m\"\n");
+    CHECK(error({"info", "--model", "m", "a"}) == "bert: --model: expected none beside PATH, got \"m\"\n");
+    CHECK(error({"bench", "--model", "m", "--config", "c"}) == "bert: --model: expected none beside --config, got \"m\"\n");
+}
+
+TEST_CASE("an option's value is what stands behind it, never another option; a text can begin with a dash behind --")
+{
+    const auto error = [](const std::vector<std::string>& arguments) {
+        const Run result = run(arguments);
+        CHECK(result.status == 2);
+        CHECK(result.out.empty());
+        return result.error;
+    };
+    CHECK(error({"dump", "a", "--output", "--json"}) == "bert: --output: expected a value, got \"--json\"\n");
+    CHECK(error({"tokenize", "--max-length"}) == "bert: --max-length: expected a value, got none\n");
+    CHECK(error({"dump", "--output=", "a"}) == "bert: --output: expected a path, got \"\"\n");
+    CHECK(error({"tokenize", "-half past"}) ==
+          "bert: tokenize: expected options of this command, or texts behind --, got \"-half past\"\n");
+    CHECK(run({"tokenize", "--json", "--", "-half"}).out == run({"tokenize", "--json"}, "-half\n").out);
+    CHECK(run({"tokenize", "--json", "--pair=", "a"}).out == run({"tokenize", "--json", "--pair", "", "a"}).out);
+}
+
+TEST_CASE("a link that leads nowhere is an error, not a file that isn't there")
+{
+    const TemporaryFolder folder;
+    std::filesystem::copy(project("examples/models/default"), folder / "model");
+    std::filesystem::create_symlink("nowhere", folder / "model/tokenizer.json");
+    CHECK(run({"encode", "--model", folder / "model", "a"}).error ==
+          "bert: " + (folder / "model/tokenizer.json").string() + ": expected a readable file: No such file or directory\n");
 }
 
 TEST_CASE("an empty path is refused, not taken for one that wasn't given")

@@ -175,6 +175,37 @@ TEST_CASE("diff names the first tensor that differs, in the order of the computa
     CHECK(weights.error.ends_with("model.safetensors: expected tensors named forward.*, loss.*, grad.* or train.*, got none\n"));
 }
 
+TEST_CASE("two files without a tensor in common don't hold; endings that aren't as many for each example are refused")
+{
+    const TemporaryFolder folder;
+    const double number = 1;
+    const auto file = [&](const std::string& name, const std::string& tensor) {
+        bert::TensorView view;
+        view.name = tensor;
+        view.dtype = bert::Dtype::F64;
+        view.data = reinterpret_cast<const std::byte*>(&number);
+        view.bytes = sizeof number;
+        bert::write_safetensors(folder / name, {view});
+        return (folder / name).string();
+    };
+    const Run result = run({"diff", file("forward", "forward.pooled"), file("loss", "loss.total")});
+    CHECK(result.status == 1);
+    CHECK(result.out.ends_with("FAILS: the files have nothing to compare\n"));
+
+    const std::filesystem::path changed = folder / "changed";
+    copy_folder(project("reference_outputs/cases/multiple_choice"), changed);
+    std::string contents = contents_of(changed / "expected.safetensors");
+    const std::string label = R"("label.choice":{"dtype":"I64","shape":[2])",
+                      other = R"("label.choice":{"dtype":"I32","shape":[4])";
+    const std::size_t place = contents.find(label);
+    REQUIRE(place != std::string::npos);
+    put(changed / "expected.safetensors", contents.replace(place, label.size(), other));
+    const Run choices = run({"verify", changed});
+    CHECK(choices.status == 2);
+    CHECK(choices.error ==
+          "bert: " + (changed / "expected.safetensors").string() + ": label.choice: expected a divisor of 6 sequences, got 4\n");
+}
+
 TEST_CASE("what can't be dumped is refused, and nothing is written")
 {
     const TemporaryFolder folder;

@@ -148,7 +148,7 @@ TEST_CASE("An option out of its range, and a gradient of another shape, are refu
     CHECK(message([](OptimizerOptions& o) { o.epsilon = std::nan(""); }) ==
           "optimizer: epsilon: expected a number from 0, got nan");
     CHECK(message([](OptimizerOptions& o) { o.learning_rate = INFINITY; }) ==
-          "optimizer: learning_rate: expected a number from 0, got inf");
+          "optimizer: learning_rate: expected a finite number, got inf");
     CHECK(message([](OptimizerOptions& o) { o.schedule.kind = bert::ScheduleKind::linear; }) ==
           "optimizer: schedule.total_steps: expected at least 1, got 0.000000");
 

@@ -49,6 +49,16 @@ TEST_CASE("compare: a NaN or an infinity never holds, on either side")
           "grad.w[1]: expected 5, got nan: error inf, limit 1");
 }
 
+TEST_CASE("compare: what has nothing to compare doesn't hold")
+{
+    const auto rows = named("forward.embeddings.sum", {1, 2, 1}, {1, 2});
+    const IndexTensor<2> one = {{1, 0}}, none = {{0, 0}};
+    CHECK(compare(rows, rows, one, 0).holds);
+    const Comparison padding = compare(rows, rows, none, 1);
+    CHECK_FALSE(padding.holds);
+    CHECK(padding.message == "forward.embeddings.sum: expected an element to compare, got padding alone");
+}
+
 TEST_CASE("compare: shapes must be equal, nothing broadcasts")
 {
     const auto expected = named("grad.w", {2, 3}, {1, 1, 1, 1, 1, 1});

@@ -2,6 +2,7 @@
 /// What goes wrong, and how it is said: one line that names the place, the thing, what was expected and what came.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,7 +22,10 @@ public:
 /// @throws InputError always
 [[noreturn]] inline void fail_input(std::string_view place, std::string_view what)
 {
-    throw InputError(std::string(place) + ": " + std::string(what));
+    std::string message = std::string(place) + ": " + std::string(what);
+    for (std::size_t nul = message.find('\0'); nul != std::string::npos; nul = message.find('\0'))
+        message.replace(nul, 1, "\\u0000");  // which would end the message
+    throw InputError(message);
 }
 
 }  // namespace bert

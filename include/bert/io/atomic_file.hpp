@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bert/core/error.hpp"
@@ -42,6 +43,8 @@ public:
         if (!direct_) beside_ += "." + std::to_string(::getpid()) + ".tmp";
         file_ = std::fopen(beside_.c_str(), "wb");
         if (file_ == nullptr) fail(errno);
+        // Whoever could read what was there can read the new one, and nobody else.
+        if (std::filesystem::is_regular_file(status)) ::fchmod(::fileno(file_), static_cast<mode_t>(status.permissions()));
     }
 
     AtomicFile(const AtomicFile&) = delete;

@@ -24,6 +24,17 @@ namespace bert {
 /// @return  the text
 inline std::string system_reason(int error_number) { return std::generic_category().message(error_number); }
 
+/// Whether there is something at a path: also a link that leads nowhere, of which opening it says so.
+/// @param path  where
+/// @param failed  why it can't be told, if so
+/// @return  true if there is
+inline bool is_there(const std::filesystem::path& path, std::error_code& failed)
+{
+    const std::filesystem::file_status status = std::filesystem::symlink_status(path, failed);
+    if (status.type() == std::filesystem::file_type::not_found) failed.clear();  // that can be told
+    return std::filesystem::exists(status);
+}
+
 /// A regular file, mapped read-only as long as the object lives. Nothing else may shorten the file meanwhile: reading a page
 /// that is gone ends the program.
 class MappedFile {

@@ -34,10 +34,10 @@ public:
         std::error_code ignored;  // what can't be looked at isn't there
         if (!std::filesystem::is_directory(folder, ignored))
             fail_input(folder.string(), "expected a model folder, got no folder");
-        if (std::filesystem::exists(single, ignored)) {
+        if (is_there(single, ignored)) {
             for (const TensorView& tensor : file("model.safetensors", single).tensors())
                 by_name_.emplace(tensor.name, &tensor);
-        } else if (std::filesystem::exists(index, ignored)) {
+        } else if (is_there(index, ignored)) {
             open_shards(folder, index);
         } else {
             fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither");
@@ -89,7 +89,8 @@ private:
 
     static bool is_inside(const std::filesystem::path& file)
     {
-        return !file.empty() && file.is_relative() && std::find(file.begin(), file.end(), "..") == file.end();
+        return !file.empty() && file.native().find('\0') == std::string::npos && file.is_relative() &&
+               std::find(file.begin(), file.end(), "..") == file.end();
     }
 
     std::map<std::string, SafetensorsFile> files_;  // by name; a map never moves what it holds

@@ -160,8 +160,8 @@ inline Tokenizer load_tokenizer(const std::filesystem::path& path, std::optional
     std::filesystem::path file = path;
     if (std::filesystem::is_directory(path, failed)) {
         file = path / "tokenizer.json";
-        if (!std::filesystem::exists(file, failed)) file = path / "vocab.txt";
-        if (!std::filesystem::exists(file, failed))
+        if (!is_there(file, failed)) file = path / "vocab.txt";
+        if (!is_there(file, failed))
             fail_input(path.string(), "expected tokenizer.json or vocab.txt in this folder, got neither" +
                                           (failed ? ": " + failed.message() : ""));
     }
@@ -175,7 +175,7 @@ inline Tokenizer load_tokenizer(const std::filesystem::path& path, std::optional
     else
         options.vocabulary = detail::vocabulary_from_lines(place, contents.text());
     const std::filesystem::path config = file.parent_path() / "tokenizer_config.json";
-    if (std::filesystem::exists(config, failed)) {
+    if (is_there(config, failed)) {
         const nlohmann::json document = parse_json(config.string(), MappedFile(config).text());
         detail::read_tokenizer_config({document, config.string()}, options, !is_json);
     } else if (!is_json) {

@@ -142,11 +142,11 @@ private:
                                             std::to_string(got));
         };
         const auto is_from_0 = [](double value) { return value >= 0 && std::isfinite(value); };
-        require(is_from_0(options.learning_rate), "learning_rate", "a number from 0", options.learning_rate);
+        require(std::isfinite(options.learning_rate), "learning_rate", "a finite number", options.learning_rate);
         require(options.beta1 >= 0 && options.beta1 < 1, "beta1", "[0, 1)", options.beta1);
         require(options.beta2 >= 0 && options.beta2 < 1, "beta2", "[0, 1)", options.beta2);
         require(is_from_0(options.epsilon), "epsilon", "a number from 0", options.epsilon);
-        require(is_from_0(options.weight_decay), "weight_decay", "a number from 0", options.weight_decay);
+        require(std::isfinite(options.weight_decay), "weight_decay", "a finite number", options.weight_decay);
         require(is_from_0(options.layer_decay), "layer_decay", "a number from 0", options.layer_decay);
         require(is_from_0(options.clipping.max_norm), "clipping.max_norm", "a number from 0", options.clipping.max_norm);
         const Schedule& schedule = options.schedule;

@@ -131,11 +131,16 @@ public:
 
     /// How many sequences make one example: the endings of a multiple choice.
     /// @return  1 if the case is none
+    /// @throws InputError if they aren't as many for each example
     std::size_t endings() const
     {
         const TensorView* choices = expected_.find("label.choice");
         if (choices == nullptr || choices->shape.empty() || choices->shape[0] == 0) return 1;
-        return batch_.sequences.count() / choices->shape[0];
+        const std::size_t sequences = batch_.sequences.count(), examples = choices->shape[0];
+        if (sequences % examples != 0)
+            fail_input(expected_.name(), "label.choice: expected a divisor of " + std::to_string(sequences) + " sequences, got " +
+                                             std::to_string(examples));
+        return sequences / examples;
     }
 
     /// The case's training steps.

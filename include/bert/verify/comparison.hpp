@@ -158,7 +158,7 @@ inline double largest_magnitude(const NamedTensor& tensor, const IndexTensor<2>&
 
 /// Compares a tensor with the expected one of the same name. Shapes must be equal, dimension by dimension. Elements of
 /// padded positions are not compared, but the probability of a masked key must be exactly 0. A NaN or an infinity on either
-/// side doesn't hold.
+/// side doesn't hold, nor does a tensor of padded positions alone.
 /// @param found  what was computed
 /// @param expected  what should have been
 /// @param mask  which positions are real, [B, L]; empty: all
@@ -183,9 +183,11 @@ inline Comparison compare(const NamedTensor& found, const NamedTensor& expected,
                ", got " + detail::number_text(found.values[i]) + ": error " + detail::number_text(error, 3) + ", limit " +
                detail::number_text(limit, 3);
     };
+    bool has_elements = expected.values.empty();
     for (std::size_t i = 0; i < expected.values.size(); ++i) {
         const detail::Element rule = detail::element_rule(expected, i, mask);
         if (rule == detail::Element::skipped) continue;
+        has_elements = true;
         double error = 0;
         if (!std::isfinite(found.values[i]) || !std::isfinite(expected.values[i]))
             error = infinity;
@@ -201,6 +203,8 @@ inline Comparison compare(const NamedTensor& found, const NamedTensor& expected,
             }
         }
     }
+    if (!has_elements)
+        return {expected.name, false, infinity, limit, expected.name + ": expected an element to compare, got padding alone"};
     return result;
 }
 

@@ -142,16 +142,15 @@ struct Bf16Format {
     /// @copydoc PlainFormat::write
     static void write(const Real* numbers, std::size_t K, Element* to)
     {
-        const std::size_t pairs = K / 2;
-        std::size_t i = 0;
+        std::size_t k = 0;
 #ifdef __AVX512BF16__
         if constexpr (sizeof(V) == 64)
-            for (; i + 16 <= pairs; i += 16)
-                _mm512_storeu_si512(to + i, rounded(_mm512_loadu_ps(numbers + 2 * i), _mm512_loadu_ps(numbers + 2 * i + 16)));
+            for (; k + 32 <= K; k += 32)
+                _mm512_storeu_si512(to + k / 2, rounded(_mm512_loadu_ps(numbers + k), _mm512_loadu_ps(numbers + k + 16)));
 #endif
-        for (; i < pairs; ++i)
-            to[i] = pair(numbers[2 * i], numbers[2 * i + 1]);
-        if (K % 2 != 0) to[pairs] = pair(numbers[K - 1], 0);
+        for (; k + 2 <= K; k += 2)
+            to[k / 2] = pair(numbers[k], numbers[k + 1]);
+        if (k < K) to[k / 2] = pair(numbers[k], 0);
     }
 
     /// @copydoc PlainFormat::across
