@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include <bert/io/safetensors.hpp>
@@ -125,9 +123,7 @@ int dump(const DumpOptions& options)
         const std::string made = "bert " BERT_VERSION " dump";
         if constexpr (sizeof(Real) <= sizeof(double)) write<Real>(options, inputs, trace, made);
 
-        // A pipe gets the tensors and nothing else.
-        std::error_code ignored;  // what was written can be looked at
-        if (!std::filesystem::is_regular_file(options.output, ignored)) return 0;
+        if (is_standard_output(options.output)) return 0;  // it gets the tensors and nothing else
         if (options.common.json) {
             std::vector<std::string> names;
             for (const bert::NamedTensor& tensor : trace)

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <bert/io/atomic_file.hpp>
 #include <bert/io/npy.hpp>
 #include <bert/io/safetensors_writer.hpp>
 
@@ -108,7 +107,6 @@ int encode(const EncodeOptions& options)
     return with_set(options.common, [&]<class Real, class Ops>() {
         Vectorizer<Real, Ops> vectorizer(options.common, options.vectors);
         const bool every_token = !options.vectors.pooling, to_file = !options.output.empty();
-        if (to_file) bert::AtomicFile(options.output);  // before the work: where nothing can be written, it says so
         Collected<Real> collected;
         collected.width = vectorizer.width();
         TextReader reader(options.texts, options.common.quiet);

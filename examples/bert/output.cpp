@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bert/core/error.hpp>
@@ -54,6 +55,14 @@ void print(std::string_view text)
 {
     kept += text;
     if (kept.size() > 1U << 16U) flush_output();
+}
+
+bool is_standard_output(const std::filesystem::path& path)
+{
+    using Status = struct stat;  // std::filesystem::equivalent knows no pipes
+    Status file{}, output{};
+    return ::stat(path.c_str(), &file) == 0 && ::fstat(STDOUT_FILENO, &output) == 0 && file.st_dev == output.st_dev &&
+           file.st_ino == output.st_ino;
 }
 
 void flush_output()

@@ -22,6 +22,11 @@ namespace program {
 /// @throws bert::InputError if standard output can't be written to
 void print(std::string_view text);
 
+/// Whether a file is what standard output goes to.
+/// @param path  the file, as in /dev/stdout
+/// @return  false also if it can't be told
+bool is_standard_output(const std::filesystem::path& path);
+
 /// Writes what print has kept.
 /// @throws bert::InputError if standard output can't be written to
 void flush_output();

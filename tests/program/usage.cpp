@@ -2,6 +2,19 @@
 
 #include "program.hpp"
 
+namespace {
+
+// What is said about arguments that are refused.
+std::string error(const std::vector<std::string>& arguments)
+{
+    const Run result = run(arguments);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    return result.error;
+}
+
+}  // namespace
+
 TEST_CASE("what isn't a command is refused in one line")
 {
     const Run unknown = run({"pretrian"});
@@ -34,12 +47,6 @@ TEST_CASE("help is shown, for the program and for each command")
 
 TEST_CASE("wrong options are refused in one line that names them")
 {
-    const auto error = [](const std::vector<std::string>& arguments) {
-        const Run result = run(arguments);
-        CHECK(result.status == 2);
-        CHECK(result.out.empty());
-        return result.error;
-    };
     CHECK(error({"tokenize", "--jsno", "a"}) ==
           "bert: tokenize: expected options of this command (bert tokenize --help), got \"--jsno\"\n");
     CHECK(error({"encode", "--scalar", "half", "a"}) == "bert: --scalar: expected float|double|long-double, got \"half\"\n");
@@ -66,12 +73,6 @@ TEST_CASE("wrong options are refused in one line that names them")
 
 TEST_CASE("an option's value is what stands behind it, never another option; a text can begin with a dash behind --")
 {
-    const auto error = [](const std::vector<std::string>& arguments) {
-        const Run result = run(arguments);
-        CHECK(result.status == 2);
-        CHECK(result.out.empty());
-        return result.error;
-    };
     CHECK(error({"dump", "a", "--output", "--json"}) == "bert: --output: expected a value, got \"--json\"\n");
     CHECK(error({"tokenize", "--max-length"}) == "bert: --max-length: expected a value, got none\n");
     CHECK(error({"dump", "--output=", "a"}) == "bert: --output: expected a path, got \"\"\n");
@@ -92,12 +93,6 @@ TEST_CASE("a link that leads nowhere is an error, not a file that isn't there")
 
 TEST_CASE("an empty path is refused, not taken for one that wasn't given")
 {
-    const auto error = [](const std::vector<std::string>& arguments) {
-        const Run result = run(arguments);
-        CHECK(result.status == 2);
-        CHECK(result.out.empty());
-        return result.error;
-    };
     CHECK(error({"encode", "--model", "", "a"}) == "bert: --model: expected a path, got \"\"\n");
     CHECK(error({"tokenize", "--tokenizer", "", "a"}) == "bert: --tokenizer: expected a path, got \"\"\n");
     CHECK(error({"tokenize", "--file", ""}) == "bert: --file: expected a path, got \"\"\n");

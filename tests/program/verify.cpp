@@ -175,6 +175,25 @@ TEST_CASE("diff names the first tensor that differs, in the order of the computa
     CHECK(weights.error.ends_with("model.safetensors: expected tensors named forward.*, loss.*, grad.* or train.*, got none\n"));
 }
 
+TEST_CASE("a dump to standard output is the tensors and nothing else")
+{
+    const TemporaryFolder folder;
+    REQUIRE(run({"dump", "--output", folder / "file.safetensors", "the cat"}).status == 0);
+    const std::string expected = contents_of(folder / "file.safetensors");
+    REQUIRE(expected.size() < 60'000);  // a pipe holds as much without a reader
+    put(folder / "in", "");
+    ::mkfifo((folder / "pipe").c_str(), 0600);
+    const int reader = ::open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+    CHECK(Process({"dump", "--output", "/dev/stdout", "the cat"}, folder / "in", folder / "pipe", folder / "error").wait() == 0);
+    std::string piped(expected.size() + 1000, ' ');
+    std::size_t size = 0;
+    for (ssize_t count; (count = ::read(reader, piped.data() + size, piped.size() - size)) > 0;)
+        size += static_cast<std::size_t>(count);
+    ::close(reader);
+    CHECK(piped.substr(0, size) == expected);
+}
+
 TEST_CASE("two files without a tensor in common don't hold; endings that aren't as many for each example are refused")
 {
     const TemporaryFolder folder;

@@ -29,9 +29,9 @@ namespace bert::product {
 /// The workspace's shared buffer for sums.
 inline constexpr std::size_t scratch_slot = 0;
 
-/// How many tokens a product takes at a time, or up to twice as many: as rows that go through all panels before the next ones do, or as numbers that a
-/// weight's gradient is summed over. More of them only leave the cache before the next panel comes, fewer don't pay for its
-/// packing.
+/// How many tokens a product takes at a time, or up to twice as many: as rows that go through all panels before the next ones
+/// do, or as numbers that a weight's gradient is summed over. More of them only leave the cache before the next panel comes,
+/// fewer don't pay for its packing.
 inline constexpr std::size_t group_size = 1024;
 
 /// How the right operand of a product lies in memory.

@@ -113,14 +113,15 @@ void dropout_row(const DropoutPlace& place, std::size_t row, std::size_t column,
     const Real scale = Real(place.scale());
     const std::uint32_t threshold = place.threshold(), number = place.number();
     std::uint32_t words[4 * many];
-    for (std::size_t first = 0, some; first < count; first += some) {
+    for (std::size_t first = 0; first < count;) {
         const std::size_t before = (column + first) % 4;  // words of the first draw that belong to columns before
-        some = std::min(4 * many - before, count - first);
+        const std::size_t some = std::min(4 * many - before, count - first);
         const auto draw = before + some > 4 * few ? random_words_of_row<typename V::arch_type, many>
                                                   : random_words_of_row<typename V::arch_type, few>;
         draw(place.stream, number, place.row_of_batch(row), static_cast<std::uint32_t>((column + first) / 4), words);
         for (std::size_t i = 0; i < some; ++i)
             y[first + i] = words[before + i] >= threshold ? x[first + i] * scale : Real(0);
+        first += some;
     }
 }
 

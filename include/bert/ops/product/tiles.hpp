@@ -39,7 +39,8 @@ struct NoTiles {
     static constexpr bool exists = false;  ///< the kernel asks for nothing else
 };
 
-/// A matrix unit in loops: the sums that AMX makes, in the vectors' order, on any processor, to hold the kernel's use of tiles to.
+/// A matrix unit in loops: the sums that AMX makes, in the vectors' order, on any processor, to hold the kernel's use of tiles
+/// to.
 struct LoopTiles {
     static constexpr bool exists = true;  ///< the kernel may use it
 
