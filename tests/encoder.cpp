@@ -86,3 +86,27 @@ TEST_CASE("encoder: without layers the input is the output; instances of other d
     const auto two = Encoder<double>::make(small_config());
     CHECK_THROWS_WITH(bert::copy_parameters(two, empty), "encoder: expected instances of 2 layers each");
 }
+
+TEST_CASE("encoder: more blocks than there are, backward before forward, and sequences that cross are refused")
+{
+    const bert::Config config = small_config();
+    const auto encoder = random_component<Encoder<double>>(config);
+    auto gradient = zero_component(encoder);
+    bert::EncoderActivations<double> act;
+    bert::EncoderGradients<double> d_act;
+    bert::Workspace workspace;
+    const auto x = random<2>({5, 6}, 1);
+    Tensor<double, 2> d_x;
+    const bert::Sequences sequences{{0, 2, 5}};
+    const auto nothing = [](std::size_t, const Tensor<double, 2>&) {};
+    CHECK_THROWS_WITH(encoder.infer(x, sequences, config, 3, act, workspace, nothing),
+                      "encoder: blocks: expected at most 2, got 3");
+    for (const bool recompute : {false, true}) {
+        bert::EncoderActivations<double> fresh;
+        fresh.recompute = recompute;
+        CHECK_THROWS_WITH(encoder.backward(x, x, sequences, config, fresh, gradient, d_act, d_x, workspace),
+                          "encoder: act: expected what forward computed in 2 layers, got 0");
+    }
+    CHECK_THROWS_WITH(encoder.forward(x, bert::Sequences{{0, 5, 4, 5}}, config, act, workspace),
+                      "attention: sequences: begin[2]: expected 5 or more, got 4");
+}

@@ -67,6 +67,7 @@ struct Embeddings {
     void check(const Batch& batch) const
     {
         const std::size_t T = batch.sequences.tokens();
+        require_sequences("embeddings: sequences", batch.sequences, T);
         require_shape("embeddings: ids", batch.ids, {T});
         require_shape("embeddings: segments", batch.segments, {T});
         require_shape("embeddings: positions", batch.positions, {T});

@@ -128,6 +128,9 @@ struct Encoder {
         if (d_encoder.layer.size() != layer.size())
             throw std::invalid_argument("encoder: d_encoder: expected " + std::to_string(layer.size()) + " layers, got " +
                                         std::to_string(d_encoder.layer.size()));
+        if (const std::size_t computed = act.recompute ? act.results.size() : act.layer.size(); computed != layer.size())
+            throw std::invalid_argument("encoder: act: expected what forward computed in " + std::to_string(layer.size()) +
+                                        " layers, got " + std::to_string(computed));
         if (layer.empty()) {
             d_x = d_y;
             return;
@@ -162,10 +165,14 @@ struct Encoder {
     /// @param workspace  scratch
     /// @param visit  visit(l, y): shown what each block computes, [T, H], which is overwritten two blocks later
     /// @return  the result of the last block that ran, [T, H], which stands in act (x itself if there is none)
+    /// @throws std::invalid_argument if there are not so many blocks
     template <class Visit>
     const Tensor<Real, 2>& infer(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config, std::size_t blocks,
                                  EncoderActivations<Real>& act, Workspace& workspace, const Visit& visit) const
     {
+        if (blocks > layer.size())
+            throw std::invalid_argument("encoder: blocks: expected at most " + std::to_string(layer.size()) + ", got " +
+                                        std::to_string(blocks));
         if (act.layer.size() < 2) act.layer = std::vector<EncoderBlockActivations<Real>>(2);
         const Tensor<Real, 2>* input = &x;
         for (std::size_t l = 0; l < blocks; ++l) {

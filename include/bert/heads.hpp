@@ -71,6 +71,7 @@ struct Pooler {
     void forward(const Tensor<Real, 2>& x, const Batch& batch, PoolerActivations<Real>& act, Workspace& workspace) const
     {
         const std::size_t B = batch.sequences.count(), T = batch.sequences.tokens(), H = x.shape(1);
+        require_sequences("pooler: sequences", batch.sequences, T);
         require_shape("pooler: x", x, {T, H});
         require_shape("pooler: positions", batch.positions, {T});
         for (std::size_t b = 0; b < B; ++b) {

@@ -1,5 +1,9 @@
 #include "bert/core/sequences.hpp"
 
+#include <stdexcept>
+#include <string>
+#include <vector>
+
 #include "catch.hpp"
 
 using bert::IndexTensor;
@@ -59,4 +63,24 @@ TEST_CASE("Shapes that don't belong together are refused")
     CHECK_THROWS_WITH(bert::pack({{1, 2}}, {{0}}), "pack: segments of sequence 0: expected 2, got 1");
     const bert::Batch batch = bert::pack(ids, segments, mask);
     CHECK_THROWS_WITH(bert::unpack_rows(bert::Tensor<double, 2>{{1}}, batch), "unpack_rows: expected [6, 1], got [1, 1]");
+}
+
+TEST_CASE("Sequences that don't lie end to end are refused")
+{
+    const auto message = [](const std::vector<std::size_t>& begin) {
+        try {
+            bert::require_sequences("s", bert::Sequences{begin}, 9);
+        } catch (const std::invalid_argument& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK(message({0, 4, 4, 9}) == "");
+    CHECK(message({0, 9, 4}) == "s: begin[2]: expected 9 or more, got 4");
+    CHECK(message({1, 9}) == "s: begin[0]: expected 0, got 1");
+    CHECK(message({0, 4}) == "s: expected 9 tokens, got 4");
+    CHECK(message({}) == "s: begin: expected at least the number 0, got none");
+    CHECK(bert::Sequences{{}}.count() == 0);
+    CHECK(bert::Sequences{{}}.tokens() == 0);
+    CHECK(bert::Sequences{{0, 4, 4, 9}}.longest(0, 2) == 4);
 }

@@ -32,6 +32,17 @@ struct DropoutPlace {
     std::uint32_t first_row = 0;                 ///< what row 0 is in the whole batch: where a sequence begins
     std::span<const std::size_t> rows = {};      ///< what each row is in the whole batch; none: they come in order
 
+    /// Checks the probability, and that every row has its place in the batch.
+    /// @param T  rows of the tensor
+    /// @throws std::invalid_argument if the probability is not in [0, 1), or there are rows and not T of them
+    void check(std::size_t T) const
+    {
+        if (!(probability >= 0 && probability < 1))
+            throw std::invalid_argument("dropout: expected a probability in [0, 1), got " + std::to_string(probability));
+        if (!rows.empty() && rows.size() != T)
+            throw std::invalid_argument("dropout: rows: expected " + std::to_string(T) + ", got " + std::to_string(rows.size()));
+    }
+
     /// What a number that is kept is multiplied by, so that the expected value stays: 1 / (1 - probability).
     /// @return  the factor
     double scale() const { return 1 / (1 - probability); }
@@ -83,14 +94,11 @@ struct Dropout {
 
     /// @param site  what is dropped
     /// @return  the place
-    /// @throws std::invalid_argument if its probability is not in [0, 1)
     DropoutPlace at(DropoutSite site) const
     {
         const double probability = site == DropoutSite::probabilities ? attention
                                    : site == DropoutSite::classifier  ? classifier
                                                                       : hidden;
-        if (!(probability >= 0 && probability < 1))
-            throw std::invalid_argument("dropout: expected a probability in [0, 1), got " + std::to_string(probability));
         const bool is_of_all = site == DropoutSite::probabilities || site == DropoutSite::classifier;
         return {probability, stream, layer, site, 0, 0, is_of_all ? std::span<const std::size_t>{} : rows};
     }

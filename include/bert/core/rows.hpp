@@ -46,10 +46,13 @@ void take_rows(const char* name, const Tensor<Real, 2>& all, std::span<const std
 /// @param rows  where they belong, M of them
 /// @param T  how many rows there are in all, more than any of rows
 /// @param[out] all  [T, H], zero where none of them belongs
+/// @throws std::invalid_argument if some are not M, or for a row that there isn't
 template <class Real>
 void put_rows(const Tensor<Real, 2>& some, std::span<const std::size_t> rows, std::size_t T, Tensor<Real, 2>& all)
 {
     const std::size_t H = some.shape(1);
+    require_shape("put_rows", some, {rows.size(), H});
+    require_rows("put_rows", rows, T);
     all.resize({T, H});
     all.fill(Real(0));
     for (std::size_t m = 0; m < rows.size(); ++m)
@@ -61,11 +64,12 @@ void put_rows(const Tensor<Real, 2>& some, std::span<const std::size_t> rows, st
 /// @param some  [M, H]
 /// @param rows  where they belong, M of them
 /// @param[in,out] all  [T, H]
-/// @throws std::invalid_argument if all has another width, or not such a row
+/// @throws std::invalid_argument if some are not M, or all has another width, or not such a row
 template <class Real>
 void add_rows(const char* name, const Tensor<Real, 2>& some, std::span<const std::size_t> rows, Tensor<Real, 2>& all)
 {
     const std::size_t H = some.shape(1);
+    require_shape(name, some, {rows.size(), H});
     require_shape(name, all, {all.shape(0), H});
     require_rows(name, rows, all.shape(0));
     for (std::size_t m = 0; m < rows.size(); ++m)

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bert/core/tensor.hpp"
@@ -27,13 +28,41 @@ struct Sequences {
     std::vector<std::size_t> begin{0};  ///< [B + 1]: sequence b has the rows begin[b] up to, not including, begin[b + 1]
 
     /// @return  B, the number of sequences
-    std::size_t count() const { return begin.size() - 1; }
+    std::size_t count() const { return begin.empty() ? 0 : begin.size() - 1; }
     /// @return  T, the number of real tokens of all sequences
-    std::size_t tokens() const { return begin.back(); }
+    std::size_t tokens() const { return begin.empty() ? 0 : begin.back(); }
     /// @param b  a sequence
     /// @return  how many tokens it has
     std::size_t length(std::size_t b) const { return begin[b + 1] - begin[b]; }
+    /// @param first  the first of some sequences
+    /// @param last  one more than their last
+    /// @return  how many tokens the longest of them has
+    std::size_t longest(std::size_t first, std::size_t last) const
+    {
+        std::size_t most = 0;
+        for (std::size_t b = first; b < last; ++b)
+            most = std::max(most, length(b));
+        return most;
+    }
 };
+
+/// Checks that sequences lie end to end over T rows.
+/// @param what  who checks what, as in `attention: sequences`
+/// @param sequences  where each begins
+/// @param T  rows
+/// @throws std::invalid_argument `attention: sequences: begin[2]: expected 9 or more, got 4`
+inline void require_sequences(std::string_view what, const Sequences& sequences, std::size_t T)
+{
+    const std::vector<std::size_t>& begin = sequences.begin;
+    const auto fail = [&](const std::string& message) { throw std::invalid_argument(std::string(what) + ": " + message); };
+    if (begin.empty()) fail("begin: expected at least the number 0, got none");
+    if (begin[0] != 0) fail("begin[0]: expected 0, got " + std::to_string(begin[0]));
+    for (std::size_t b = 1; b < begin.size(); ++b)
+        if (begin[b] < begin[b - 1])
+            fail("begin[" + std::to_string(b) + "]: expected " + std::to_string(begin[b - 1]) + " or more, got " +
+                 std::to_string(begin[b]));
+    if (begin.back() != T) fail("expected " + std::to_string(T) + " tokens, got " + std::to_string(begin.back()));
+}
 
 /// A packed batch: what goes into a model.
 struct Batch {
@@ -115,11 +144,12 @@ inline Batch pack(const std::vector<std::vector<std::int64_t>>& ids, const std::
 /// @param padded  [B, L, W]
 /// @param batch  which tokens are real
 /// @return  [T, W]
-/// @throws std::invalid_argument if B or L is not the batch's, or a position is not below L
+/// @throws std::invalid_argument if B or L is not the batch's, its sequences don't lie end to end, or a position is not below L
 template <class Value>
 Tensor<Value, 2> pack_rows(const Tensor<Value, 3>& padded, const Batch& batch)
 {
     const std::size_t W = padded.shape(2);
+    require_sequences("pack_rows: sequences", batch.sequences, batch.sequences.tokens());
     require_shape("pack_rows", padded, {batch.sequences.count(), batch.padded_length, W});
     require_shape("pack_rows: positions", batch.positions, {batch.sequences.tokens()});
     require_below("pack_rows: positions", batch.positions, batch.padded_length);
@@ -136,13 +166,15 @@ Tensor<Value, 2> pack_rows(const Tensor<Value, 3>& padded, const Batch& batch)
 /// @param rows  [T, W]
 /// @param batch  whose tokens the rows are
 /// @return  [B, L, W]
-/// @throws std::invalid_argument if the batch has another number of tokens, or a position is not below L
+/// @throws std::invalid_argument if the batch has another number of tokens, its sequences don't lie end to end, or a position is
+/// not below L
 template <class Value>
 Tensor<Value, 3> unpack_rows(const Tensor<Value, 2>& rows, const Batch& batch)
 {
     const std::size_t W = rows.shape(1);
+    require_sequences("unpack_rows: sequences", batch.sequences, batch.sequences.tokens());
     require_shape("unpack_rows", rows, {batch.sequences.tokens(), W});
-    require_shape("unpack_rows: positions", batch.positions, {batch.sequences.tokens()});
+    require_shape("unpack_rows: positions", batch.positions, {rows.shape(0)});
     require_below("unpack_rows: positions", batch.positions, batch.padded_length);
     auto padded = zeros<Value, 3>({batch.sequences.count(), batch.padded_length, W});
     for (std::size_t b = 0; b < batch.sequences.count(); ++b)

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "bert/core/dropout.hpp"
@@ -36,6 +38,28 @@ struct AttentionActivations {
     std::vector<Tensor<Real, 2>> probabilities;  ///< their softmax, [n, n] each: row i is what token i takes from each token j
     std::vector<Tensor<Real, 2>> dropped;        ///< the probabilities after dropout, [n, n] each
     Tensor<Real, 2> context;                     ///< the mean of the values under these probabilities, heads joined, [T, H]
+
+    /// The scores of one head, if they were kept.
+    /// @param head  b A + a: head a of sequence b
+    /// @return  [n, n]
+    /// @throws std::out_of_range if they were not
+    const Tensor<Real, 2>& scores_of(std::size_t head) const { return kept("scores", scores, head); }
+
+    /// The probabilities of one head, if they were kept.
+    /// @param head  b A + a: head a of sequence b
+    /// @return  [n, n]
+    /// @throws std::out_of_range if they were not
+    const Tensor<Real, 2>& probabilities_of(std::size_t head) const { return kept("probabilities", probabilities, head); }
+
+private:
+    static const Tensor<Real, 2>& kept(const char* what, const std::vector<Tensor<Real, 2>>& heads, std::size_t head)
+    {
+        if (head >= heads.size())
+            throw std::out_of_range(std::string("attention: ") + what + ": expected a head below " +
+                                    std::to_string(heads.size()) + ", got " + std::to_string(head) +
+                                    (heads.empty() ? " (a fast set keeps none unless keep_all is set before forward)" : ""));
+        return heads[head];
+    }
 };
 
 /// How attention is run.

@@ -48,14 +48,19 @@ template <class Real>
 NamedTensor padded_pairs(const std::string& name, const std::vector<Tensor<Real, 2>>& matrices, const Batch& batch)
 {
     const std::size_t B = batch.sequences.count(), L = batch.padded_length, A = B == 0 ? 0 : matrices.size() / B;
+    if (matrices.size() != B * A || (B > 0 && A == 0))
+        throw std::invalid_argument(name + ": expected as many heads for each of " + std::to_string(B) + " sequences, got " +
+                                    std::to_string(matrices.size()) + " in all: set encoder.keep_all before forward");
     auto padded = zeros<Real, 4>({B, A, L, L});
     for (std::size_t b = 0; b < B; ++b) {
         const std::size_t first = batch.sequences.begin[b], n = batch.sequences.length(b);
-        for (std::size_t a = 0; a < A; ++a)
+        for (std::size_t a = 0; a < A; ++a) {
+            require_shape(name, matrices[b * A + a], {n, n});
             for (std::size_t i = 0; i < n; ++i)
                 for (std::size_t j = 0; j < n; ++j)
                     padded(b, a, static_cast<std::size_t>(batch.positions(first + i)),
                            static_cast<std::size_t>(batch.positions(first + j))) = matrices[b * A + a](i, j);
+        }
     }
     return whole(name, padded);
 }

@@ -1,7 +1,10 @@
 #include "bert/ops/reference/attention.hpp"
 
 #include <cmath>
+#include <string>
+#include <type_traits>
 
+#include "bert/ops/fast.hpp"
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
 #include "differences.hpp"
@@ -125,4 +128,39 @@ TEST_CASE("attention_backward against central differences: heads, sequences, the
             CHECK(bert::check_tensor_gradient("value", value, d_value, loss).message == "");
         }
     }
+}
+
+TEMPLATE_TEST_CASE("attention: sequences that cross, and backward before forward, are refused", "", Reference, bert::Fast)
+{
+    const auto x = differences::random<2>({9, 4}, 1);
+    bert::AttentionActivations<double> act, d_act;
+    bert::Workspace workspace;
+    Tensor<double, 2> d_query, d_key, d_value;
+    const Sequences crossed{{0, 9, 4}}, sequences{{0, 4, 9}};
+    const std::string message = "attention: sequences: begin[2]: expected 9 or more, got 4";
+    CHECK_THROWS_WITH(TestType::attention(TestType{}, x, x, x, crossed, {.heads = 2}, act, workspace), message);
+    const auto backward = [&](const Sequences& of) {
+        TestType::attention_backward(TestType{}, x, x, x, x, of, {.heads = 2}, act, d_act, d_query, d_key, d_value, workspace);
+    };
+    CHECK_THROWS_WITH(backward(crossed), message);
+    if (std::is_same_v<TestType, Reference>)  // Fast computes probabilities anew
+        CHECK_THROWS_WITH(backward(sequences),
+                          "attention_backward: act.probabilities (forward computes them): expected 4 heads, got 0");
+}
+
+TEST_CASE("attention: scores and probabilities that were not kept are not handed out")
+{
+    const auto x = differences::random<2>({9, 4}, 1);
+    bert::AttentionActivations<double> act;
+    bert::Workspace workspace;
+    const Sequences sequences{{0, 4, 9}};
+    bert::AttentionOptions options{.heads = 2, .keep_scores = false};
+    bert::Fast::attention(bert::Fast{}, x, x, x, sequences, options, act, workspace);
+    CHECK_THROWS_WITH(act.probabilities_of(1),
+                      "attention: probabilities: expected a head below 0, got 1 (a fast set keeps none unless keep_all is set "
+                      "before forward)");
+    options.keep_scores = true;
+    bert::Fast::attention(bert::Fast{}, x, x, x, sequences, options, act, workspace);
+    CHECK((act.probabilities_of(3).shape() == act.scores_of(2).shape()));
+    CHECK_THROWS_WITH(act.scores_of(4), "attention: scores: expected a head below 4, got 4");
 }

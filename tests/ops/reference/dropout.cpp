@@ -1,7 +1,10 @@
 #include "bert/ops/reference/dropout.hpp"
 
 #include <cmath>
+#include <string>
+#include <vector>
 
+#include "bert/ops/fast.hpp"
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
 
@@ -68,4 +71,26 @@ TEST_CASE("dropout: every place of a model drops others, and a sequence's rows a
     for (std::size_t t = 0; t < 3; ++t)
         for (std::size_t h = 0; h < 16; ++h)
             CHECK(mask(row)(t, h) == mask(place)(t + 1, h));
+}
+
+TEST_CASE("dropout: what is no probability is refused, and rows that are not the tensor's")
+{
+    const Tensor<double, 2> x = {{1, 2}};
+    Tensor<double, 2> y;
+    for (const double probability : {1.5, 1.0, -0.1}) {
+        const bert::DropoutPlace place{.probability = probability};
+        const std::string message = "dropout: expected a probability in [0, 1), got " + std::to_string(probability);
+        CHECK_THROWS_WITH(Reference::dropout(x, place, y), message);
+        CHECK_THROWS_WITH(Reference::dropout_backward(x, place, y), message);
+        CHECK_THROWS_WITH(bert::Fast::dropout(x, place, y), message);
+        CHECK_THROWS_WITH(bert::Fast::dropout_backward(x, place, y), message);
+        bert::AttentionActivations<double> act;
+        bert::Workspace workspace;
+        CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, {{0, 1}}, {.dropout = place}, act, workspace), message);
+        CHECK_THROWS_WITH(bert::Fast::attention(bert::Fast{}, x, x, x, {{0, 1}}, {.dropout = place}, act, workspace), message);
+    }
+    const std::vector<std::size_t> rows = {4, 5};
+    const bert::DropoutPlace place{.probability = 0.5, .rows = rows};
+    CHECK_THROWS_WITH(Reference::dropout(x, place, y), "dropout: rows: expected 1, got 2");
+    CHECK_THROWS_WITH(bert::Fast::dropout(x, place, y), "dropout: rows: expected 1, got 2");
 }

@@ -8,6 +8,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "bert/core/dropout.hpp"
 #include "bert/core/sequences.hpp"
@@ -31,12 +32,29 @@ void require_attention_shapes(const Tensor<Real, 2>& query, const Tensor<Real, 2
     const std::size_t T = query.shape(0), H = query.shape(1);
     require_shape("attention: key", key, {T, H});
     require_shape("attention: value", value, {T, H});
-    if (sequences.tokens() != T)
-        throw std::invalid_argument("attention: sequences: expected " + std::to_string(T) + " tokens, got " +
-                                    std::to_string(sequences.tokens()));
+    require_sequences("attention: sequences", sequences, T);
     if (options.heads == 0 || H % options.heads != 0)
         throw std::invalid_argument("attention: heads: expected a divisor of " + std::to_string(H) + ", got " +
                                     std::to_string(options.heads));
+    options.dropout.check(T);
+}
+
+/// Checks that tensors of heads, one for each head of each sequence, are there.
+/// @param what  which, and what to do about it, for the message
+/// @param heads  the tensors
+/// @param sequences  of T tokens
+/// @param A  heads
+/// @throws std::invalid_argument if one is missing or isn't [n, n]
+template <class Real>
+void require_heads(const char* what, const std::vector<Tensor<Real, 2>>& heads, const Sequences& sequences, std::size_t A)
+{
+    if (heads.size() != sequences.count() * A)
+        throw std::invalid_argument(std::string(what) + ": expected " + std::to_string(sequences.count() * A) + " heads, got " +
+                                    std::to_string(heads.size()));
+    for (std::size_t head = 0; head < heads.size(); ++head) {
+        const std::size_t n = sequences.length(head / A);
+        require_shape(what, heads[head], {n, n});
+    }
 }
 
 /// The dropout of one head of one sequence.
@@ -132,6 +150,8 @@ struct AttentionOperations {
         const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
         require_attention_shapes(query, key, value, sequences, options);
         require_shape("attention_backward: d_context", d_context, {T, H});
+        require_heads("attention_backward: act.probabilities (forward computes them)", act.probabilities, sequences, A);
+        require_heads("attention_backward: act.dropped (forward computes them)", act.dropped, sequences, A);
         d_act.scores.resize(B * A);
         d_act.probabilities.resize(B * A);
         d_act.dropped.resize(B * A);

@@ -19,10 +19,12 @@ struct DropoutOperations {
     /// @param x  [T, H]
     /// @param place  probability, and where the random numbers come from
     /// @param[out] y  [T, H]; may be x itself
+    /// @throws std::invalid_argument if the probability is not in [0, 1), or place.rows are not T
     /// @see Srivastava et al. 2014, section 4
     template <class Real>
     static void dropout(const Tensor<Real, 2>& x, const DropoutPlace& place, Tensor<Real, 2>& y)
     {
+        place.check(x.shape(0));
         const Real scale = Real(place.scale());
         y.resize(x.shape());
         for (std::size_t t = 0; t < x.shape(0); ++t) {
@@ -38,9 +40,11 @@ struct DropoutOperations {
     /// @param d_y  [T, H]
     /// @param place  as in forward
     /// @param[out] d_x  [T, H]; may be d_y itself
+    /// @throws std::invalid_argument if the probability is not in [0, 1), or place.rows are not T
     template <class Real>
     static void dropout_backward(const Tensor<Real, 2>& d_y, const DropoutPlace& place, Tensor<Real, 2>& d_x)
     {
+        place.check(d_y.shape(0));
         const Real scale = Real(place.scale());
         d_x.resize(d_y.shape());
         for (std::size_t t = 0; t < d_y.shape(0); ++t) {
