@@ -83,6 +83,33 @@ TEMPLATE_TEST_CASE("A packed encoder computes the same bits as the encoder", "",
     }
 }
 
+TEST_CASE("A large batch goes through the packed encoder in groups of sequences, with the bits of all at once")
+{
+    std::mt19937 generator(4);
+    bert::Config config;
+    config.hidden_size = 12;
+    config.num_attention_heads = 3;
+    config.intermediate_size = 20;
+    config.num_hidden_layers = 2;
+    const auto encoder = random_encoder<float, bert::Fast>(config, generator);
+    const auto packed = bert::pack_weights(encoder, config);
+    bert::Sequences sequences;
+    // Several groups; an empty sequence, one that is longer than a group, and a last one alone.
+    for (const std::size_t n : {900U, 0U, 300U, 1500U, 1U, 40U, 700U, 7U})
+        sequences.begin.push_back(sequences.tokens() + n);
+    const std::size_t T = sequences.tokens();
+    REQUIRE(T > 3 * bert::product::group_size);
+    Tensor<float, 2> x, y;
+    x.resize({T, 12});
+    randomize(x, generator);
+    bert::Workspace workspace;
+    bert::EncoderActivations<float> act;
+    packed.forward(x, sequences, y, workspace);
+    CHECK((y == encoder.forward(x, sequences, config, act, workspace)));
+    CHECK_THROWS_WITH(packed.forward(x, {{0, T, 5}}, y, workspace),
+                      "packed_encoder: sequences: begin[2]: expected " + std::to_string(T) + " or more, got 5");
+}
+
 TEMPLATE_TEST_CASE("A model that is packed while it is read computes the same bits as one that is loaded, then packed", "",
                    bert::Fast, bert::FastBf16)
 {

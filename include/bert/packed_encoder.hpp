@@ -53,10 +53,11 @@ struct PackedEncoder {
     /// @param[out] y  the last block's result, [T, H]; may be x
     /// @param workspace  scratch: five rows of hidden width (x, query, key, value, context) and one of intermediate width for
     ///     each token of a group; with products in bfloat16 that one takes half, and copies of x and context come on top
-    /// @throws std::invalid_argument if x is not [T, H]
+    /// @throws std::invalid_argument if x is not [T, H], or the sequences are not of T tokens
     void forward(const Tensor<Real, 2>& x, const Sequences& sequences, Tensor<Real, 2>& y, Workspace& workspace) const
     {
-        const std::size_t T = sequences.tokens(), H = config.hidden_size;
+        const std::size_t T = x.shape(0), H = config.hidden_size;
+        require_sequences("packed_encoder: sequences", sequences, T);
         require_shape("packed_encoder: x", x, {T, H});
         y.resize({T, H});
         const std::size_t groups = std::max<std::size_t>(1, T / product::group_size);
@@ -95,29 +96,29 @@ private:
         Value* row(std::size_t t) const { return data + t * stride; }
     };
 
-    /// All scratch of a block; a slot of the workspace each, beside those of the products.
+    /// All scratch of a block, beside that of the products.
     struct Buffers {
         Buffer<Real> hidden, query_key_value, context;
         Buffer<Element> operand;       // hidden as products take it: the same memory, or its copy in bfloat16
         Buffer<Element> intermediate;  // only products take it
 
         Buffers(std::size_t T, const Config& config, Workspace& workspace)
-            : hidden(make<Real>(2, T, config.hidden_size, workspace)),
-              query_key_value(make<Real>(3, T, 3 * config.hidden_size, workspace)),
-              context(make<Real>(4, T, config.hidden_size, workspace)),
-              intermediate(make<Element>(5, T, Format::elements(config.intermediate_size), workspace))
+            : hidden(make<Real>(Scratch::hidden, T, config.hidden_size, workspace)),
+              query_key_value(make<Real>(Scratch::query_key_value, T, 3 * config.hidden_size, workspace)),
+              context(make<Real>(Scratch::context, T, config.hidden_size, workspace)),
+              intermediate(make<Element>(Scratch::intermediate, T, Format::elements(config.intermediate_size), workspace))
         {
             if constexpr (Format::is_converted)
-                operand = make<Element>(6, T, Format::elements(config.hidden_size), workspace);
+                operand = make<Element>(Scratch::hidden_operand, T, Format::elements(config.hidden_size), workspace);
             else
                 operand = hidden;
         }
 
         template <class Value>
-        static Buffer<Value> make(std::size_t slot, std::size_t T, std::size_t width, Workspace& workspace)
+        static Buffer<Value> make(Scratch name, std::size_t T, std::size_t width, Workspace& workspace)
         {
             const std::size_t stride = product::LeftOperand<Format>::stride(width);
-            return {workspace.shared<Value>(slot, T * stride), T, width, stride};
+            return {workspace.shared<Value>(name, T * stride), T, width, stride};
         }
     };
 
@@ -205,7 +206,7 @@ private:
     {
         using Head = fast::AttentionHead<Real, Arch>;
         const std::size_t A = config.num_attention_heads, H = config.hidden_size, D = H / A;
-        workspace.prepare_threads();
+        Head::prepare(group.sequences.longest(group.first, group.last), D, workspace);
         parallel_for((group.last - group.first) * A, [&](std::size_t piece, std::size_t thread) {
             const std::size_t b = group.first + piece / A, n = group.sequences.length(b), column = piece % A * D;
             const std::size_t first = group.sequences.begin[b] - group.begin();

@@ -1,8 +1,10 @@
 #include "bert/core/threads.hpp"
 
+#include <new>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
-#include "bert/core/workspace.hpp"
 #include "catch.hpp"
 
 TEST_CASE("Every piece is computed once, whatever the number of threads")
@@ -32,17 +34,24 @@ TEST_CASE("Pieces lie end to end, are long enough and not too many")
     CHECK((many.count == Pieces::most && many.begin(1) == 390 && many.end(255) == 100'000));
 }
 
-TEST_CASE("A workspace gives the same memory again, and separate memory to each slot and thread")
+TEST_CASE("The exception of the first piece that throws leaves the loop, and the next loop works")
 {
-    bert::Workspace workspace;
-    double* const a = workspace.shared<double>(0, 100);
-    float* const b = workspace.shared<float>(1, 100);
-    CHECK(static_cast<void*>(a) != static_cast<void*>(b));
-    CHECK(workspace.shared<double>(0, 50) == a);
-    bert::set_threads(2);
-    workspace.prepare_threads();
-    double* const c = workspace.of_thread<double>(0, 0, 10);
-    CHECK(c != workspace.of_thread<double>(1, 0, 10));
-    CHECK(c != workspace.of_thread<double>(0, 1, 10));
-    CHECK(c == workspace.of_thread<double>(0, 0, 5));
+    const std::size_t threads = bert::threads();
+    for (const std::size_t count : {1U, 2U, 3U}) {
+        bert::set_threads(count);
+        std::vector<int> times(1000, 0);
+        CHECK_THROWS_WITH(bert::parallel_for(1000,
+                                             [&](std::size_t piece, std::size_t) {
+                                                 ++times[piece];
+                                                 if (piece % 100 == 37) throw std::runtime_error(std::to_string(piece));
+                                             }),
+                          "37");
+        for (std::size_t piece = 0; piece <= 37; ++piece)
+            CHECK(times[piece] == 1);
+        CHECK_THROWS_AS(bert::parallel_for(8, [](std::size_t, std::size_t) { throw std::bad_alloc(); }), std::bad_alloc);
+        int sum = 0;
+        bert::parallel_for(1, [&](std::size_t, std::size_t) { ++sum; });
+        CHECK(sum == 1);
+    }
+    bert::set_threads(threads);
 }

@@ -85,18 +85,17 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
-TEST_CASE("What one thread's buffers have grown to, those of all have in the next loop")
+TEST_CASE("A thread's scratch is allocated before the loop, once for as much")
 {
     const std::size_t threads = bert::threads();
     bert::set_threads(3);  // without OpenMP it stays 1
     bert::Workspace workspace;
-    workspace.prepare_threads();
-    const std::size_t last = bert::threads() - 1;
-    CHECK(allocations_of([&] { workspace.of_thread<float>(last, 2, 1000); }) > 0);
-    workspace.prepare_threads();
-    for (std::size_t thread = 0; thread <= last; ++thread)
-        CHECK(allocations_of([&] { workspace.of_thread<float>(thread, 2, 1000); }) == 0);
-    CHECK(allocations_of([&] { workspace.of_thread<float>(0, 2, 1001); }) > 0);
+    const auto prepare = [&](std::size_t count) { workspace.prepare_threads<float>(bert::Scratch::sums, count); };
+    CHECK(allocations_of([&] { prepare(1000); }) > 0);
+    for (std::size_t thread = 0; thread < bert::threads(); ++thread)
+        CHECK(allocations_of([&] { workspace.of_thread<float>(thread, bert::Scratch::sums, 1000); }) == 0);
+    CHECK(allocations_of([&] { prepare(1000); }) == 0);
+    CHECK(allocations_of([&] { prepare(1001); }) == bert::threads());
     bert::set_threads(threads);
 }
 

@@ -3,7 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <exception>
+#include <limits>
+#include <mutex>
 #include <stdexcept>
 
 #ifdef _OPENMP
@@ -54,18 +58,61 @@ struct Pieces {
     std::size_t end(std::size_t piece) const { return begin(piece + 1); }
 };
 
+namespace detail {
+
+/// Of the exceptions that pieces of a loop end with, that of the first piece: an exception may not leave an OpenMP loop.
+class FirstException {
+public:
+    /// @param piece  a piece of the loop
+    /// @return  whether one before it has failed, so that it need not run
+    bool is_before(std::size_t piece) const { return piece_ < piece; }
+
+    /// Keeps the exception that is being handled.
+    /// @param piece  the piece that threw it
+    void keep(std::size_t piece)
+    {
+        const std::lock_guard lock(mutex_);
+        if (piece_ <= piece) return;
+        piece_ = piece;
+        exception_ = std::current_exception();
+    }
+
+    /// Throws what was kept, after the loop.
+    void rethrow() const
+    {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+
+private:
+    std::atomic<std::size_t> piece_{std::numeric_limits<std::size_t>::max()};
+    std::exception_ptr exception_;
+    std::mutex mutex_;
+};
+
+}  // namespace detail
+
 /// Calls `work(piece, thread)` once for each piece, on several threads. Pieces are handed out as threads become free; as the
 /// pieces depend on shapes alone and each is computed by one thread, which thread takes which changes no bit of the result.
+/// When pieces throw, the exception of the first of them leaves the loop, as it would with one thread; of the pieces after it
+/// some have been computed and some not.
 /// @param pieces  how many
-/// @param work  called with the piece, from 0, and the number of the calling thread, from 0 and below threads(); must not throw
+/// @param work  called with the piece, from 0, and the number of the calling thread, from 0 and below threads()
 template <class Work>
 void parallel_for(std::size_t pieces, const Work& work)
 {
 #ifdef _OPENMP
     if (pieces > 1 && threads() > 1) {
+        detail::FirstException failure;
 #pragma omp parallel for schedule(dynamic, 1)
-        for (std::size_t piece = 0; piece < pieces; ++piece)
-            work(piece, static_cast<std::size_t>(omp_get_thread_num()));
+        for (std::size_t piece = 0; piece < pieces; ++piece) {
+            if (failure.is_before(piece)) continue;
+            try {
+                work(piece, static_cast<std::size_t>(omp_get_thread_num()));
+            } catch (...) {
+                failure.keep(piece);
+            }
+        }
+        failure.rethrow();
         return;
     }
 #endif

@@ -26,9 +26,6 @@
 
 namespace bert::product {
 
-/// The workspace's shared buffer for sums.
-inline constexpr std::size_t scratch_slot = 0;
-
 /// How many tokens a product takes at a time, or up to twice as many: as rows that go through all panels before the next ones
 /// do, or as numbers that a weight's gradient is summed over. More of them only leave the cache before the next panel comes,
 /// fewer don't pay for its packing.
@@ -78,12 +75,13 @@ void multiply_own(const Rows<Real>& x, Right right, const std::array<Rows<Real>,
     using Element = typename Kernel::Element;
     const std::size_t width = product_width(right, operands[0]), panels = Kernel::panels(width);
     const Rows<Element> left = left_operand<typename Kernel::Format>(x, workspace);
-    workspace.prepare_threads();
+    workspace.prepare_threads<Real>(Scratch::sums, Kernel::strip_size);
+    workspace.prepare_threads<Element>(Scratch::panel, left.width * Kernel::panel_width);
     parallel_for(n * panels, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / panels, column = piece % panels * Kernel::panel_width;
         const std::size_t count = std::min(Kernel::panel_width, width - column);
-        Real* const strip = workspace.template of_thread<Real>(thread, 0, Kernel::strip_size);
-        Element* const panel = workspace.template of_thread<Element>(thread, 1, left.width * Kernel::panel_width);
+        Real* const strip = workspace.of_thread<Real>(thread, Scratch::sums, Kernel::strip_size);
+        Element* const panel = workspace.of_thread<Element>(thread, Scratch::panel, left.width * Kernel::panel_width);
         if (right == Right::transposed)
             Kernel::pack(operands[which], column, panel);
         else
@@ -147,13 +145,13 @@ void multiply_in_blocks(Engine engine, const Rows<Real>& x, Right right, const s
     constexpr std::size_t block_height = 256, block_width = 192;
     const std::size_t width = product_width(right, operands[0]);
     const std::size_t high = (x.count + block_height - 1) / block_height, wide = (width + block_width - 1) / block_width;
-    workspace.prepare_threads();
+    workspace.prepare_threads<Real>(Scratch::sums, block_height * block_width);
     parallel_for(n * wide * high, [&](std::size_t piece, std::size_t thread) {
         const std::size_t which = piece / (wide * high);
         const std::size_t column = piece / high % wide * block_width, row = piece % high * block_height;
         const Rows<Real> rows = some_rows(x, row, std::min(block_height, x.count - row));
         const std::size_t count = std::min(block_width, width - column);
-        Real* sums = workspace.template of_thread<Real>(thread, 0, block_height * block_width);
+        Real* sums = workspace.of_thread<Real>(thread, Scratch::sums, block_height * block_width);
         multiply_block(engine, rows, right, some_columns(right, operands[which], column, count), sums);
         for (std::size_t t = 0; t < rows.count; ++t)
             finish(which, row + t, column, sums + t * count, count);
@@ -169,7 +167,7 @@ void multiply_whole(const Rows<float>& x, Right right, const std::array<Rows<flo
     for (std::size_t which = 0; which < n; ++which) {
         const std::size_t out = product_width(right, operands[which]);
         if (x.count == 0 || out == 0) return;
-        float* sums = workspace.shared<float>(scratch_slot, x.count * out);
+        float* sums = workspace.shared<float>(Scratch::sums, x.count * out);
         if (x.width > 0)
             multiply_onednn(x, right == Right::transposed, operands[which], sums);
         else

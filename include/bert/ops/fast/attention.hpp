@@ -138,17 +138,30 @@ struct AttentionHead {
     Real* scores;          ///< [n, n] to keep them in, or null
     Real* probabilities;   ///< [n, n] to keep them in, or null
 
+    /// Makes room for the scratch of heads, before the loop over them.
+    /// @param n  tokens of the longest sequence
+    /// @param D  width of a head
+    /// @param workspace  where
+    static void prepare(std::size_t n, std::size_t D, Workspace& workspace)
+    {
+        workspace.prepare_threads<Real>(Scratch::sums, Products::Kernel::strip_size);
+        workspace.prepare_threads<Real>(Scratch::scores, Products::block * Products::padded(n));
+        workspace.prepare_threads<Element>(Scratch::keys, Products::panels_size(n, D));
+        workspace.prepare_threads<Element>(Scratch::values, Products::panels_size(D, n));
+        workspace.prepare_threads<Element>(Scratch::left_operand, Products::left_size(n, D));
+    }
+
     /// Computes context, and scores and probabilities if wanted.
     /// @param workspace  scratch
     /// @param thread  whose
     void run(Workspace& workspace, std::size_t thread) const
     {
         const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
-        Real* const strip = workspace.of_thread<Real>(thread, 0, Products::Kernel::strip_size);
-        Real* const block_scores = workspace.of_thread<Real>(thread, 1, Products::block * row_size);
-        Element* const keys = workspace.of_thread<Element>(thread, 2, Products::panels_size(n, D));
-        Element* const values = workspace.of_thread<Element>(thread, 3, Products::panels_size(D, n));
-        Element* const left = workspace.of_thread<Element>(thread, 4, Products::left_size(n, D));
+        Real* const strip = workspace.of_thread<Real>(thread, Scratch::sums, Products::Kernel::strip_size);
+        Real* const block_scores = workspace.of_thread<Real>(thread, Scratch::scores, Products::block * row_size);
+        Element* const keys = workspace.of_thread<Element>(thread, Scratch::keys, Products::panels_size(n, D));
+        Element* const values = workspace.of_thread<Element>(thread, Scratch::values, Products::panels_size(D, n));
+        Element* const left = workspace.of_thread<Element>(thread, Scratch::left_operand, Products::left_size(n, D));
         Products::pack(key, keys);
         Products::pack_columns(value, values);
         for (std::size_t first = 0; first < n; first += Products::block) {
@@ -201,20 +214,36 @@ struct AttentionHeadBackward {
     Real* d_value;         ///< [n, D]
     std::size_t stride;    ///< from one row of these to the next
 
+    /// Makes room for the scratch of heads, before the loop over them.
+    /// @param n  tokens of the longest sequence
+    /// @param D  width of a head
+    /// @param workspace  where
+    static void prepare(std::size_t n, std::size_t D, Workspace& workspace)
+    {
+        workspace.prepare_threads<Real>(Scratch::sums, Products::Kernel::strip_size);
+        workspace.prepare_threads<Element>(Scratch::left_operand, Products::left_size(n, D));
+        workspace.prepare_threads<Element>(Scratch::panel, Products::panels_size(D, Products::block));
+        workspace.prepare_threads<Real>(Scratch::scores, Products::block * Products::padded(n));
+        workspace.prepare_threads<Real>(Scratch::d_scores, Products::block * Products::padded(n));
+        workspace.prepare_threads<Element>(Scratch::keys, Products::panels_size(n, D));
+        workspace.prepare_threads<Element>(Scratch::values, Products::panels_size(n, D));
+        workspace.prepare_threads<Element>(Scratch::key_columns, Products::panels_size(D, n));
+    }
+
     /// Computes d_query, d_key and d_value.
     /// @param workspace  scratch
     /// @param thread  whose
     void run(Workspace& workspace, std::size_t thread) const
     {
         const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
-        const Scratch scratch{workspace.of_thread<Real>(thread, 0, Products::Kernel::strip_size),
-                              workspace.of_thread<Element>(thread, 4, Products::left_size(n, D)),
-                              workspace.of_thread<Element>(thread, 5, Products::panels_size(D, Products::block))};
-        Real* const probabilities = workspace.of_thread<Real>(thread, 1, Products::block * row_size);
-        Real* const d_scores = workspace.of_thread<Real>(thread, 6, Products::block * row_size);
-        Element* const keys = workspace.of_thread<Element>(thread, 2, Products::panels_size(n, D));
-        Element* const values = workspace.of_thread<Element>(thread, 3, Products::panels_size(n, D));
-        Element* const key_columns = workspace.of_thread<Element>(thread, 7, Products::panels_size(D, n));
+        const Buffers buffers{workspace.of_thread<Real>(thread, Scratch::sums, Products::Kernel::strip_size),
+                              workspace.of_thread<Element>(thread, Scratch::left_operand, Products::left_size(n, D)),
+                              workspace.of_thread<Element>(thread, Scratch::panel, Products::panels_size(D, Products::block))};
+        Real* const probabilities = workspace.of_thread<Real>(thread, Scratch::scores, Products::block * row_size);
+        Real* const d_scores = workspace.of_thread<Real>(thread, Scratch::d_scores, Products::block * row_size);
+        Element* const keys = workspace.of_thread<Element>(thread, Scratch::keys, Products::panels_size(n, D));
+        Element* const values = workspace.of_thread<Element>(thread, Scratch::values, Products::panels_size(n, D));
+        Element* const key_columns = workspace.of_thread<Element>(thread, Scratch::key_columns, Products::panels_size(D, n));
         Products::pack(key, keys);
         Products::pack(value, values);
         Products::pack_columns(key, key_columns);
@@ -223,25 +252,25 @@ struct AttentionHeadBackward {
             const std::size_t rows = std::min(Products::block, n - first);
             const Rows some_queries = product::some_rows(query, first, rows);
             const Rows some_contexts = product::some_rows(d_context, first, rows);
-            Products::scaled_scores(Products::left(some_queries, scratch.left), keys, n, D, probabilities, scratch.strip);
-            Products::multiply(Products::left(some_contexts, scratch.left), values, row_size, scratch.strip,
+            Products::scaled_scores(Products::left(some_queries, buffers.left), keys, n, D, probabilities, buffers.strip);
+            Products::multiply(Products::left(some_contexts, buffers.left), values, row_size, buffers.strip,
                                [&](std::size_t i, std::size_t j, const Real* sums, std::size_t count) {
                                    std::copy_n(sums, count, d_scores + i * row_size + j);
                                });
             for (std::size_t i = 0; i < rows; ++i)
                 row_backward(first + i, probabilities + i * row_size, scale, d_scores + i * row_size);
             const Rows some_d_scores{d_scores, rows, n, row_size};
-            Products::multiply(Products::left(some_d_scores, scratch.left), key_columns, D, scratch.strip,
+            Products::multiply(Products::left(some_d_scores, buffers.left), key_columns, D, buffers.strip,
                                [&](std::size_t i, std::size_t d, const Real* sums, std::size_t count) {
                                    std::copy_n(sums, count, d_query + (first + i) * stride + d);
                                });
-            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, scratch, d_value);
-            add_transposed(some_d_scores, some_queries, first == 0, scratch, d_key);
+            add_transposed({probabilities, rows, n, row_size}, some_contexts, first == 0, buffers, d_value);
+            add_transposed(some_d_scores, some_queries, first == 0, buffers, d_key);
         }
     }
 
 private:
-    struct Scratch {
+    struct Buffers {
         Real* strip;     // of the kernel
         Element* left;   // operand of a product
         Element* right;  // operand of a product of columns
@@ -260,10 +289,10 @@ private:
     }
 
     /// sum (+)= leftᵀ right: left [rows, n], right [rows, D].
-    void add_transposed(const Rows& left, const Rows& right, bool is_first, const Scratch& scratch, Real* sum) const
+    void add_transposed(const Rows& left, const Rows& right, bool is_first, const Buffers& buffers, Real* sum) const
     {
-        Products::pack_columns(right, scratch.right);
-        Products::multiply(Products::left(product::transposed(left), scratch.left), scratch.right, right.width, scratch.strip,
+        Products::pack_columns(right, buffers.right);
+        Products::multiply(Products::left(product::transposed(left), buffers.left), buffers.right, right.width, buffers.strip,
                            [&](std::size_t j, std::size_t d, const Real* sums, std::size_t count) {
                                Real* const to = sum + j * stride + d;
                                if (is_first)
@@ -299,7 +328,7 @@ struct AttentionOperations {
             act.scores[head].resize({n, n});
             act.probabilities[head].resize({n, n});
         }
-        workspace.prepare_threads();
+        Head::prepare(sequences.longest(0, B), H / A, workspace);
         parallel_for(B * A, [&](std::size_t piece, std::size_t thread) {
             const std::size_t b = piece / A, D = H / A, n = sequences.length(b);
             const std::size_t place = sequences.begin[b] * H + piece % A * D;
@@ -338,7 +367,7 @@ struct AttentionOperations {
         d_query.resize({T, H});
         d_key.resize({T, H});
         d_value.resize({T, H});
-        workspace.prepare_threads();
+        Head::prepare(sequences.longest(0, B), H / A, workspace);
         parallel_for(B * A, [&](std::size_t piece, std::size_t thread) {
             const std::size_t b = piece / A, D = H / A, n = sequences.length(b);
             const std::size_t place = sequences.begin[b] * H + piece % A * D;

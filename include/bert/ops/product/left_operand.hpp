@@ -113,9 +113,6 @@ Rows<typename Format::Element> left_operand(const Rows<Real>& x, [[maybe_unused]
     }
 }
 
-/// The workspace's shared buffer for the left operand.
-inline constexpr std::size_t left_operand_slot = 1;
-
 /// The left operand, by all threads.
 /// @param x  rows
 /// @param workspace  holds the copy until the next left operand is asked for
@@ -128,7 +125,7 @@ Rows<typename Format::Element> left_operand(const Rows<Real>& x, Workspace& work
         if (!Left::are_in_conflict(x)) return x;
     }
     constexpr std::size_t piece_lines = 16;
-    auto* const buffer = workspace.shared<typename Format::Element>(left_operand_slot, Left::size(x.count, x.width));
+    auto* const buffer = workspace.shared<typename Format::Element>(Scratch::left_operand, Left::size(x.count, x.width));
     const std::size_t lines = Left::lines(x);
     parallel_for((lines + piece_lines - 1) / piece_lines, [&](std::size_t piece, std::size_t) {
         for (std::size_t i = piece * piece_lines; i < std::min(lines, (piece + 1) * piece_lines); ++i)

@@ -97,12 +97,12 @@ void multiply_packed(const Rows<typename PackedLinear<Real, Arch>::Element>& x, 
     }
     const auto panel_of = [&](std::size_t index) { return map.weight.data() + index * Kernel::panel_width * x.width; };
     const std::size_t panels = Kernel::panels(map.out);
-    workspace.prepare_threads();
+    workspace.prepare_threads<Real>(Scratch::sums, Kernel::strip_size);
     parallel_for(panels, [&](std::size_t index, std::size_t thread) {
         const std::size_t column = index * Kernel::panel_width, count = std::min(Kernel::panel_width, map.out - column);
         const std::size_t next = index + threads();  // the threads take the panels in turn
         Kernel::multiply(
-            x, panel_of(index), workspace.template of_thread<Real>(thread, 0, Kernel::strip_size),
+            x, panel_of(index), workspace.of_thread<Real>(thread, Scratch::sums, Kernel::strip_size),
             [&](std::size_t row, const Real* sums) { finish(row, column, sums, count); },
             next < panels ? next_in_one_piece(panel_of(next), Kernel::panel_width * x.width, x.width) : NextPanel{});
     });
