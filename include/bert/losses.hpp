@@ -54,7 +54,7 @@ enum class Normalization {
 struct LossOptions {
     double smoothing = 0;                                  ///< in [0, 1), of every cross-entropy: see CrossEntropyOptions
     Normalization normalization = Normalization::library;  ///< where implementations differ
-    double share = 1;                                      ///< of a batch in pieces: this piece's share of the sequences
+    double share = 1;                                      ///< in (0, 1]; of a batch in pieces: this piece's share of the texts
     std::optional<std::size_t> labelled =
         std::nullopt;  ///< of a batch in pieces: masked words, or labelled tokens, of all pieces together
 };
@@ -76,6 +76,7 @@ namespace detail {
 inline CrossEntropyOptions token_options(const LossOptions& options, const IndexTensor<1>& labels, bool masked_words)
 {
     double divisor = static_cast<double>(options.labelled.value_or(labelled_count(labels)));
+    if (divisor == 0) return {options.smoothing, {}};  // nothing is labelled, and nothing is divided
     if (masked_words && options.normalization == Normalization::original) divisor += 1e-5;
     return {options.smoothing, divisor};
 }
@@ -149,6 +150,7 @@ template <class Ops, class Real>
 MeanLoss<Real> span_loss(const Tensor<Real, 2>& logits, const Batch& batch, const IndexTensor<1>& starts,
                          const IndexTensor<1>& ends, const LossOptions& options, LossScratch<Real>& scratch)
 {
+    require_sequences("span_loss: sequences", batch.sequences, batch.sequences.tokens());
     require_shape("span_loss: logits", logits, {batch.sequences.tokens(), 2});
     const std::array<double, 2> divisors = detail::span_divisors(batch, starts, ends, options);
     MeanLoss<Real> both;
@@ -175,6 +177,7 @@ void span_loss_backward(Real d_loss, const Tensor<Real, 2>& logits, const Batch&
                         const IndexTensor<1>& ends, const LossOptions& options, Tensor<Real, 2>& d_logits,
                         LossScratch<Real>& scratch)
 {
+    require_sequences("span_loss: sequences", batch.sequences, batch.sequences.tokens());
     require_shape("span_loss: logits", logits, {batch.sequences.tokens(), 2});
     const std::array<double, 2> divisors = detail::span_divisors(batch, starts, ends, options);
     d_logits.resize(logits.shape());
@@ -278,6 +281,13 @@ inline void take_asked_labels(const IndexTensor<1>& labels, std::size_t T, const
                                     " elsewhere");
 }
 
+/// The share of a piece is a part of the whole.
+inline void require_share(const LossOptions& options)
+{
+    if (!(options.share > 0 && options.share <= 1))
+        throw std::invalid_argument("losses: share: expected (0, 1], got " + std::to_string(options.share));
+}
+
 /// Labels that no head takes are a mistake; and a text has a class, a value or several labels, not two of these.
 template <class Real>
 void require_kind(const std::string& architecture, const Labels<Real>& labels)
@@ -318,6 +328,7 @@ Losses<Real> model_loss(const Model<Real, Ops>& model, const Batch& batch, Model
                         const Labels<Real>& labels, const LossOptions& options = {})
 {
     detail::require_kind(model.config.architecture, labels);
+    detail::require_share(options);
     const CrossEntropyOptions of_sequences{options.smoothing, {}};
     Losses<Real> losses;
     const auto add = [&](const MeanLoss<Real>& part, double share) {
@@ -372,6 +383,7 @@ void model_loss_backward(const Model<Real, Ops>& model, const Batch& batch, cons
                          const Labels<Real>& labels, const LossOptions& options, ModelGradients<Real>& d_act)
 {
     detail::require_kind(model.config.architecture, labels);
+    detail::require_share(options);
     const CrossEntropyOptions of_sequences{options.smoothing, {}};
     const Real share = Real(options.share);
     d_act.masked_word.logits.resize({0, 0});

@@ -96,3 +96,18 @@ TEST_CASE("The losses' backward against central differences")
     const auto binary = [&] { return Reference::binary_cross_entropy(logits, several).value; };
     CHECK(bert::check_tensor_gradient("logits", logits, d_logits, binary).message == "");
 }
+
+TEST_CASE("cross_entropy: a smoothing that is no part of a probability and a divisor that divides nothing are refused")
+{
+    const Tensor<double, 2> logits = {{0, 0}};
+    Tensor<double, 2> d_logits;
+    const IndexTensor<1> labels = {0};
+    CHECK_THROWS_WITH(Reference::cross_entropy(logits, labels, {.smoothing = 7, .divisor = {}}),
+                      "cross_entropy: smoothing: expected [0, 1), got 7.000000");
+    CHECK_THROWS_WITH(Reference::cross_entropy_backward(1.0, logits, labels, {.smoothing = -0.1, .divisor = {}}, d_logits),
+                      "cross_entropy_backward: smoothing: expected [0, 1), got -0.100000");
+    CHECK_THROWS_WITH(Reference::cross_entropy(logits, labels, {.divisor = -3.0}),
+                      "cross_entropy: divisor: expected a number above 0, got -3.000000");
+    CHECK_THROWS_WITH(Reference::cross_entropy_backward(1.0, logits, labels, {.divisor = 0.0}, d_logits),
+                      "cross_entropy_backward: divisor: expected a number above 0, got 0.000000");
+}

@@ -25,21 +25,20 @@ template <class V>
 struct LogSoftmax {
     using Real = typename V::value_type;  ///< the scalar
 
-    Real largest;  ///< logit of the row
-    Real log_sum;  ///< of e^(s - largest); NaN if a logit is NaN or infinite, whatever became of it in the maximum
+    Real largest;  ///< logit of the row; a vector's maximum may pass over a NaN
+    Real log_sum;  ///< of e^(s - largest); NaN if a logit is NaN or +infinity
 
     /// @param C  how many logits
     /// @param logits  [C]
     LogSoftmax(std::size_t C, const Real* logits)
     {
         constexpr Real infinity = std::numeric_limits<Real>::infinity();
-        V maximum(-infinity), plain(Real(0)), exponentials(Real(0));
+        V maximum(-infinity), exponentials(Real(0));
         for_each_vector<V>(C, logits, -infinity, [&](const V& s) { maximum = max(maximum, s); });
-        for_each_vector<V>(C, logits, Real(0), [&](const V& s) { plain = plain + s; });
         largest = largest_of(maximum);
         const V shift(largest);
         for_each_vector<V>(C, logits, -infinity, [&](const V& s) { exponentials = exponentials + exp_of_negative(s - shift); });
-        log_sum = std::isfinite(sum_of(plain)) ? std::log(sum_of(exponentials)) : std::numeric_limits<Real>::quiet_NaN();
+        log_sum = std::log(sum_of(exponentials));
     }
 
     /// @param logit  of the row
@@ -74,6 +73,7 @@ struct LossOperations : reference::LossOperations {
         using V = Vector<Real, Arch>;
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
+        require_options("cross_entropy", options);
         if (count == 0) return {};
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         const Pieces pieces(T, 1);
@@ -98,6 +98,7 @@ struct LossOperations : reference::LossOperations {
         using V = Vector<Real, Arch>;
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy_backward: labels", logits, labels);
+        require_options("cross_entropy_backward", options);
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         d_logits.resize({T, C});
         parallel_for(T, [&](std::size_t t, std::size_t) {

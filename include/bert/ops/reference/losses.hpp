@@ -28,7 +28,7 @@ struct MeanLoss {
 /// Choices about a cross-entropy.
 struct CrossEntropyOptions {
     double smoothing = 0;  ///< in [0, 1): the part of a label's probability that is spread over all classes
-    std::optional<double> divisor = std::nullopt;  ///< what the sum over labelled rows is divided by; nothing: their number
+    std::optional<double> divisor = std::nullopt;  ///< above 0: what the sum over labelled rows is divided by; else their number
 };
 
 }  // namespace bert
@@ -49,7 +49,7 @@ struct LossOperations {
     /// @param labels  0 to C - 1, or ignored_label, [T]
     /// @param options  smoothing and divisor
     /// @return  the mean in nats per labelled row, and the number of these
-    /// @throws std::invalid_argument if labels is not [T] or a label is not a class
+    /// @throws std::invalid_argument if labels is not [T], a label is not a class, or an option is out of its range
     /// @see Szegedy et al. 2016, section 7, for the smoothing
     template <class Real>
     static MeanLoss<Real> cross_entropy(const Tensor<Real, 2>& logits, const IndexTensor<1>& labels,
@@ -57,6 +57,7 @@ struct LossOperations {
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
+        require_options("cross_entropy", options);
         if (count == 0) return {};
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         Real sum = 0;
@@ -81,13 +82,14 @@ struct LossOperations {
     /// @param labels  as in forward, [T]
     /// @param options  as in forward
     /// @param[out] d_logits  [T, C]
-    /// @throws std::invalid_argument if labels is not [T] or a label is not a class
+    /// @throws std::invalid_argument if labels is not [T], a label is not a class, or an option is out of its range
     template <class Real>
     static void cross_entropy_backward(Real d_loss, const Tensor<Real, 2>& logits, const IndexTensor<1>& labels,
                                        const CrossEntropyOptions& options, Tensor<Real, 2>& d_logits)
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy_backward: labels", logits, labels);
+        require_options("cross_entropy_backward", options);
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         d_logits.resize({T, C});
         for (std::size_t t = 0; t < T; ++t) {
@@ -189,6 +191,20 @@ struct LossOperations {
     }
 
 protected:
+    /// Checks the choices about a cross-entropy.
+    /// @param what  who asks, for the message
+    /// @param options  smoothing and divisor
+    /// @throws std::invalid_argument `cross_entropy: smoothing: expected [0, 1), got 7.000000`
+    static void require_options(const char* what, const CrossEntropyOptions& options)
+    {
+        if (!(options.smoothing >= 0 && options.smoothing < 1))
+            throw std::invalid_argument(std::string(what) + ": smoothing: expected [0, 1), got " +
+                                        std::to_string(options.smoothing));
+        if (options.divisor && !(*options.divisor > 0 && std::isfinite(*options.divisor)))
+            throw std::invalid_argument(std::string(what) + ": divisor: expected a number above 0, got " +
+                                        std::to_string(*options.divisor));
+    }
+
     /// How many rows have a label.
     /// @param what  who asks for what, for the message
     /// @param logits  [T, C]
