@@ -113,9 +113,20 @@ public:
         return report;
     }
 
+    /// A step in which there is nothing to learn: nothing is changed, and the schedule goes on, as after a skipped step. So the
+    /// rate of a step depends on how many batches came before it, not on what was in them.
+    /// @return  the learning rate that was not used
+    StepReport pass()
+    {
+        StepReport report;
+        report.learning_rate = options_.learning_rate * options_.schedule.factor(steps_);
+        ++steps_;
+        return report;
+    }
+
     /// @return  the options
     const OptimizerOptions& options() const { return options_; }
-    /// @return  how many steps have been taken, skipped ones included
+    /// @return  how many steps have been taken, skipped ones and those without anything to learn included
     std::size_t steps() const { return steps_; }
     /// @return  how many steps had to be skipped
     std::size_t skipped() const { return skipped_; }
@@ -151,6 +162,8 @@ private:
         require(is_from_0(options.clipping.max_norm), "clipping.max_norm", "a number from 0", options.clipping.max_norm);
         const Schedule& schedule = options.schedule;
         require(schedule.kind == ScheduleKind::constant || schedule.total_steps > 0, "schedule.total_steps", "at least 1", 0);
+        require(is_from_0(schedule.power), "schedule.power", "a number from 0", schedule.power);
+        require(schedule.end >= 0 && schedule.end <= 1, "schedule.end", "[0, 1]", schedule.end);
     }
 
     /// Gradient and parameters are of the shapes that the optimizer was made for.
@@ -228,7 +241,7 @@ private:
     OptimizerOptions options_;
     Component m_, v_;
     std::vector<Treatment> treatments_;  // of each parameter
-    std::size_t steps_ = 0;              // taken and skipped
+    std::size_t steps_ = 0;              // taken, skipped and passed
     std::size_t updates_ = 0;            // taken
     std::size_t skipped_ = 0, skipped_in_a_row_ = 0;
 };

@@ -13,11 +13,13 @@
 ///
 /// In all formulas g is the gradient times options.scale, which clips it.
 ///
-/// A number whose step would not be finite stays as it is, and is counted: a weight is never poisoned.
+/// A number whose step would not be finite stays as it is, and is counted: a weight is never poisoned. LAMB, whose numbers depend
+/// on each other, leaves the whole tensor as it is.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 
 #include "bert/core/tensor.hpp"
@@ -78,49 +80,39 @@ std::size_t bert_adam(const Tensor<Real, rank>& g, const UpdateOptions& options,
 /// LAMB, for very large batches: BERT's Adam, but each tensor's step is made as long as the tensor, times the rate. One for which
 /// options.adapts is false keeps the plain step: in google-research/albert those that are excepted from decay (biases, layer
 /// norms). So does one whose length, or whose step's, is 0.
-/// \f[ p \leftarrow p - \mathrm{rate}\,\frac{\lVert p \rVert}{\lVert u \rVert}\,u \f]
+/// \f[ u = \frac{m}{\sqrt v + \varepsilon} + \mathrm{decay} \cdot p,\quad
+///     p \leftarrow p - \mathrm{rate}\,\frac{\lVert p \rVert}{\lVert u \rVert}\,u \f]
+/// Of the published versions this is that of google-research/albert, lamb_optimizer.py: the moments are not corrected for their
+/// start at 0, and no norm and no ratio is clipped. The paper's algorithm 2 corrects the moments and clips the length of p.
+///
+/// The ratio needs both lengths before any number moves: a first pass computes them and changes nothing, a second one moves.
 /// @param g  gradient, of p's shape
 /// @param options  rate, betas, epsilon, decay, adapts, scale
 /// @param[in,out] p  parameter
 /// @param[in,out] m  first moment
 /// @param[in,out] v  second moment
-/// @return  how many numbers were left as they are because their step was not finite
+/// @return  0, or how many numbers p has: if one of them, or of its moments, would not be finite, nothing moves
 /// @throws std::invalid_argument if the shapes differ
 /// @see You et al. 2020, algorithm 2; google-research/albert, lamb_optimizer.py
-template <class Real, std::size_t rank>
+template <class Real, std::size_t rank, class Arch = fast::DefaultArch>
 std::size_t lamb(const Tensor<Real, rank>& g, const UpdateOptions& options, Tensor<Real, rank>& p, Tensor<Real, rank>& m,
                  Tensor<Real, rank>& v)
 {
-    detail::require_same_shapes(g, p, m, v);
-    const Real decay = Real(options.decay);
-    Tensor<Real, rank> u;
-    u.resize(p.shape());
-    double squares_p = 0, squares_u = 0;
-    std::size_t left = 0;
-    for (std::size_t i = 0; i < p.size(); ++i) {
-        const detail::Moments<Real, Real> moments(g.data()[i], m.data()[i], v.data()[i], options);
-        u.data()[i] = moments.m / (std::sqrt(moments.v) + Real(options.epsilon)) + decay * p.data()[i];
-        if (!std::isfinite(moments.m) || !std::isfinite(moments.v) || !std::isfinite(u.data()[i])) {
-            u.data()[i] = 0;
-            ++left;
-            continue;
-        }
-        m.data()[i] = moments.m;
-        v.data()[i] = moments.v;
-        squares_p += static_cast<double>(p.data()[i]) * static_cast<double>(p.data()[i]);
-        squares_u += static_cast<double>(u.data()[i]) * static_cast<double>(u.data()[i]);
-    }
-    double ratio = 1;
-    if (options.adapts && squares_p > 0 && squares_u > 0) ratio = std::sqrt(squares_p / squares_u);
-    const Real rate = Real(options.rate * ratio);
-    for (std::size_t i = 0; i < p.size(); ++i) {
-        const Real moved = p.data()[i] - rate * u.data()[i];
-        if (std::isfinite(moved))
-            p.data()[i] = moved;
-        else
-            ++left;
-    }
-    return left;
+    const Real decay = Real(options.decay), epsilon = Real(options.epsilon);
+    const auto u_of = [&](const auto& m_t, const auto& v_t, const auto& p_t) {
+        using Number = std::decay_t<decltype(p_t)>;
+        return Number(m_t / (sqrt(v_t) + Number(epsilon)) + Number(decay) * p_t);
+    };
+    const StepLengths length = step_lengths<Arch>(g, options, p, m, v, u_of);
+    const bool adapts = options.adapts && length.p > 0 && length.u > 0;
+    const double factor = options.rate * (adapts ? length.p / length.u : 1);
+    // No number of p moves farther than the whole of p does.
+    const double farthest = length.p + std::abs(factor) * length.u;
+    if (!(farthest <= static_cast<double>(std::numeric_limits<Real>::max()))) return p.size();
+    return update_each<Arch>(g, options, p, m, v, [&](const auto& m_t, const auto& v_t, const auto& p_t) {
+        using Number = std::decay_t<decltype(p_t)>;
+        return Number(p_t - Number(Real(factor)) * u_of(m_t, v_t, p_t));
+    });
 }
 
 }  // namespace bert

@@ -26,15 +26,15 @@ struct Schedule {
     double power = 1;                          ///< of polynomial
     double end = 0;                            ///< of polynomial: the last factor
 
-    /// What the peak is multiplied by in a step. With s steps taken before it and q = (s - w) / (N - w) the part of the decay
-    /// that is over:
+    /// What the peak is multiplied by in a step. With s steps taken before it and q = (s - w) / max(1, N - w) the part of the
+    /// decay that is over:
     /// \f[ f = \begin{cases} s / w & s < w
     ///     \\ 1 & \text{constant}
-    ///     \\ \max(0, 1 - q) & \text{linear}
+    ///     \\ \max(0, N - s) \,/\, \max(1, N - w) & \text{linear}
     ///     \\ (1 - e)(1 - q)^p + e & \text{polynomial; } e \text{ for } s > N
     ///     \\ \max\big(0, \tfrac12 (1 + \cos \pi q)\big) & \text{cosine}
-    ///     \\ 1 - \min(s, N) / N & \text{original} \end{cases} \f]
-    /// No denominator is below 1 (and linear is max(0, N - s) / (N - w), 0 also where N is w). Beyond N the cosine rises again, as in the reference library: don't train longer.
+    ///     \\ 1 - \min(s, N) \,/\, \max(1, N) & \text{original} \end{cases} \f]
+    /// Beyond N the cosine rises again, as in the transformers library: don't train longer.
     /// Symbols: \f$p\f$ `power`, \f$e\f$ `end`, \f$q\f$ `over`. With a warm-up the first step has the factor 0. The original
     /// form never reaches its peak: where the warm-up ends it goes on at 1 - w / N.
     /// @param step  s, steps taken before, from 0

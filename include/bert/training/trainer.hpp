@@ -88,7 +88,7 @@ struct TrainingOptions {
 /// What became of a training step.
 template <class Real>
 struct TrainingReport : StepReport {
-    Losses<Real> losses;  ///< of the whole batch; a count of 0: there was no label, and nothing was changed
+    Losses<Real> losses;  ///< of the whole batch; a count of 0: there was no label, and nothing but the schedule moved
 };
 
 /// Trains a model. What it needs is made once and kept from step to step.
@@ -110,17 +110,17 @@ public:
     /// One step. Ids and labels are checked before anything is computed.
     /// @param pieces  the batch, in pieces if it is too large at once: their gradients are added up to that of the whole
     ///     (dropout draws other numbers in each piece; and spans are averaged in their piece: where pieces ignore differently
-    ///     many, the sum is not the whole batch's)
+    ///     many of them, the sum is not the whole batch's)
     /// @param[in,out] model  the parameters
     /// @return  losses and what the optimizer did
     /// @throws std::invalid_argument for an id or a label out of range, or labels of another shape
     /// @throws std::runtime_error when too many steps in a row had no finite gradient
     TrainingReport<Real> step(std::span<const Example<Real>> pieces, Model<Real, Ops>& model)
     {
-        std::size_t sequences = 0, labelled = 0;
+        std::size_t texts = 0, labelled = 0;
         for (const Example<Real>& piece : pieces) {
             check_example(model, piece);
-            sequences += piece.batch.sequences.count();
+            texts += labelled_texts(model, piece.labels);
             labelled += labelled_count(model.masked_word ? piece.labels.masked_words : piece.labels.tokens);
         }
         Model<Real, Ops>::parameters([](const Name&, auto& tensor) { set_to_zero(tensor); }, "", gradient_);
@@ -128,7 +128,8 @@ public:
         for (std::size_t i = 0; i < pieces.size(); ++i) {
             const Example<Real>& piece = pieces[i];
             LossOptions loss{.smoothing = options_.smoothing, .normalization = options_.normalization};
-            loss.share = static_cast<double>(piece.batch.sequences.count()) / static_cast<double>(sequences);
+            if (const std::size_t some = labelled_texts(model, piece.labels); some > 0)
+                loss.share = static_cast<double>(some) / static_cast<double>(texts);
             loss.labelled = labelled;
             if (options_.dropout) act_.dropout = dropout_of(model.config, stream_of_piece(i));
             act_.asked_words = labelled_rows(piece.labels.masked_words, std::move(act_.asked_words).value_or(Rows{}));
@@ -137,8 +138,7 @@ public:
             model_loss_backward(model, piece.batch, act_, piece.labels, loss, d_act_);
             model.backward(piece.batch, act_, gradient_, d_act_, workspace_);
         }
-        if (report.losses.count == 0) return report;
-        static_cast<StepReport&>(report) = optimizer_.step(gradient_, model);
+        static_cast<StepReport&>(report) = report.losses.count == 0 ? optimizer_.pass() : optimizer_.step(gradient_, model);
         return report;
     }
 
@@ -155,6 +155,14 @@ private:
     {
         constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;  // so that seeds of pieces are far apart
         return {options_.seed + piece * odd, static_cast<std::uint32_t>(optimizer_.steps())};
+    }
+
+    /// How many texts (of a choice: examples) a loss over texts is the mean of: a piece without such labels has no share in it.
+    static std::size_t labelled_texts(const Model<Real, Ops>& model, const Labels<Real>& labels)
+    {
+        if (model.next_sentence) return labels.next_sentence.size();
+        return std::max(
+            {labels.classes.size(), labels.values.size(), labels.several.shape(0), labels.choices.size(), labels.starts.size()});
     }
 
     static void add(const Losses<Real>& part, Losses<Real>& sum)

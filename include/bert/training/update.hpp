@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <type_traits>
@@ -123,6 +124,88 @@ std::size_t update_each(const Tensor<Real, rank>& g, const UpdateOptions& option
     return left;
 }
 
+/// How long a parameter and its step are, as vectors.
+struct StepLengths {
+    double p;  ///< of the parameter
+    double u;  ///< of its step; not finite if a number of it, or one of its moments, is not
+};
+
+namespace detail {
+
+/// Sums of squares that don't wait for each other; of 16 of them g++ 12 makes no vectors.
+template <class Real>
+struct Squares {
+    static constexpr std::size_t lanes = 64;
+    double sums[lanes] = {};
+
+    /// Adds at most `lanes` squares.
+    void add(const Real* numbers, std::size_t count)
+    {
+        if (count == lanes) {
+            for (std::size_t lane = 0; lane < lanes; ++lane)
+                sums[lane] += static_cast<double>(numbers[lane]) * static_cast<double>(numbers[lane]);
+        } else {
+            for (std::size_t i = 0; i < count; ++i)
+                sums[0] += static_cast<double>(numbers[i]) * static_cast<double>(numbers[i]);
+        }
+    }
+
+    double sum() const { return std::accumulate(sums, sums + lanes, 0.0); }
+};
+
+/// The step of a vector of numbers, NaN where one of the moments is not finite.
+template <class V, class Real, class Step>
+void compute_step(const Real* g, const UpdateOptions& options, const Step& u_of, const Real* p, const Real* m, const Real* v,
+                  Real* u)
+{
+    const Moments<V, Real> after(V::load_unaligned(g), V::load_unaligned(m), V::load_unaligned(v), options);
+    const V zero = (after.m - after.m) + (after.v - after.v);
+    V(u_of(after.m, after.v, V::load_unaligned(p)) + zero).store_unaligned(u);
+}
+
+}  // namespace detail
+
+/// The lengths of a parameter and of its step, before anything moves. In double, always in the same order.
+/// @param g  gradient, of p's shape
+/// @param options  betas and scale
+/// @param p  parameter
+/// @param m  first moment
+/// @param v  second moment
+/// @param u_of  u_of(m, v, p): the step, m and v being the moments after it; takes numbers and vectors
+/// @return  both lengths
+/// @throws std::invalid_argument if the shapes differ
+template <class Arch = fast::DefaultArch, class Real, std::size_t rank, class Step>
+StepLengths step_lengths(const Tensor<Real, rank>& g, const UpdateOptions& options, const Tensor<Real, rank>& p,
+                         const Tensor<Real, rank>& m, const Tensor<Real, rank>& v, const Step& u_of)
+{
+    using V = detail::UpdateVector<Real, Arch>;
+    constexpr std::size_t block = detail::Squares<Real>::lanes;
+    detail::require_same_shapes(g, p, m, v);
+    const Pieces pieces(p.size(), detail::update_piece);
+    std::array<double, Pieces::most> squares_p{}, squares_u{};
+    parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
+        detail::Squares<Real> of_p, of_u;
+        for (std::size_t first = pieces.begin(piece), end = pieces.end(piece); first < end; first += block) {
+            const std::size_t count = std::min(block, end - first);
+            const auto step = [&]<class Number>(std::size_t i, Real* u) {
+                detail::compute_step<Number>(g.data() + i, options, u_of, p.data() + i, m.data() + i, v.data() + i, u);
+            };
+            Real u[block];
+            std::size_t i = 0;
+            for (; i + V::size <= count; i += V::size)
+                step.template operator()<V>(first + i, u + i);
+            for (; i < count; ++i)
+                step.template operator()<fast::OneNumber<Real>>(first + i, u + i);
+            of_p.add(p.data() + first, count);
+            of_u.add(u, count);
+        }
+        squares_p[piece] = of_p.sum();
+        squares_u[piece] = of_u.sum();
+    });
+    return {std::sqrt(std::accumulate(squares_p.begin(), squares_p.end(), 0.0)),
+            std::sqrt(std::accumulate(squares_u.begin(), squares_u.end(), 0.0))};
+}
+
 /// Makes all numbers of a tensor 0.
 /// @param[out] tensor  the tensor
 template <class Real, std::size_t rank>
@@ -140,19 +223,14 @@ void set_to_zero(Tensor<Real, rank>& tensor)
 template <class Real, std::size_t rank>
 double sum_of_squares(const Tensor<Real, rank>& tensor)
 {
-    constexpr std::size_t lanes = 64;  // sums that don't wait for each other; of 16 of them g++ 12 makes no vectors
     const Pieces pieces(tensor.size(), detail::update_piece);
     std::array<double, Pieces::most> sums{};
     parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
-        std::size_t i = pieces.begin(piece);
-        const std::size_t end = pieces.end(piece);
-        double squares[lanes] = {};
-        for (; i + lanes <= end; i += lanes)
-            for (std::size_t lane = 0; lane < lanes; ++lane)
-                squares[lane] += static_cast<double>(tensor.data()[i + lane]) * static_cast<double>(tensor.data()[i + lane]);
-        for (; i < end; ++i)
-            squares[0] += static_cast<double>(tensor.data()[i]) * static_cast<double>(tensor.data()[i]);
-        sums[piece] = std::accumulate(squares, squares + lanes, 0.0);
+        constexpr std::size_t lanes = detail::Squares<Real>::lanes;
+        detail::Squares<Real> squares;
+        for (std::size_t i = pieces.begin(piece), end = pieces.end(piece); i < end; i += lanes)
+            squares.add(tensor.data() + i, std::min(lanes, end - i));
+        sums[piece] = squares.sum();
     });
     return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
