@@ -44,17 +44,26 @@ constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> count
     return counter;
 }
 
-/// A stream of a seed's random numbers: which seed, and in which step of training.
-struct RandomStream {
-    std::uint64_t seed = 0;  ///< of the whole run
-    std::uint32_t step = 0;  ///< from 0
+/// What random numbers are for. The same seed, step and place give other numbers in each domain.
+enum class RandomDomain : std::uint32_t {
+    dropout,         ///< which numbers are dropped
+    initialization,  ///< the weights of a fresh model
 };
 
+/// A stream of a seed's random numbers: which seed, in which step of training, and what for.
+struct RandomStream {
+    std::uint64_t seed = 0;                       ///< of the whole run
+    std::uint32_t step = 0;                       ///< from 0
+    RandomDomain domain = RandomDomain::dropout;  ///< what the numbers are for
+};
+
+/// The domain changes the upper half of the seed, by a number of which no two domains have the same.
 /// @param stream  a stream
 /// @return  the key of its first round
 constexpr std::array<std::uint32_t, 2> key_of(const RandomStream& stream)
 {
-    return {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32U)};
+    const std::uint32_t of_domain = static_cast<std::uint32_t>(stream.domain) * 0x9E3779B9U;  // an odd factor; 0 for dropout
+    return {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32U) ^ of_domain};
 }
 
 /// Four random words of a place in a step.
