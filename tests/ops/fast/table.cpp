@@ -1,0 +1,462 @@
+// Every operation of the fast sets, and its backward, against the readable set: in float and in double, with vectors and without, for
+// no row, one, an odd number, one more than a tile or a panel holds, and 200. Each row is held to a bound of its own.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "bert/ops/fast.hpp"
+#include "bert/ops/reference.hpp"
+
+#include "catch.hpp"
+
+using bert::Activation;
+using bert::IndexTensor;
+using bert::Linear;
+using bert::Reference;
+using bert::Tensor;
+
+namespace {
+
+using Plain = bert::FastOperations<bert::fast::NoVectors>;
+
+// Rows of every kind of size: nothing, one, odd, one more than a tile of 14 rows, one more than a panel of 32 columns, many.
+constexpr std::size_t sizes[] = {0, 1, 7, 15, 33, 200};
+
+template <class Real>
+using Tensors = std::vector<Tensor<Real, 2>>;
+
+template <class Real>
+Tensor<Real, 2> random(std::size_t rows, std::size_t columns)
+{
+    static std::mt19937 generator(11);
+    std::normal_distribution<double> normal;
+    auto tensor = bert::zeros<Real, 2>({rows, columns});
+    for (Real& value : tensor)
+        value = static_cast<Real>(normal(generator));
+    return tensor;
+}
+
+template <class Real>
+Tensor<Real, 1> vector_of(const Tensor<Real, 2>& row)
+{
+    Tensor<Real, 1> vector;
+    vector.resize({row.size()});
+    std::copy(row.begin(), row.end(), vector.begin());
+    return vector;
+}
+
+template <class Real>
+Tensor<Real, 2> row_of(const Tensor<Real, 1>& vector)
+{
+    Tensor<Real, 2> row;
+    row.resize({1, vector.size()});
+    std::copy(vector.begin(), vector.end(), row.begin());
+    return row;
+}
+
+template <class Real>
+Linear<Real> linear_of(const Tensor<Real, 2>& weight, const Tensor<Real, 2>& bias)
+{
+    return {weight, vector_of(bias)};
+}
+
+template <class Real>
+bert::LayerNorm<Real> norm_of(const Tensor<Real, 2>& gamma, const Tensor<Real, 2>& beta)
+{
+    return {vector_of(gamma), vector_of(beta)};
+}
+
+// The first row whose error is more than `roundings` of its scale, in words; empty if there is none.
+template <class Real>
+std::string compare(const Tensors<Real>& found, const Tensors<Real>& expected, const Tensors<Real>& scales, double roundings)
+{
+    if (found.size() != expected.size()) return "another number of results";
+    for (std::size_t k = 0; k < found.size(); ++k) {
+        if (found[k].shape() != expected[k].shape()) return "result " + std::to_string(k) + ": another shape";
+        const std::size_t columns = expected[k].shape(1);
+        for (std::size_t row = 0; row < expected[k].shape(0); ++row) {
+            double scale = std::numeric_limits<Real>::min(), error = 0;
+            for (std::size_t column = 0; column < columns; ++column) {
+                const auto a = static_cast<double>(found[k](row, column)), b = static_cast<double>(expected[k](row, column));
+                const double magnitude = std::abs(static_cast<double>(scales[k](row, column)));
+                if (std::isfinite(magnitude)) scale = std::max(scale, magnitude);
+                if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+                const double difference = std::abs(a - b);
+                if (!(difference <= error)) error = std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
+            }
+            const double units = error / scale / static_cast<double>(std::numeric_limits<Real>::epsilon());
+            if (!(units <= roundings))
+                return "result " + std::to_string(k) + ", row " + std::to_string(row) + ": off by " + std::to_string(units) +
+                       " epsilon of its scale, limit " + std::to_string(roundings);
+        }
+    }
+    return "";
+}
+
+// Runs an operation with every set. `operation(set, inputs)` returns its results. The error of a row is measured by the largest
+// number of the same row of `scales`; without any, of what the readable set computed.
+template <class Real, class Operation>
+void hold(const std::string& name, double roundings, const Tensors<Real>& inputs, const Operation& operation,
+          const Tensors<Real>& scales = {})
+{
+    const Tensors<Real> expected = operation(Reference{}, inputs);
+    INFO(name);
+    CHECK(compare<Real>(operation(bert::Fast{}, inputs), expected, scales.empty() ? expected : scales, roundings) == "");
+    CHECK(compare<Real>(operation(Plain{}, inputs), expected, scales.empty() ? expected : scales, roundings) == "");
+}
+
+template <class Real>
+Tensors<Real> magnitudes_of(Tensors<Real> tensors)
+{
+    for (Tensor<Real, 2>& tensor : tensors)
+        for (Real& value : tensor)
+            value = std::abs(value);
+    return tensors;
+}
+
+// The same for sums of products, measured by the sums of their terms' magnitudes, which no cancellation makes small.
+template <class Real, class Operation>
+void hold_sums(const std::string& name, double roundings, const Tensors<Real>& inputs, const Operation& operation)
+{
+    hold(name, roundings, inputs, operation, operation(Reference{}, magnitudes_of(inputs)));
+}
+
+std::string text(std::initializer_list<std::size_t> numbers)
+{
+    std::string result;
+    for (const std::size_t number : numbers)
+        result += " " + std::to_string(number);
+    return result;
+}
+
+// A sum in float or double, in two orders: for a thousand terms each is off by a few roundings of the sum of their magnitudes.
+constexpr double sums = 8;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Products: linear, query, key and value, and their backward", "", float, double)
+{
+    using Real = TestType;
+    bert::Workspace workspace;
+    for (const std::size_t T : sizes) {
+        for (const std::size_t out : sizes) {
+            const std::size_t in = sizes[(T + out) % std::size(sizes)];
+            const Tensors<Real> inputs{random<Real>(T, in),  random<Real>(out, in), random<Real>(1, out),
+                                       random<Real>(T, out), random<Real>(out, in), random<Real>(1, out)};
+            hold_sums<Real>("linear" + text({T, in, out}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                Tensor<Real, 2> y;
+                decltype(set)::linear(x[0], x[1], vector_of(x[2]), y, workspace);
+                return Tensors<Real>{y};
+            });
+            hold_sums<Real>("linear_backward" + text({T, in, out}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                Linear<Real> d_map = linear_of(x[4], x[5]);  // is added to
+                Tensor<Real, 2> d_x;
+                decltype(set)::linear_backward(x[3], x[0], x[1], d_map.weight, d_map.bias, d_x, workspace);
+                return Tensors<Real>{d_x, d_map.weight, row_of(d_map.bias)};
+            });
+        }
+        const std::size_t H = 33;
+        Tensors<Real> inputs{random<Real>(T, H), random<Real>(T, H), random<Real>(T, H), random<Real>(T, H), random<Real>(T, H)};
+        for (int i = 0; i < 6; ++i) {
+            inputs.push_back(random<Real>(H, H));
+            inputs.push_back(random<Real>(1, H));
+        }
+        hold_sums<Real>("query_key_value" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+            Tensor<Real, 2> query, key, value;
+            decltype(set)::query_key_value(set, x[0], linear_of(x[5], x[6]), linear_of(x[7], x[8]), linear_of(x[9], x[10]), query,
+                                           key, value, workspace);
+            return Tensors<Real>{query, key, value};
+        });
+        hold_sums<Real>("query_key_value_backward" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+            Linear<Real> q = linear_of(x[11], x[12]), k = linear_of(x[13], x[14]), v = linear_of(x[15], x[16]);
+            Tensor<Real, 2> d_x = x[4];
+            decltype(set)::query_key_value_backward(set, x[1], x[2], x[3], x[0], linear_of(x[5], x[6]), linear_of(x[7], x[8]),
+                                                    linear_of(x[9], x[10]), q, k, v, d_x, workspace);
+            return Tensors<Real>{d_x, q.weight, row_of(q.bias), k.weight, row_of(k.bias), v.weight, row_of(v.bias)};
+        });
+    }
+}
+
+TEMPLATE_TEST_CASE("Functions of one number, and their backward", "", float, double)
+{
+    using Real = TestType;
+    constexpr Real infinity = std::numeric_limits<Real>::infinity();
+    for (const std::size_t T : sizes) {
+        for (const std::size_t n : sizes) {
+            Tensors<Real> inputs{random<Real>(T, n), random<Real>(T, n)};
+            if (T > 1 && n > 1) {
+                inputs[0](0, 0) = std::numeric_limits<Real>::quiet_NaN();
+                inputs[0](1, 0) = infinity;
+                inputs[0](0, n - 1) = 0;
+                inputs[0](1, n - 1) = 40;
+            }
+            // Each number by itself: a few roundings of x, or, in backward, of d_y; the functions have roots where their own size
+            // is no measure.
+            const auto one = [&](const std::string& name, double roundings, const auto& function) {
+                const Tensors<Real> scales{inputs[name.ends_with("backward") ? 1 : 0]};
+                hold<Real>(
+                    name + text({T, n}), roundings, inputs,
+                    [&](auto set, const Tensors<Real>& x) {
+                        Tensor<Real, 2> y;
+                        function(set, x, y);
+                        return Tensors<Real>{y};
+                    },
+                    scales);
+            };
+            one("gelu", 4, [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::gelu(x[0], y); });
+            one("gelu_tanh", 4, [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::gelu_tanh(x[0], y); });
+            one("relu", 0, [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::relu(x[0], y); });
+            one("tanh", 4, [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::tanh(x[0], y); });
+            one("tanh_backward", 0,
+                [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::tanh_backward(x[1], x[0], y); });
+            one("relu_backward", 0,
+                [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::relu_backward(x[1], x[0], y); });
+            inputs[0] = random<Real>(T, n);  // the slopes at infinity are 0 times infinity in the readable set
+            one("gelu_backward", 6,
+                [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::gelu_backward(x[1], x[0], y); });
+            one("gelu_tanh_backward", 6,
+                [](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::gelu_tanh_backward(x[1], x[0], y); });
+            for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+                one("activate", 4,
+                    [&](auto set, const Tensors<Real>& x, auto& y) { decltype(set)::activate(set, activation, x[0], y); });
+                one("activate_backward", 6, [&](auto set, const Tensors<Real>& x, auto& y) {
+                    decltype(set)::activate_backward(set, activation, x[1], x[0], y);
+                });
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("Rows that are normalized: softmax and layer norm, and their backward", "", float, double)
+{
+    using Real = TestType;
+    constexpr Real infinity = std::numeric_limits<Real>::infinity();
+    for (const std::size_t T : sizes) {
+        for (const std::size_t n : sizes) {
+            Tensors<Real> inputs{random<Real>(T, n), random<Real>(T, n), random<Real>(1, n),
+                                 random<Real>(1, n), random<Real>(1, n), random<Real>(1, n)};
+            inputs[0] *= Real(3);
+            if (T > 6 && n > 1) {
+                for (std::size_t j = 1; j < n; j += 2)
+                    inputs[0](3, j) = -infinity;
+                for (std::size_t j = 0; j < n; ++j)
+                    inputs[0](4, j) = -infinity;                               // nothing is possible: NaN
+                inputs[0](5, n - 1) = std::numeric_limits<Real>::quiet_NaN();  // NaN everywhere
+                inputs[0](6, 0) = infinity;                                    // NaN as well
+            }
+            // The argument of exp is off by a rounding of a number up to some 20.
+            hold<Real>("softmax" + text({T, n}), 16, inputs, [](auto set, const Tensors<Real>& x) {
+                Tensor<Real, 2> p;
+                decltype(set)::softmax(x[0], p);
+                return Tensors<Real>{p};
+            });
+            Tensors<Real> backward_inputs{inputs[1], bert::zeros<Real, 2>({T, n})};
+            Reference::softmax(random<Real>(T, n), backward_inputs[1]);
+            const Tensors<Real> first_terms{backward_inputs[0] * backward_inputs[1]};  // of p (dp - sum of p dp)
+            hold<Real>(
+                "softmax_backward" + text({T, n}), 16, backward_inputs,
+                [](auto set, const Tensors<Real>& x) {
+                    Tensor<Real, 2> d_scores;
+                    decltype(set)::softmax_backward(x[0], x[1], d_scores);
+                    return Tensors<Real>{d_scores};
+                },
+                first_terms);
+            if (n < 2) continue;  // of a single number the deviation is 0, and 1 / sqrt(epsilon) makes noise of rounding
+            inputs[0] = random<Real>(T, n);
+            hold<Real>("layer_norm" + text({T, n}), 32, inputs, [](auto set, const Tensors<Real>& x) {
+                bert::LayerNormActivations<Real> act;
+                decltype(set)::layer_norm(x[0], norm_of(x[2], x[3]), Real(1e-5), act);
+                return Tensors<Real>{row_of(act.rstd), act.x_hat, act.y};
+            });
+            hold<Real>("layer_norm_backward" + text({T, n}), 64, inputs, [](auto set, const Tensors<Real>& x) {
+                bert::LayerNormActivations<Real> act;
+                Reference::layer_norm(x[0], norm_of(x[2], x[3]), Real(1e-5), act);
+                bert::LayerNorm<Real> d_norm = norm_of(x[4], x[5]);
+                Tensor<Real, 2> d_x;
+                decltype(set)::layer_norm_backward(x[1], norm_of(x[2], x[3]), act, d_norm, d_x);
+                return Tensors<Real>{d_x, row_of(d_norm.gamma), row_of(d_norm.beta)};
+            });
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("Tables and dropout, and their backward: the same bits", "", float, double)
+{
+    using Real = TestType;
+    for (const std::size_t T : sizes) {
+        for (const std::size_t H : sizes) {
+            const Tensors<Real> inputs{random<Real>(5, H), random<Real>(T, H)};
+            IndexTensor<1> ids;
+            ids.resize({T});
+            for (std::size_t t = 0; t < T; ++t)
+                ids(t) = static_cast<std::int64_t>(t * t % 5);
+            hold<Real>("embedding_lookup" + text({T, H}), 0, inputs, [&](auto set, const Tensors<Real>& x) {
+                Tensor<Real, 2> y, d_table = x[0], d_table_with_padding = x[0];
+                decltype(set)::embedding_lookup(ids, x[0], y);
+                decltype(set)::embedding_lookup_backward(x[1], ids, std::nullopt, d_table);
+                decltype(set)::embedding_lookup_backward(x[1], ids, std::size_t{1}, d_table_with_padding);
+                return Tensors<Real>{y, d_table, d_table_with_padding};
+            });
+            for (const double probability : {0.0, 0.3}) {
+                const bert::DropoutPlace place{.probability = probability, .stream = {11, 2}, .layer = 1, .first_row = 3};
+                hold<Real>("dropout" + text({T, H}), 0, inputs, [&](auto set, const Tensors<Real>& x) {
+                    Tensor<Real, 2> y, d_x;
+                    decltype(set)::dropout(x[1], place, y);
+                    decltype(set)::dropout_backward(x[1], place, d_x);
+                    return Tensors<Real>{y, d_x};
+                });
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("attention and its backward", "", float, double)
+{
+    using Real = TestType;
+    bert::Workspace workspace;
+    for (const std::size_t n : sizes) {
+        bert::Sequences sequences;
+        for (const std::size_t length : {n, std::size_t{0}, std::size_t{3}})
+            sequences.begin.push_back(sequences.tokens() + length);
+        const std::size_t T = sequences.tokens(), A = 3;
+        for (const std::size_t D : {std::size_t{1}, std::size_t{7}, std::size_t{33}}) {
+            const Tensors<Real> inputs{random<Real>(T, A * D), random<Real>(T, A * D), random<Real>(T, A * D),
+                                       random<Real>(T, A * D)};
+            for (const bool causal : {false, true}) {
+                for (const double probability : {0.0, 0.3}) {
+                    const bert::AttentionOptions options{
+                        A,
+                        causal,
+                        true,
+                        {.probability = probability, .stream = {11, 2}, .site = bert::DropoutSite::probabilities}};
+                    // Scores of D products, exponentials of them, a mean; the gradient passes through all three.
+                    hold<Real>("attention" + text({n, D, causal}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
+                        bert::AttentionActivations<Real> act;
+                        decltype(set)::attention(set, x[0], x[1], x[2], sequences, options, act, workspace);
+                        Tensors<Real> results{act.context};
+                        results.insert(results.end(), act.scores.begin(), act.scores.end());
+                        results.insert(results.end(), act.probabilities.begin(), act.probabilities.end());
+                        return results;
+                    });
+                    hold<Real>("attention_backward" + text({n, D, causal}), 1024, inputs, [&](auto set, const Tensors<Real>& x) {
+                        bert::AttentionActivations<Real> act, d_act;
+                        Tensor<Real, 2> d_query, d_key, d_value;
+                        decltype(set)::attention(set, x[0], x[1], x[2], sequences, options, act, workspace);
+                        decltype(set)::attention_backward(set, x[3], x[0], x[1], x[2], sequences, options, act, d_act, d_query,
+                                                          d_key, d_value, workspace);
+                        return Tensors<Real>{d_query, d_key, d_value};
+                    });
+                }
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("Fused operations and their backward", "", float, double)
+{
+    using Real = TestType;
+    bert::Workspace workspace;
+    for (const std::size_t T : sizes) {
+        for (const std::size_t H : {std::size_t{7}, std::size_t{33}, std::size_t{200}}) {
+            const std::size_t in = 15;
+            const Tensors<Real> inputs{random<Real>(T, in), random<Real>(H, in), random<Real>(1, H), random<Real>(T, H),
+                                       random<Real>(1, H),  random<Real>(1, H),  random<Real>(T, H), random<Real>(H, in),
+                                       random<Real>(1, H),  random<Real>(1, H),  random<Real>(1, H), random<Real>(T, in)};
+            for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+                const Tensors<Real> magnitudes = magnitudes_of(inputs);
+                Tensor<Real, 2> terms;  // the size of the activation's argument
+                Reference::linear(magnitudes[0], magnitudes[1], vector_of(magnitudes[2]), terms, workspace);
+                hold<Real>(
+                    "linear_activation" + text({T, H}), sums, inputs,
+                    [&](auto set, const Tensors<Real>& x) {
+                        Tensor<Real, 2> pre_activation, y;
+                        decltype(set)::linear_activation(set, x[0], linear_of(x[1], x[2]), activation, pre_activation, y,
+                                                         workspace);
+                        return Tensors<Real>{pre_activation, y};
+                    },
+                    Tensors<Real>{terms, terms});
+                hold<Real>("linear_activation_backward" + text({T, H}), 256, inputs, [&](auto set, const Tensors<Real>& x) {
+                    Linear<Real> d_map = linear_of(x[7], x[8]);
+                    Tensor<Real, 2> d_pre_activation, d_x = x[11];
+                    decltype(set)::linear_activation_backward(set, x[3], x[0], linear_of(x[1], x[2]), activation, x[6], d_map,
+                                                              d_pre_activation, d_x, workspace);
+                    return Tensors<Real>{d_pre_activation, d_x, d_map.weight, row_of(d_map.bias)};
+                });
+            }
+            for (const double probability : {0.0, 0.3}) {
+                const bert::DropoutPlace place{.probability = probability, .stream = {11, 2}, .layer = 1};
+                hold<Real>("linear_residual_layer_norm" + text({T, H}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
+                    bert::ResidualActivations<Real> act;
+                    decltype(set)::linear_residual_layer_norm(set, x[0], linear_of(x[1], x[2]), x[3], norm_of(x[4], x[5]),
+                                                              Real(1e-5), place, act, workspace);
+                    return Tensors<Real>{row_of(act.norm.rstd), act.norm.x_hat, act.norm.y};
+                });
+                hold<Real>("linear_residual_layer_norm_backward" + text({T, H}), 512, inputs,
+                           [&](auto set, const Tensors<Real>& x) {
+                               bert::ResidualActivations<Real> act, d_act;
+                               const Linear<Real> map = linear_of(x[1], x[2]);
+                               Reference::linear_residual_layer_norm(Reference{}, x[0], map, x[3], norm_of(x[4], x[5]),
+                                                                     Real(1e-5), place, act, workspace);
+                               Linear<Real> d_map = linear_of(x[7], x[8]);
+                               bert::LayerNorm<Real> d_norm = norm_of(x[9], x[10]);
+                               Tensor<Real, 2> d_x;
+                               decltype(set)::linear_residual_layer_norm_backward(
+                                   set, x[6], x[0], map, norm_of(x[4], x[5]), place, act, d_map, d_norm, d_act, d_x, workspace);
+                               return Tensors<Real>{d_x,
+                                                    d_act.sum,
+                                                    d_act.projected,
+                                                    d_map.weight,
+                                                    row_of(d_map.bias),
+                                                    row_of(d_norm.gamma),
+                                                    row_of(d_norm.beta)};
+                           });
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("Losses and their backward", "", float, double)
+{
+    using Real = TestType;
+    for (const std::size_t T : sizes) {
+        for (const std::size_t C : {std::size_t{1}, std::size_t{7}, std::size_t{33}, std::size_t{200}}) {
+            Tensors<Real> inputs{random<Real>(T, C), random<Real>(T, 1), random<Real>(T, 1), bert::zeros<Real, 2>({T, C})};
+            if (T > 3 && C > 3)
+                for (std::size_t c = 2; c < C; c += 3)
+                    inputs[0](3, c) = -std::numeric_limits<Real>::infinity();
+            for (std::size_t i = 0; i < inputs[3].size(); i += 3)
+                inputs[3].data()[i] = 1;
+            IndexTensor<1> labels;
+            labels.resize({T});
+            for (std::size_t t = 0; t < T; ++t)
+                labels(t) = t % 4 == 2 ? bert::ignored_label : static_cast<std::int64_t>(t * t % C % 2);
+            for (const bert::CrossEntropyOptions& options :
+                 {bert::CrossEntropyOptions{}, bert::CrossEntropyOptions{.smoothing = 0.1, .divisor = 3.5}})
+                hold<Real>("cross_entropy" + text({T, C}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
+                    Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_logits;
+                    loss(0, 0) = decltype(set)::cross_entropy(x[0], labels, options).value;
+                    decltype(set)::cross_entropy_backward(Real(0.5), x[0], labels, options, d_logits);
+                    return Tensors<Real>{loss, d_logits};
+                });
+            hold<Real>("mean_squared_error" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_predictions;
+                loss(0, 0) = decltype(set)::mean_squared_error(x[1], vector_of(x[2])).value;
+                decltype(set)::mean_squared_error_backward(Real(0.5), x[1], vector_of(x[2]), d_predictions);
+                return Tensors<Real>{loss, d_predictions};
+            });
+            inputs[0] = random<Real>(T, C);
+            hold<Real>("binary_cross_entropy" + text({T, C}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_logits;
+                loss(0, 0) = decltype(set)::binary_cross_entropy(x[0], x[3]).value;
+                decltype(set)::binary_cross_entropy_backward(Real(0.5), x[0], x[3], d_logits);
+                return Tensors<Real>{loss, d_logits};
+            });
+        }
+    }
+}
