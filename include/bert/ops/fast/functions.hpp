@@ -69,7 +69,8 @@ V polynomial(const V& x, const std::array<Real, n>& coefficients)
 
 }  // namespace detail
 
-/// exp(x) for x up to 0, within 1 unit in the last place; 0 below `smallest`, just above where results cease to be normal.
+/// exp(x) for x up to 0, within 1.2 units in the last place (the worst found: 1.06 of all floats, 1.16 of 10⁸ doubles); 0 below
+/// `smallest`, just above where results cease to be normal.
 /// \f[ e^x = 2^n e^r,\quad n = \mathrm{round}(x / \log 2),\quad r = x - n \log 2 \f]
 /// @param x  numbers, none above 0
 /// @return  exp(x), NaN for NaN
