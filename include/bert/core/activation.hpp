@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// The function between the two products of a feed-forward network, and in the masked-word head.

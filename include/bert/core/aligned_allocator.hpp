@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #endif
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// Allocates at addresses that are multiples of 64 bytes (a cache line, the widest vector) and leaves new numbers

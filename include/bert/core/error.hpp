@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// Bad input from outside: a file, a text, an option. (A wrong argument in a program is a std::invalid_argument.)

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// The value of a bfloat16: the upper half of a float (8 bits of exponent, 7 of fraction).

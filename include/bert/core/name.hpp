@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// A name that is handed down from component to component and grows on the way: `name + ".layer." + l`. A longer name looks at

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// A text on one line and short: control characters are written as in JSON, and of a long text only the beginning is shown.

@@ -11,6 +11,8 @@
 #include <array>
 #include <cstdint>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// How often the counter is mixed.

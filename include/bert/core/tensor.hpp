@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bert/core/language.hpp"
+
 #if __has_include(<xtensor/containers/xtensor.hpp>)  // xtensor 0.26 and later
 #include <xtensor/containers/xtensor.hpp>
 #else

@@ -14,6 +14,8 @@
 #include <omp.h>
 #endif
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// How many threads an operation may use: OpenMP's own number (the environment's OMP_NUM_THREADS, or set_threads);

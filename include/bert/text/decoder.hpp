@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// Removes the space before tokens such as "." and "n't". It is done token by token, so that what would need two of them,

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// A tree of bytes in two arrays that lie in one (a double array): the child of node n by byte c is the slot base(n) + c, if that

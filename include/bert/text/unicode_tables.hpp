@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "bert/core/language.hpp"
+
 namespace bert::detail {
 
 /// The code points first to last.

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <numbers>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// The course of the learning rate after the warm-up.

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bert/core/language.hpp"
+
 namespace bert {
 
 /// A tensor of any rank, with its name. Comparison is done in double, whatever the tensor was computed in.

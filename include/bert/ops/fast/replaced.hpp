@@ -2,6 +2,8 @@
 /// Whether a set of operations still has an operation that a fused one has swallowed.
 #pragma once
 
+#include "bert/core/language.hpp"
+
 namespace bert::fast {
 
 /// True for one and the same function. A fused operation asks it of the set that it is called with: where a reader has

@@ -16,6 +16,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "bert/core/language.hpp"
+
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push  // g++ 12 warns of the deliberately undefined vectors in its own <immintrin.h>
 #pragma GCC diagnostic ignored "-Wuninitialized"

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "bert/core/language.hpp"
+
 extern "C" {
 /// Where the CBLAS is OpenBLAS: how many threads it uses; this project divides the work itself and wants 1.
 /// @param count  of the whole process

@@ -2,6 +2,8 @@
 /// Products by oneDNN's matmul, where the program is built with it. oneDNN knows no double.
 #pragma once
 
+#include "bert/core/language.hpp"
+
 #ifdef BERT_WITH_ONEDNN
 
 #include <cstddef>
