@@ -5,8 +5,7 @@ set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/bert)
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers)
 install(TARGETS bert_headers EXPORT bert COMPONENT headers)
 install(EXPORT bert NAMESPACE bert:: FILE bert-targets.cmake DESTINATION ${package_folder} COMPONENT headers)
-configure_package_config_file(cmake/bert-config.cmake.in ${PROJECT_BINARY_DIR}/package/bert-config.cmake
-                              INSTALL_DESTINATION ${package_folder} NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+configure_file(cmake/bert-config.cmake.in package/bert-config.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/bert-config-version.cmake COMPATIBILITY SameMinorVersion
                                  ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/package/bert-config.cmake ${PROJECT_BINARY_DIR}/package/bert-config-version.cmake
