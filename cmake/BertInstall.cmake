@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/bert)
 
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers)
-install(TARGETS bert_headers EXPORT bert COMPONENT headers)
+install(TARGETS bert_headers bert_native EXPORT bert COMPONENT headers)
 install(EXPORT bert NAMESPACE bert:: FILE bert-targets.cmake DESTINATION ${package_folder} COMPONENT headers)
 configure_file(cmake/bert-config.cmake.in package/bert-config.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/bert-config-version.cmake COMPATIBILITY SameMinorVersion

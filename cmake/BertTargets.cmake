@@ -1,13 +1,12 @@
 # How the project's own programs and tests are built. None of this reaches those who use the library.
 
 add_library(bert_build INTERFACE)
-target_link_libraries(bert_build INTERFACE bert::bert)
+target_link_libraries(bert_build INTERFACE bert::bert $<$<BOOL:${BERT_NATIVE}>:bert::native>)
 target_compile_options(bert_build INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   -ffp-contract=off  # g++ and clang fuse a*b+c in different places; the same for all files means the same bits
   # g++ 12 at -O3 sees overlaps and overflows in its own std::string (its bugs 105651 and 105329); the sanitizers look for real ones
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>
-  $<$<BOOL:${BERT_NATIVE}>:-march=native>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>)
 
 # bert_executable(TARGET SOURCE...)
 function(bert_executable target)
