@@ -124,7 +124,7 @@ TEMPLATE_TEST_CASE("A model that is packed while it is read computes the same bi
     CHECK((y == loaded.infer(batch, act, workspace)));
     CHECK(packed.model.encoder.layer.empty());
     CHECK(packed.encoder.layer.size() == loaded.encoder.layer.size());
-    CHECK_THROWS_WITH((bert::load_packed<float, TestType>(folder / "nothing")), Catch::Matchers::Contains("nothing"));
+    CHECK_THROWS_WITH((bert::load_packed<float, TestType>(folder / "nothing")), Catch::Contains("nothing"));
 }
 
 TEST_CASE("A packed encoder multiplies with the engine that it was packed for")

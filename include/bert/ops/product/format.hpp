@@ -210,13 +210,7 @@ private:
 #endif
     static V first_of(const Elements& pairs) { return floats(pairs << 16); }
     static V second_of(const Elements& pairs) { return floats(pairs & Elements(0xFFFF0000U)); }
-    static V floats(const Elements& bits)
-    {
-        if constexpr (std::is_same_v<Elements, std::uint32_t>)
-            return V(std::bit_cast<float>(bits));
-        else
-            return bitwise_cast<V>(bits);
-    }
+    static V floats(const Elements& bits) { return std::bit_cast<V>(bits); }
 };
 
 /// The format of an instruction set's products.

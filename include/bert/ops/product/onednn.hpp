@@ -33,7 +33,11 @@ inline void multiply_onednn(const Rows<float>& x, bool transposed, const Rows<fl
     const memory::desc y_shape = matrix(x.count, out, out, 1);
     const dnnl::engine processor(dnnl::engine::kind::cpu, 0);
     dnnl::stream stream(processor);
+#if DNNL_VERSION_MAJOR >= 3
+    const dnnl::matmul::primitive_desc description(processor, x_shape, operand_shape, y_shape);
+#else
     const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x_shape, operand_shape, y_shape), processor);
+#endif
     const memory x_memory(x_shape, processor, const_cast<float*>(x.data));  // read only, though its type can't say so
     const memory operand_memory(operand_shape, processor, const_cast<float*>(operand.data));
     const memory y_memory(y_shape, processor, y);
