@@ -24,6 +24,8 @@ list(JOIN pc_libs " " pc_libs)
 configure_file(cmake/bert.pc.in package/bert.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/package/bert.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig COMPONENT headers)
 
+# The program looks for its default model in ../share/bert from where it is itself.
 if(TARGET bert)
-  install(TARGETS bert COMPONENT program)
+  install(TARGETS bert RUNTIME DESTINATION bin COMPONENT program)
+  install(DIRECTORY examples/models/default DESTINATION share/bert/models COMPONENT program)
 endif()
