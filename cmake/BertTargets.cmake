@@ -1,12 +1,17 @@
 # How the project's own programs and tests are built. None of this reaches those who use the library.
 
+set(gxx_before_14 OFF)  # warns of its own headers
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+  set(gxx_before_14 ON)
+endif()
+
 add_library(bert_build INTERFACE)
 target_link_libraries(bert_build INTERFACE bert::bert $<$<BOOL:${BERT_NATIVE}>:bert::native>)
 target_compile_options(bert_build INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   -ffp-contract=off  # g++ and clang fuse a*b+c in different places; the same for all files means the same bits
   # g++ 12 at -O3 sees overlaps and overflows in its own std::string (its bugs 105651 and 105329); the sanitizers look for real ones
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>)
+  $<$<BOOL:${gxx_before_14}>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>)
 
 # bert_executable(TARGET SOURCE...)
 function(bert_executable target)

@@ -18,7 +18,7 @@
 
 #include "bert/core/language.hpp"
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 14
 #pragma GCC diagnostic push  // g++ 12 warns of the deliberately undefined vectors in its own <immintrin.h>
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
