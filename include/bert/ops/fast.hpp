@@ -4,6 +4,11 @@
 /// They are vectorised with xsimd for the instruction set that the including file is compiled for, and share the work among
 /// OpenMP's threads in pieces that depend on shapes alone. What they promise beyond the reference's contract: any number
 /// of threads gives the same bits, and a row the same bits in any batch (with the own product engine, which is the default).
+///
+/// Within a program whose files are all compiled with the same options, this asks for no particular option: it is tested at -O2
+/// -march=native with nothing else. From one program to another the last bits differ: a compiler may fuse a product and a sum
+/// into one rounding, each where it likes (g++ across statements), and wider vectors add in another order. With
+/// `-ffp-contract=off`, as this project's own programs and tests are compiled, nothing is fused but where multiply_add says so.
 #pragma once
 
 #include "bert/ops/fast/activations.hpp"
