@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string_view>
 #include <thread>
+#include <type_traits>
+#include <vector>
 
 #include <bert/core/threads.hpp>
 #include <bert/ops/fast.hpp>

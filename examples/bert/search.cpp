@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>

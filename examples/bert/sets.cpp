@@ -1,5 +1,6 @@
 #include "sets.hpp"
 
+#include <cstddef>
 #include <string>
 #include <system_error>
 

@@ -3,6 +3,7 @@
 /// file of its own beside this one; whoever includes this header doesn't compile them again.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <vector>
 
