@@ -1,5 +1,10 @@
 // The whole model's gradient against central differences: every kind of parameter of every architecture, with dropout and without.
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 #include "bert/config.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <string>
 

@@ -1,6 +1,7 @@
 #include "bert/embeddings.hpp"
 
 #include <cmath>
+#include <cstddef>
 
 #include "catch.hpp"
 #include "component.hpp"

@@ -1,5 +1,6 @@
 #include "bert/encoder.hpp"
 
+#include <cstddef>
 #include <stdexcept>
 
 #include <instances.hpp>

@@ -1,5 +1,8 @@
 #include "bert/encoder_block.hpp"
 
+#include <string>
+#include <vector>
+
 #include <instances.hpp>
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"

@@ -1,6 +1,7 @@
 #include "bert/feed_forward.hpp"
 
 #include <cmath>
+#include <string>
 
 #include <instances.hpp>
 #include "bert/verify/case.hpp"

@@ -1,6 +1,8 @@
 #include "bert/heads.hpp"
 
 #include <cmath>
+#include <cstddef>
+#include <vector>
 
 #include "catch.hpp"
 #include "component.hpp"

@@ -1,7 +1,9 @@
 #include "bert/losses.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <stdexcept>
+#include <vector>
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"

@@ -1,6 +1,8 @@
 // The packed encoder against the plain one: not close, but equal.
 #include "bert/packed_encoder.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <random>
 #include <string>

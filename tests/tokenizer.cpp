@@ -1,7 +1,12 @@
 // The tokenizer against the reference: stored encodings in full, and hashes over every scalar value and over real texts.
 #include "catch.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bert/core/threads.hpp"

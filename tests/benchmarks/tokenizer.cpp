@@ -3,7 +3,9 @@
 //
 //   tokenizer VOCABULARY FILE
 #include <chrono>
+#include <cstddef>
 #include <fstream>
+#include <ios>
 #include <iostream>
 #include <string>
 #include <vector>

@@ -5,12 +5,14 @@
 //
 // BATCHES is a file of numbers: how many batches; of each, how many sequences; of each, its length n, then n ids, n types, n labels
 // of words (-100: none), and the label of the text.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <string>
 #include <vector>
 

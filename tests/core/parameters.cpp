@@ -1,5 +1,6 @@
 #include "bert/core/parameters.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 

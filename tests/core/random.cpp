@@ -1,5 +1,8 @@
 #include "bert/core/random.hpp"
 
+#include <array>
+#include <cstdint>
+
 #include "catch.hpp"
 
 TEST_CASE("philox gives the known answers of its authors")

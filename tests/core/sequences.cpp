@@ -1,5 +1,6 @@
 #include "bert/core/sequences.hpp"
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <vector>

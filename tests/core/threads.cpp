@@ -1,5 +1,6 @@
 #include "bert/core/threads.hpp"
 
+#include <cstddef>
 #include <new>
 #include <stdexcept>
 #include <string>

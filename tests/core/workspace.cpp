@@ -1,5 +1,6 @@
 #include "bert/core/workspace.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <new>

@@ -1,5 +1,6 @@
 #include "bert/io/json.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 

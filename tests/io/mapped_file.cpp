@@ -1,6 +1,7 @@
 #include "bert/io/mapped_file.hpp"
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 
 #include <sys/stat.h>

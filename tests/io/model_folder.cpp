@@ -1,5 +1,7 @@
 #include "bert/io/model_folder.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>

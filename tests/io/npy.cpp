@@ -1,6 +1,7 @@
 #include "bert/io/npy.hpp"
 
 #include <array>
+#include <cstddef>
 #include <string>
 
 #include "catch.hpp"

@@ -1,7 +1,9 @@
 #include "bert/io/safetensors.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>

@@ -1,5 +1,7 @@
 #include "bert/io/safetensors_writer.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>

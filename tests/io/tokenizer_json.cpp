@@ -2,10 +2,13 @@
 // results is tested with the tokenizer itself.
 #include "catch.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <ios>
 #include <string>
+#include <vector>
 
 #include "bert/io/tokenizer_json.hpp"
 #include "text/reference.hpp"

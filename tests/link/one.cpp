@@ -1,4 +1,6 @@
 // The other half is two.cpp. What a header defines without `inline` would be there twice, and the linker would say so.
+#include <cstddef>
+
 #include <bert/bert.hpp>
 
 using ThreadCount = std::size_t (*)();

@@ -1,4 +1,6 @@
 // The other half is one.cpp.
+#include <cstddef>
+
 #include <bert/bert.hpp>
 
 using ThreadCount = std::size_t (*)();

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include <catch.hpp>
 

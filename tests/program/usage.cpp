@@ -1,3 +1,7 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include <catch.hpp>
 
 #include "program.hpp"

@@ -1,6 +1,7 @@
 // Finding added tokens: the flags by hand.
 #include "catch.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Tokens to text, by the rules by hand; tests/tokenizer.cpp compares with the reference.
 #include "catch.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 

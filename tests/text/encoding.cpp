@@ -1,6 +1,9 @@
 // Windows, truncation and padding by hand; tests/tokenizer.cpp compares with the reference.
 #include "catch.hpp"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 

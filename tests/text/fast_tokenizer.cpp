@@ -2,7 +2,10 @@
 #include "catch.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bert/text/fast_tokenizer.hpp"

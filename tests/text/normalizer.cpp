@@ -2,7 +2,10 @@
 #include "catch.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bert/text/normalizer.hpp"

@@ -1,7 +1,12 @@
 // The tree of tokens against a search through all of them.
 #include "catch.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bert/text/piece_trie.hpp"

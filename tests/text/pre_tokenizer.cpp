@@ -2,6 +2,7 @@
 #include "catch.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bert/text/pre_tokenizer.hpp"

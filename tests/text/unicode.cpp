@@ -2,6 +2,7 @@
 // small tokenizers that are stored as well: tests/tokenizer.cpp does the same with published vocabularies.
 #include "catch.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 

@@ -1,7 +1,9 @@
 // UTF-8: boundary values by hand, and the replacement of malformed sequences as in the Unicode standard, table 3-8 and 3-11.
 #include "catch.hpp"
 
+#include <cstddef>
 #include <string>
+#include <utility>
 
 #include "bert/text/utf8.hpp"
 

@@ -1,7 +1,10 @@
 // WordPiece on a vocabulary small enough to cut words by hand.
 #include "catch.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bert/text/wordpiece.hpp"

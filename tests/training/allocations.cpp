@@ -1,6 +1,7 @@
 // What a steady step allocates: every operator new of this program is counted.
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <span>

@@ -1,9 +1,11 @@
 // Training with products in bfloat16: its loss curve beside those of two seeds in float.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <instances.hpp>

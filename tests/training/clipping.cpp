@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "bert/core/parameters.hpp"
 #include "catch.hpp"

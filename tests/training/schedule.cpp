@@ -1,6 +1,9 @@
 #include "bert/training/schedule.hpp"
 
 #include <cmath>
+#include <cstddef>
+#include <initializer_list>
+#include <vector>
 
 #include "catch.hpp"
 

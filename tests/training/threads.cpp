@@ -1,5 +1,6 @@
 // A model that is trained and asked on several threads: what a race detector looks at.
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "bert/core/threads.hpp"

@@ -1,6 +1,7 @@
 #include "bert/verify/case.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>

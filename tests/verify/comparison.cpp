@@ -1,6 +1,9 @@
 #include "bert/verify/comparison.hpp"
 
+#include <cstddef>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "catch.hpp"
 

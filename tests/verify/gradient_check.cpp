@@ -1,6 +1,7 @@
 #include "bert/verify/gradient_check.hpp"
 
 #include <cmath>
+#include <string>
 
 #include "catch.hpp"
 

@@ -1,4 +1,5 @@
 // A deliberately wrong backward in place of each of ours.
+#include <cstddef>
 #include <optional>
 
 #include "replaced.hpp"

@@ -1,6 +1,7 @@
 #include "bert/ops/reference/attention.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <type_traits>
 

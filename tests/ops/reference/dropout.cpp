@@ -1,6 +1,7 @@
 #include "bert/ops/reference/dropout.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <vector>
 

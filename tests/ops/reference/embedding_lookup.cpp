@@ -1,5 +1,8 @@
 #include "bert/ops/reference/embedding_lookup.hpp"
 
+#include <cstddef>
+#include <optional>
+
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
 

@@ -1,6 +1,7 @@
 #include "bert/ops/reference/layer_norm.hpp"
 
 #include <cmath>
+#include <cstddef>
 
 #include "bert/ops/fast.hpp"
 #include "bert/ops/reference.hpp"

@@ -1,5 +1,8 @@
 #include "bert/ops/reference/linear.hpp"
 
+#include <array>
+#include <cstddef>
+
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
 #include "differences.hpp"

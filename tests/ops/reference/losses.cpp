@@ -1,6 +1,7 @@
 #include "bert/ops/reference/losses.hpp"
 
 #include <cmath>
+#include <cstddef>
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"

@@ -1,6 +1,7 @@
 #include "bert/ops/reference/softmax.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
 #include "bert/ops/reference.hpp"
