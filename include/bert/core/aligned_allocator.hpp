@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -34,8 +35,11 @@ struct AlignedAllocator {
 
     /// @param count  how many values
     /// @return  uninitialised memory for them
+    /// @throws std::bad_array_new_length if their bytes can't be counted
+    /// @throws std::bad_alloc if there is no memory
     Value* allocate(std::size_t count)
     {
+        if (count > std::numeric_limits<std::size_t>::max() / sizeof(Value)) throw std::bad_array_new_length();
         const std::size_t bytes = count * sizeof(Value);
         void* const memory = ::operator new(bytes, alignment(bytes));
 #ifdef __linux__
