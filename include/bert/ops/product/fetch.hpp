@@ -33,8 +33,12 @@ void fetch_ahead(const Rows<Real>& matrix, std::size_t row, std::size_t column, 
 {
     constexpr std::size_t rows_ahead = 8;
     const Real* const part = matrix.data + std::min(row + rows_ahead, matrix.count - 1) * matrix.stride + column;
-    for (std::size_t i = 0; i < count; i += line_bytes / sizeof(Real))
-        access == Access::write ? __builtin_prefetch(part + i, 1) : __builtin_prefetch(part + i, 0);
+    for (std::size_t i = 0; i < count; i += line_bytes / sizeof(Real)) {
+        if (access == Access::write)  // not ?:, of which clang 14 crashes at -O0
+            __builtin_prefetch(part + i, 1);
+        else
+            __builtin_prefetch(part + i, 0);
+    }
 }
 
 /// What is fetched while rows are multiplied by one panel: the memory that the next one lies in, or will be packed from. Each of
