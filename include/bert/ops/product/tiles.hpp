@@ -9,14 +9,26 @@
 ///    x 0  ->   sums 00    sums 01
 ///    x 1  ->   sums 10    sums 11
 /// ```
-/// Every number is summed over k in one order, which is not that of the vectors, so that rows keep their bits.
+/// The unit sums in an order of its own (Intel's Software Developer's Manual, volume 2, TDPBF16PS). Of 32 numbers in k it sums
+/// the products at the 16 even places and those at the 16 odd ones apart, each from zero and with one rounding a product. Then it
+/// adds the two sums to each other, and the result to what the tile held:
+/// \f[ e = \sum_{i=0}^{15} x_{2i} w_{2i},\quad o = \sum_{i=0}^{15} x_{2i+1} w_{2i+1},\quad s \leftarrow s + (e + o) \f]
+/// It rounds to nearest, whatever the thread's mode is. A number below the smallest normal one counts as zero, and a sum below it
+/// becomes zero. What a block of k leaves over, fewer than 32 numbers, is summed by the vectors.
+///
+/// So a product has other bits with a unit than without. But the order depends on K alone: with the unit, too, a row has the same
+/// bits alone and in any batch, on any number of threads.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
 
 #if defined(__AMX_BF16__) || defined(__AMXBF16__)  // the latter: clang before 17
 #define BERT_AMX
@@ -36,32 +48,44 @@ inline constexpr std::size_t tile_side = 16;
 
 /// No matrix unit: the kernel's vectors do all.
 struct NoTiles {
-    static constexpr bool exists = false;  ///< the kernel asks for nothing else
+    static constexpr bool exists = false;        ///< the kernel asks for nothing else
+    static constexpr const char* name = "none";  ///< of the unit
 };
 
-/// A matrix unit in loops: the sums that AMX makes, in the vectors' order, on any processor, to hold the kernel's use of tiles
-/// to.
+/// A matrix unit in loops, on any processor: every bit of AMX's sums, but for a NaN's, and a fault where AMX has one. AMX and the
+/// kernel's use of tiles are held to it.
 struct LoopTiles {
-    static constexpr bool exists = true;  ///< the kernel may use it
+    static constexpr bool exists = true;          ///< the kernel may use it
+    static constexpr const char* name = "loops";  ///< of the unit
 
     /// @return  whether it can be used
     static bool is_usable() { return true; }
 
-    /// Says how many rows of x each of its two tiles has.
+    /// Says how many rows of x each of its two tiles has. All tiles become zero. Everything below needs it first.
     /// @param rows0  of the first, 1 to 16
     /// @param rows1  of the second, 0 to 16
+    /// @throws std::invalid_argument for another number
     void configure(std::size_t rows0, std::size_t rows1)
     {
+        if (rows0 < 1 || rows0 > tile_side || rows1 > tile_side)
+            throw std::invalid_argument("tiles: expected 1 to 16 rows and 0 to 16, got " + std::to_string(rows0) + " and " +
+                                        std::to_string(rows1));
+        *this = {};
         rows_ = {rows0, rows1};
-        sums_ = {};
     }
 
     /// All sums become zero.
-    void clear() { sums_ = {}; }
+    /// @throws std::logic_error if the tiles are not configured
+    void clear()
+    {
+        require_configured();
+        sums_ = {};
+    }
 
     /// Loads the sums of rows.
     /// @param sums  of the first row and column
     /// @param stride  numbers from one row to the next
+    /// @throws std::logic_error if the tiles are not configured
     void load_sums(const float* sums, std::size_t stride)
     {
         for_each_sum([&](std::size_t row, std::size_t column, float& sum) { sum = sums[row * stride + column]; });
@@ -70,6 +94,7 @@ struct LoopTiles {
     /// Stores them.
     /// @param sums  of the first row and column
     /// @param stride  numbers from one row to the next
+    /// @throws std::logic_error if the tiles are not configured
     void store_sums(float* sums, std::size_t stride)
     {
         for_each_sum([&](std::size_t row, std::size_t column, const float& sum) { sums[row * stride + column] = sum; });
@@ -79,8 +104,10 @@ struct LoopTiles {
     /// @param x  of the first row
     /// @param x_stride  pairs from one row to the next
     /// @param panel  16 rows of 32 pairs
+    /// @throws std::logic_error if the tiles are not configured
     void load(const std::uint32_t* x, std::size_t x_stride, const std::uint32_t* panel)
     {
+        require_configured();
         for (std::size_t row = 0; row < rows_[0] + rows_[1]; ++row)
             std::copy_n(x + row * x_stride, tile_side, x_[row].data());
         for (std::size_t k = 0; k < tile_side; ++k)
@@ -88,26 +115,41 @@ struct LoopTiles {
     }
 
     /// sums += x panel, of what is loaded.
+    /// @throws std::logic_error if the tiles are not configured
     void multiply_add()
     {
         for_each_sum([&](std::size_t row, std::size_t column, float& sum) {
+            float even = 0, odd = 0;
             for (std::size_t k = 0; k < tile_side; ++k) {
                 const std::uint32_t a = x_[row][k], b = panel_[k][column];
-                sum += number(a >> 16U) * number(b >> 16U);
-                sum += number(a) * number(b);
+                even = flushed(std::fma(number(a), number(b), even));
+                odd = flushed(std::fma(number(a >> 16U), number(b >> 16U), odd));
             }
+            sum = flushed(flushed(sum) + flushed(even + odd));
         });
     }
 
-    /// The unit is free for others.
-    void release() {}
+    /// The unit is free for others; what is in the tiles is lost.
+    void release() { rows_ = {}; }
 
 private:
-    static float number(std::uint32_t half) { return float_from_bfloat16(static_cast<std::uint16_t>(half & 0xFFFFU)); }
+    void require_configured() const
+    {
+        if (rows_[0] == 0) throw std::logic_error("tiles: expected configured ones, got tiles that never were or are released");
+    }
+
+    /// A number below the smallest normal one is zero.
+    static float flushed(float number)
+    {
+        return std::abs(number) < std::numeric_limits<float>::min() ? std::copysign(0.0F, number) : number;
+    }
+
+    static float number(std::uint32_t half) { return flushed(float_from_bfloat16(static_cast<std::uint16_t>(half & 0xFFFFU))); }
 
     template <class Visit>
     void for_each_sum(const Visit& visit)
     {
+        require_configured();
         for (std::size_t row = 0; row < rows_[0] + rows_[1]; ++row)
             for (std::size_t column = 0; column < 2 * tile_side; ++column)
                 visit(row, column, sums_[row][column]);
@@ -120,9 +162,10 @@ private:
 };
 
 #ifdef BERT_AMX
-/// AMX. Its state belongs to the thread: who configures releases.
+/// AMX. Its state belongs to the thread: who configures releases. A tile that isn't configured is an illegal instruction.
 struct AmxTiles {
-    static constexpr bool exists = true;  ///< the kernel may use it
+    static constexpr bool exists = true;        ///< the kernel may use it
+    static constexpr const char* name = "AMX";  ///< of the unit
 
     /// Whether the system lets this process use the unit; it is asked once.
     /// @return  true if so
