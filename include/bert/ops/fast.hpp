@@ -4,6 +4,8 @@
 /// They are vectorised with xsimd for the instruction set that the including file is compiled for, and share the work among
 /// OpenMP's threads in pieces that depend on shapes alone. What they promise beyond the reference's contract: any number
 /// of threads gives the same bits, and a row the same bits in any batch (with the own product engine, which is the default).
+/// Both hold in bfloat16 too, with a matrix unit (ops/product/tiles.hpp) as without. The bits themselves differ with a unit and
+/// without one, as they do between instruction sets.
 ///
 /// Within a program whose files are all compiled with the same options, this asks for no particular option: it is tested at -O2
 /// -march=native with nothing else. From one program to another the last bits differ: a compiler may fuse a product and a sum
@@ -32,7 +34,7 @@ struct FastOperations : fast::LinearOperations<Arch>,
                         fast::SoftmaxOperations<Arch>,
                         fast::LayerNormOperations<Arch>,
                         fast::DropoutOperations<Arch>,
-                        fast::EmbeddingLookupOperations,
+                        fast::EmbeddingLookupOperations<Arch>,
                         fast::AttentionOperations<Arch>,
                         fast::FusedOperations<Arch>,
                         fast::LossOperations<Arch> {

@@ -25,18 +25,19 @@ namespace bert::fast {
 template <class W>
 W multiply_lower_halves(const W& a, const W& b)
 {
+    using Arch = typename W::arch_type;
 #ifdef __AVX512F__
-    if constexpr (sizeof(W) == 64)
+    if constexpr (std::is_base_of_v<xsimd::avx512f, Arch>)
         return _mm512_mul_epu32(a, b);
     else
 #endif
 #ifdef __AVX2__
-        if constexpr (sizeof(W) == 32)
+        if constexpr (std::is_base_of_v<xsimd::avx2, Arch>)
         return _mm256_mul_epu32(a, b);
     else
 #endif
 #ifdef __SSE2__
-        if constexpr (sizeof(W) == 16)
+        if constexpr (std::is_base_of_v<xsimd::sse2, Arch>)
         return _mm_mul_epu32(a, b);
     else
 #endif

@@ -9,11 +9,14 @@
 
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
+#include "bert/ops/fast/vector.hpp"
 #include "bert/ops/reference/embedding_lookup.hpp"
 
 namespace bert::fast {
 
 /// The operation `embedding_lookup` and its backward.
+/// @tparam Arch  the instruction set
+template <class Arch>
 struct EmbeddingLookupOperations : reference::EmbeddingLookupOperations {
     /// @copydoc bert::reference::EmbeddingLookupOperations::embedding_lookup_backward
     template <class Real>
@@ -28,8 +31,9 @@ struct EmbeddingLookupOperations : reference::EmbeddingLookupOperations {
             for (std::size_t t = 0; t < T; ++t) {
                 const auto row = static_cast<std::size_t>(ids(t));
                 if (row == constant_row) continue;
-                for (std::size_t h = index * piece; h < std::min(H, (index + 1) * piece); ++h)
-                    d_table(row, h) += d_y(t, h);
+                const std::size_t h = index * piece;
+                Real* const sums = d_table.data() + row * H + h;
+                add<Vector<Real, Arch>>(std::min(piece, H - h), sums, d_y.data() + t * H + h, sums);
             }
         });
     }

@@ -4,9 +4,8 @@
 /// A step of the kernel takes one *element* of a row of x and one of each column of Wᵀ and adds their product to a sum of
 /// floats or doubles. An element is a number, or two numbers that follow each other in k, each rounded to bfloat16 (8 bits of
 /// exponent, 7 of fraction, to the nearest): then operands take half the memory, and one instruction of AVX-512 BF16
-/// multiplies and adds both: on a Zen 4 BERT-base takes 447 ms for 8 x 128 tokens where it takes 850 ms in float, of a peak that
-/// is twice as high. Where there is no such instruction, pairs become floats again, are multiplied exactly and added in the same
-/// order.
+/// multiplies and adds both (pairs.hpp). Where there is no such instruction, pairs become floats again, are multiplied exactly
+/// and added in the same order. A matrix unit adds in an order of its own (tiles.hpp).
 #pragma once
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "bert/core/float16.hpp"
 #include "bert/ops/fast/vector.hpp"
+#include "bert/ops/product/pairs.hpp"
 #include "bert/ops/product/rows.hpp"
 #include "bert/ops/product/tiles.hpp"
 
@@ -25,14 +25,17 @@ namespace bert::fast {
 /// An instruction set whose matrix products take numbers in bfloat16; sums and all else are float, as in the set itself.
 /// @tparam Arch  the instruction set
 /// @tparam Unit  a matrix unit beside it: DefaultTiles is the one that the file is compiled for, if there is one
-template <class Arch, class Unit = product::DefaultTiles>
+/// @tparam Pairs  instructions for pairs beside it: DefaultPairs are those that the file is compiled for, if there are any
+template <class Arch, class Unit = product::DefaultTiles, class Pairs = product::DefaultPairs>
 struct Bf16Products {
+    template <class Other>
+    using WithUnit = Bf16Products<Arch, Other, Pairs>;  ///< the same beside another matrix unit
 };
 
 namespace detail {
 
-template <class Real, class Arch, class Unit>
-struct VectorOf<Real, Bf16Products<Arch, Unit>> : VectorOf<Real, Arch> {
+template <class Real, class Arch, class Unit, class Pairs>
+struct VectorOf<Real, Bf16Products<Arch, Unit, Pairs>> : VectorOf<Real, Arch> {
 };
 
 }  // namespace detail
@@ -111,7 +114,8 @@ struct WordsOf<fast::OneNumber<float>> {
 /// Pairs of bfloat16, the first number in the lower half of a word. A pair that has no second number has a zero there.
 /// @tparam V  a vector of sums, floats
 /// @tparam Unit  the matrix unit, which takes what it can of a product
-template <class V, class Unit>
+/// @tparam Pairs  the instructions for pairs
+template <class V, class Unit, class Pairs>
 struct Bf16Format {
     using Tiles = Unit;                                  ///< the matrix unit
     using Real = float;                                  ///< of the sums and of the operands before they are rounded
@@ -143,11 +147,9 @@ struct Bf16Format {
     static void write(const Real* numbers, std::size_t K, Element* to)
     {
         std::size_t k = 0;
-#ifdef __AVX512BF16__
-        if constexpr (sizeof(V) == 64)
-            for (; k + 32 <= K; k += 32)
-                _mm512_storeu_si512(to + k / 2, rounded(_mm512_loadu_ps(numbers + k), _mm512_loadu_ps(numbers + k + 16)));
-#endif
+        if constexpr (Pairs::have_instructions)
+            for (; k + 2 * Pairs::count <= K; k += 2 * Pairs::count)
+                Pairs::write(numbers + k, to + k / 2);
         for (; k + 2 <= K; k += 2)
             to[k / 2] = pair(numbers[k], numbers[k + 1]);
         if (k < K) to[k / 2] = pair(numbers[k], 0);
@@ -162,17 +164,9 @@ struct Bf16Format {
             return;
         }
         std::size_t j = 0;
-#ifdef __AVX512BF16__
-        if constexpr (sizeof(V) == 64) {
-            alignas(64) static constexpr std::uint16_t side_by_side[] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                                                         21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                                                         11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-            for (; j + 16 <= width; j += 16)
-                _mm512_storeu_si512(
-                    to + j, _mm512_permutexvar_epi16(_mm512_load_si512(side_by_side),
-                                                     rounded(_mm512_loadu_ps(rows + j), _mm512_loadu_ps(rows + stride + j))));
-        }
-#endif
+        if constexpr (Pairs::have_instructions)
+            for (; j + Pairs::count <= width; j += Pairs::count)
+                Pairs::across(rows + j, rows + stride + j, to + j);
         for (; j < width; ++j)
             to[j] = pair(rows[j], rows[stride + j]);
     }
@@ -192,22 +186,15 @@ struct Bf16Format {
     /// @return  (sum + second second) + first first, in the order of the processors' instruction
     static V multiply_add(Element x, const Elements& panel, const V& sum)
     {
-#ifdef __AVX512BF16__
-        if constexpr (sizeof(V) == 64)
-            return _mm512_dpbf16_ps(sum, (__m512bh)(__m512i)Elements(x), (__m512bh)(__m512i)panel);
-        else
-#endif
-        {
+        if constexpr (Pairs::have_instructions) {
+            return Pairs::multiply_add(Elements(x), panel, sum);
+        } else {
             const V with_second = fast::multiply_add(second_of(Elements(x)), second_of(panel), sum);
             return fast::multiply_add(first_of(Elements(x)), first_of(panel), with_second);
         }
     }
 
 private:
-#ifdef __AVX512BF16__
-    /// 32 numbers, rounded by one instruction, which makes zeros of numbers below the smallest normal one, as products do.
-    static __m512i rounded(const __m512& first, const __m512& second) { return (__m512i)_mm512_cvtne2ps_pbh(second, first); }
-#endif
     static V first_of(const Elements& pairs) { return floats(pairs << 16); }
     static V second_of(const Elements& pairs) { return floats(pairs & Elements(0xFFFF0000U)); }
     static V floats(const Elements& bits) { return std::bit_cast<V>(bits); }
@@ -218,12 +205,14 @@ template <class Real, class Arch>
 struct FormatOf {
     using type = PlainFormat<fast::Vector<Real, Arch>>;  ///< numbers as they are
 };
-/// The format of an instruction set's products, where they are in bfloat16. A matrix unit is used where a panel is as wide as
-/// two of its tiles.
-template <class Real, class Arch, class Unit>
-struct FormatOf<Real, fast::Bf16Products<Arch, Unit>> {
-    using V = fast::Vector<Real, Arch>;                                                   ///< of the sums
-    using type = Bf16Format<V, std::conditional_t<V::size == tile_side, Unit, NoTiles>>;  ///< pairs in bfloat16
+/// The format of an instruction set's products, where they are in bfloat16. Instructions and a matrix unit are used where a
+/// vector has 16 floats: then a panel is as wide as two tiles.
+template <class Real, class Arch, class Unit, class Pairs>
+struct FormatOf<Real, fast::Bf16Products<Arch, Unit, Pairs>> {
+    using V = fast::Vector<Real, Arch>;             ///< of the sums
+    static constexpr bool is_wide = V::size == 16;  ///< as instructions and unit want it
+    using type = Bf16Format<V, std::conditional_t<is_wide, Unit, NoTiles>,
+                            std::conditional_t<is_wide, Pairs, FloatPairs>>;  ///< pairs in bfloat16
 };
 
 }  // namespace bert::product
