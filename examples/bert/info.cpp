@@ -191,6 +191,17 @@ void describe_file(const std::filesystem::path& path, bool verbose, Description&
     }
 }
 
+void describe_matrix_unit(const bert::MatrixUnitReport& unit, Description& description)
+{
+    description.object().add(
+        "matrix_unit",
+        JsonObject().add("name", unit.name).add("is_used", unit.is_used).add("sums_as_documented", unit.sums_as_loops));
+    std::string text = unit.name;
+    if (unit.is_used) text += ", used by products in bfloat16";
+    if (!unit.is_used && unit.name != "none") text += ", not used";
+    description.row("matrix_unit", text + (unit.advice.empty() ? "" : ": " + unit.advice));
+}
+
 void show_machine(const InfoOptions& options)
 {
     const Machine here = machine();
@@ -204,6 +215,7 @@ void show_machine(const InfoOptions& options)
     description.add("openblas_core", here.blas.empty() ? std::string("none: another BLAS") : here.blas);
     description.add("engine", bert::engine_name(bert::engine()));
     std::vector<JsonObject> engines;
+    bert::MatrixUnitReport matrix_unit;
     const bert::Engine in_use = bert::engine();
     for (const bert::Engine engine : {bert::Engine::own, bert::Engine::cblas, bert::Engine::onednn, bert::Engine::loops}) {
         const std::string name = bert::engine_name(engine);
@@ -213,19 +225,26 @@ void show_machine(const InfoOptions& options)
         }
         bert::set_engine(engine);
         const bert::EngineReport report = bert::check_engine();
-        engines.push_back(JsonObject()
-                              .add("name", name)
-                              .add("kernel", report.kernel)
-                              .add("suits_processor", report.suits_processor)
-                              .add("keeps_bits_float", report.same_bits_float)
-                              .add("keeps_bits_double", report.same_bits_double));
+        JsonObject object;
+        object.add("name", name)
+            .add("kernel", report.kernel)
+            .add("suits_processor", report.suits_processor)
+            .add("keeps_bits_float", report.same_bits_float)
+            .add("keeps_bits_double", report.same_bits_double);
+        if (engine == bert::Engine::own) object.add("keeps_bits_bf16", report.same_bits_bf16);
+        engines.push_back(object);
         const auto bits = [](bool keeps) { return keeps ? "the same bits in any batch" : "bits that depend on the row's place"; };
         description.row("  " + name, report.kernel + "; in float " + bits(report.same_bits_float) + ", in double " +
                                          bits(report.same_bits_double));
+        if (engine == bert::Engine::own) {
+            description.row("  own, bfloat16", bits(report.same_bits_bf16));
+            matrix_unit = report.matrix_unit;
+        }
         if (!report.suits_processor) warn(options.common.quiet, name + ": " + report.advice);
     }
     bert::set_engine(in_use);
     description.object().add("engines", engines);
+    describe_matrix_unit(matrix_unit, description);
     description.show(options.common.json);
 }
 

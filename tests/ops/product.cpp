@@ -223,6 +223,8 @@ TEST_CASE("The own engine and plain loops keep the bits of a row; the report say
         CHECK(report.engine == bert::engine_name(engine));
         CHECK(report.same_bits_float);
         CHECK(report.same_bits_double);
+        CHECK(report.same_bits_bf16);
+        CHECK(report.matrix_unit.sums_as_loops);
     }
     const Using chosen(Engine::cblas);
     const bert::EngineReport report = bert::check_engine();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bert/core/float16.hpp"
+#include "bert/ops/product/check.hpp"
 #include "catch.hpp"
 
 using bert::product::LoopTiles;
@@ -47,6 +48,18 @@ float multiplied(float sum, const std::vector<std::uint32_t>& x, const std::vect
 }
 
 const std::vector<std::uint32_t> ones(tile_side, pair(1, 1));
+
+// A unit whose first sum is too large, by one unit in its last place.
+struct OtherSums : LoopTiles {
+    void multiply_add()
+    {
+        LoopTiles::multiply_add();
+        std::array<float, 2 * tile_side * columns> sums{};
+        store_sums(sums.data(), columns);
+        sums[0] = std::nextafter(sums[0], std::numeric_limits<float>::infinity());
+        load_sums(sums.data(), columns);
+    }
+};
 
 }  // namespace
 
@@ -117,6 +130,26 @@ TEST_CASE("Configuring makes zeros of all tiles")
     tiles.multiply_add();
     tiles.store_sums(sums.data(), columns);
     CHECK(sums == std::vector<float>(columns * columns, 0));
+}
+
+TEST_CASE("The check of a unit finds sums that are not the documented ones")
+{
+    using Arch = bert::fast::DefaultArch;
+    const auto stand_in = bert::check_matrix_unit<bert::fast::Bf16Products<Arch, LoopTiles>>();
+    const auto other = bert::check_matrix_unit<bert::fast::Bf16Products<Arch, OtherSums>>();
+    CHECK(stand_in.sums_as_loops);
+    if (bert::fast::Vector<float, Arch>::size == tile_side) {
+        CHECK(stand_in.is_used);
+        CHECK(stand_in.name == "loops");
+        CHECK(stand_in.advice.empty());
+        CHECK_FALSE(other.sums_as_loops);
+        CHECK_FALSE(other.advice.empty());
+    } else {  // a panel isn't as wide as two tiles
+        CHECK_FALSE(stand_in.is_used);
+    }
+    const auto none = bert::check_matrix_unit<bert::fast::Bf16Products<Arch, bert::product::NoTiles>>();
+    CHECK_FALSE(none.is_used);
+    CHECK(none.advice.empty() == (none.name == "none"));
 }
 
 TEST_CASE("AMX makes the stand-in's sums, bit by bit")

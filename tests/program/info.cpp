@@ -47,6 +47,12 @@ TEST_CASE("info without a path describes the machine too")
     REQUIRE(here["engines"].size() >= 3);
     CHECK(here["engines"][0]["keeps_bits_float"] == true);  // the own kernel's promise
     CHECK(here["engines"][0]["keeps_bits_double"] == true);
+    CHECK(here["engines"][0]["keeps_bits_bf16"] == true);
+    const nlohmann::json unit = here["matrix_unit"];
+    CHECK((unit["name"] == "none" || unit["name"] == "AMX"));
+    if (unit["name"] == "none") CHECK(unit["is_used"] == false);
+    CHECK(unit["sums_as_documented"] == true);
+    CHECK(run({"info"}).out.find("\n  matrix_unit ") != std::string::npos);
 }
 
 TEST_CASE("a model that is empty or impossible is refused")
