@@ -207,8 +207,9 @@ StepLengths step_lengths(const Tensor<Real, rank>& g, const UpdateOptions& optio
 }
 
 /// Makes all numbers of a tensor 0.
+/// @tparam Arch  the instruction set, by which objects for different processors have their own
 /// @param[out] tensor  the tensor
-template <class Real, std::size_t rank>
+template <class Arch = fast::DefaultArch, class Real, std::size_t rank>
 void set_to_zero(Tensor<Real, rank>& tensor)
 {
     const Pieces pieces(tensor.size(), detail::update_piece);
@@ -218,9 +219,10 @@ void set_to_zero(Tensor<Real, rank>& tensor)
 }
 
 /// The sum of all squares of a tensor, in double, always in the same order.
+/// @tparam Arch  the instruction set, by which objects for different processors have their own
 /// @param tensor  the tensor
 /// @return  the sum
-template <class Real, std::size_t rank>
+template <class Arch = fast::DefaultArch, class Real, std::size_t rank>
 double sum_of_squares(const Tensor<Real, rank>& tensor)
 {
     const Pieces pieces(tensor.size(), detail::update_piece);
