@@ -1,10 +1,12 @@
 #include "output.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <system_error>
 
 #include <fcntl.h>
@@ -22,15 +24,19 @@ namespace {
 
 std::string kept;  // what print was given and nobody has seen yet
 
-volatile std::sig_atomic_t uninterrupted = 0;  // how many Uninterrupted live
-volatile std::sig_atomic_t waiting = 0;        // the signal that came meanwhile
+// A signal is handled by any thread, beside the one that writes: volatile std::sig_atomic_t is for one thread's own handler.
+using Flag = std::atomic<int>;
+static_assert(Flag::is_always_lock_free, "a signal handler must not wait for a lock");
+constexpr int ending = std::numeric_limits<int>::min() / 2;  // below 0 whatever is added
+
+Flag uninterrupted = 0;  // how many Uninterrupted live; ending: a signal has been let through
+Flag waiting = 0;        // the signal that came meanwhile
 
 void on_signal(int signal)
 {
-    if (uninterrupted > 0)
-        waiting = signal;
-    else
-        ::_exit(128 + signal);
+    waiting = signal;
+    int none = 0;
+    if (uninterrupted.compare_exchange_strong(none, ending)) ::_exit(128 + signal);
 }
 
 void write_error(std::string_view text)
@@ -116,14 +122,16 @@ Uninterrupted::Uninterrupted(const std::filesystem::path& path)
     std::error_code ignored;  // what can't be looked at, writing it says
     const std::filesystem::file_status status = std::filesystem::status(path, ignored);
     leaves_nothing_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
-    if (!leaves_nothing_) uninterrupted = uninterrupted + 1;
+    if (leaves_nothing_) return;
+    if (uninterrupted.fetch_add(1) < 0)  // another thread's handler is about to end the program: nothing is begun any more
+        while (true)
+            ::pause();
 }
 
 Uninterrupted::~Uninterrupted()
 {
     if (leaves_nothing_) return;
-    uninterrupted = uninterrupted - 1;
-    if (uninterrupted == 0 && waiting != 0) ::_exit(128 + waiting);
+    if (uninterrupted.fetch_sub(1) == 1 && waiting != 0) ::_exit(128 + waiting);
 }
 
 Progress::Progress(bool quiet, std::size_t total) : shown_(!quiet && ::isatty(STDERR_FILENO) == 1), total_(total) {}

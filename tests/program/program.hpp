@@ -27,7 +27,7 @@
 
 /// What a run of the program came to.
 struct Run {
-    int status = -1;    ///< exit status; 128 and more: ended by a signal
+    int status = -1;    ///< exit status; below 0: died of this signal, as in -SIGKILL
     std::string out;    ///< standard output
     std::string error;  ///< standard error
 
@@ -74,14 +74,16 @@ public:
         ::_exit(127);
     }
 
-    void interrupt() const { ::kill(process_, SIGINT); }
-    void terminate() const { ::kill(process_, SIGTERM); }
+    /// @param signal  sent to it, as in SIGINT
+    void send(int signal) const { ::kill(process_, signal); }
 
+    /// @return  its exit status, or the signal that it died of, negated: the program exits with 130 when it is interrupted, which
+    ///     isn't death by SIGINT
     int wait() const
     {
         int status = 0;
         ::waitpid(process_, &status, 0);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
 
 private:

@@ -158,7 +158,7 @@ TEST_CASE("an interrupted run ends with status 130 and leaves nothing behind")
     const Process process({"encode", "--ops", "reference", "--scalar", "long-double"}, folder / "in", folder / "out",
                           folder / "error");
     ::usleep(500'000);
-    process.interrupt();
+    process.send(SIGINT);
     CHECK(process.wait() == 130);
     const std::string out = contents_of(folder / "out");
     CHECK((out.empty() || out.back() == '\n'));
@@ -167,9 +167,44 @@ TEST_CASE("an interrupted run ends with status 130 and leaves nothing behind")
     const Process writing({"encode", "--ops", "reference", "--scalar", "double", "--output", other / "vectors.npy"},
                           folder / "in", folder / "out2", folder / "error2");
     ::usleep(500'000);
-    writing.interrupt();
+    writing.send(SIGINT);
     CHECK(writing.wait() == 130);
     CHECK(other.names().empty());
+}
+
+TEST_CASE("a file that is being written when a signal comes is finished")
+{
+    // Some 60 MB of vectors: the file is there for a while before it is whole.
+    const TemporaryFolder folder;
+    std::string lines;
+    for (int i = 0; i < 10'000; ++i)
+        lines += "one of many lines, which differ in a number alone: " + std::to_string(i) + "\n";
+    put(folder / "in", lines);
+    for (const int signal : {SIGINT, SIGTERM}) {
+        INFO(signal);
+        const TemporaryFolder other;
+        const std::string output = other / "vectors.safetensors";
+        const Process writing({"encode", "--layer", "0", "--pooling", "none", "--output", output}, folder / "in", folder / "out",
+                              folder / "error");
+        for (int i = 0; i < 300'000 && other.names().empty(); ++i)
+            ::usleep(100);
+        writing.send(signal);
+        CHECK(writing.wait() == 128 + signal);
+        CHECK(contents_of(folder / "error").empty());
+        REQUIRE(other.names() == std::vector<std::string>{"vectors.safetensors"});
+        const bert::SafetensorsFile file(output);  // which refuses a file that isn't whole
+        CHECK(file.find("begin")->shape[0] == 10'001);
+    }
+}
+
+TEST_CASE("death by a signal is told from an exit status")
+{
+    const TemporaryFolder folder;
+    ::mkfifo((folder / "input").c_str(), 0600);
+    put(folder / "in", "");
+    const Process reading({"tokenize", "--file", folder / "input"}, folder / "in", folder / "out", folder / "error");
+    reading.send(SIGKILL);
+    CHECK(reading.wait() == -SIGKILL);
 }
 
 TEST_CASE("a run that waits for whoever reads a pipe can be interrupted, and any run be terminated")
@@ -179,13 +214,13 @@ TEST_CASE("a run that waits for whoever reads a pipe can be interrupted, and any
     ::mkfifo((folder / "vectors.npy").c_str(), 0600);
     const Process writing({"encode", "--output", folder / "vectors.npy", "a"}, folder / "in", folder / "out", folder / "error");
     ::usleep(500'000);
-    writing.interrupt();
+    writing.send(SIGINT);
     CHECK(writing.wait() == 130);
 
     ::mkfifo((folder / "input").c_str(), 0600);
     const Process reading({"tokenize", "--file", folder / "input"}, folder / "in", folder / "out2", folder / "error2");
     ::usleep(300'000);
-    reading.terminate();
+    reading.send(SIGTERM);
     CHECK(reading.wait() == 143);
 }
 
