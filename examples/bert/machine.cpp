@@ -90,14 +90,15 @@ double peak_gflops()
     using InstructionSet = typename Ops::InstructionSet;
     using Vector = bert::fast::Vector<Real, InstructionSet>;
     using Format = typename bert::product::FormatOf<Real, InstructionSet>::type;
-    constexpr std::size_t chains = 12, steps = 2'000'000;  // enough chains to hide the latency of an addition
+    // Enough chains to hide the latency of an addition; so few steps that some attempt is undisturbed on a busy machine.
+    constexpr std::size_t chains = 12, steps = 250'000;
     const std::size_t threads = bert::threads();
     std::vector<Real> results(threads);
     double best = 0;
     if constexpr (Format::Tiles::exists) {
         if (Format::Tiles::is_usable()) best = peak_of_tiles<typename Format::Tiles>();
     }
-    for (int attempt = 0; attempt < 7; ++attempt) {
+    for (int attempt = 0; attempt < 56; ++attempt) {
         const auto begin = std::chrono::steady_clock::now();
         bert::parallel_for(threads, [&](std::size_t piece, std::size_t) {
             const std::array<Real, 128> small = filled<Real>(1e-3);

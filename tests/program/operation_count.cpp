@@ -1,0 +1,51 @@
+#include "../../examples/bert/operation_count.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <catch.hpp>
+
+namespace {
+
+/// Two layers of H = 2, I = 3, with V = 5.
+bert::Config tiny(const std::string& architecture)
+{
+    bert::Config config;
+    config.architecture = architecture;
+    config.hidden_size = 2;
+    config.num_attention_heads = 1;
+    config.num_hidden_layers = 2;
+    config.intermediate_size = 3;
+    config.vocab_size = 5;
+    return config;
+}
+
+/// Three tokens and one.
+bert::Batch batch() { return bert::pack(std::vector<std::vector<std::int64_t>>{{1, 2, 3}, {4}}); }
+
+// A layer, by hand, in multiplications. Each of the 4 tokens: query, key, value and output 2 x 2 each, 16; intermediate 3 x 2 and
+// output 2 x 3, 12. Attention: scores and contexts of 3 x 3 and 1 x 1 pairs of 2 numbers each, 2 (18 + 2) = 40.
+constexpr double of_token = 16 + 12, layer = 4 * of_token + 40;
+// What follows attention, for one token: its output 2 x 2, and the feed-forward network.
+constexpr double behind_attention = 4 + 12;
+
+}  // namespace
+
+TEST_CASE("operations of the encoder are those counted by hand")
+{
+    CHECK(program::operation_count(tiny("BertModel"), batch(), {}, false) == 2 * (2 * layer));
+    CHECK(2 * (2 * layer) == 608);
+}
+
+TEST_CASE("a training step is three times forward, with only the rows that heads read behind the last attention")
+{
+    // One asked word of four tokens: its transform 2 x 2 and its logits 5 x 2; three tokens less behind the last attention.
+    CHECK(program::operation_count(tiny("BertForMaskedLM"), batch(), {1}, true) ==
+          3 * 2 * (2 * layer - 3 * behind_attention + 4 + 10));
+    // The first token of both sequences.
+    CHECK(program::operation_count(tiny("BertForNextSentencePrediction"), batch(), {}, true) ==
+          3 * 2 * (2 * layer - 2 * behind_attention));
+    // Every token is classified.
+    CHECK(program::operation_count(tiny("BertForTokenClassification"), batch(), {}, true) == 3 * 2 * (2 * layer));
+}
