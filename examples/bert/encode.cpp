@@ -115,7 +115,7 @@ int encode(const EncodeOptions& options)
         Progress progress(options.common.quiet || !to_file, 0);
         for (std::vector<Text> texts = reader.some(texts_together); !texts.empty(); texts = reader.some(texts_together)) {
             const bert::Batch batch = vectorizer.batch_of(texts);
-            const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(batch);
+            const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(texts, batch);
             if (to_file) {
                 const auto rows = static_cast<std::int64_t>(collected.values.size() / collected.width);
                 for (std::size_t b = 1; b <= texts.size(); ++b)

@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include <bert/core/finite.hpp>
+#include <bert/pretrained.hpp>
+
 #include "commands.hpp"
 #include "input.hpp"
 #include "largest.hpp"
@@ -39,6 +42,7 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
     model.masked_word->forward(hidden, masked, model.embeddings.word, model.config, act.masked_word, workspace);
     bert::Tensor<Real, 2> probabilities;
     Ops::softmax(act.masked_word.logits, probabilities);
+    if (!bert::all_finite(probabilities.data(), probabilities.size())) bert::fail_non_finite(text.place, text.text, model);
 
     std::vector<JsonObject> masks;
     Table table("rlr");

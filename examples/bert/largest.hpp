@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <span>
@@ -11,8 +10,8 @@
 
 namespace program {
 
-/// The places of the largest values, the largest first; of equal ones, the one that stands first. NaN is behind all others.
-/// @param values  numbers
+/// The places of the largest values, the largest first; of equal ones, the one that stands first.
+/// @param values  numbers, none of them NaN
 /// @param count  how many are wanted at most
 /// @return  their indices
 template <class Real>
@@ -21,7 +20,6 @@ std::vector<std::size_t> largest(std::span<const Real> values, std::size_t count
     std::vector<std::size_t> order(values.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto before = [&](std::size_t i, std::size_t j) {
-        if (std::isnan(values[i]) != std::isnan(values[j])) return std::isnan(values[j]);
         return values[i] > values[j] || (!(values[i] < values[j]) && i < j);
     };
     const std::size_t wanted = std::min(count, order.size());

@@ -37,6 +37,19 @@ std::string how(const VectorOptions& options)
            (options.max_length > 0 ? std::to_string(options.max_length) : "all") + " tokens";
 }
 
+/// The vectors of texts, of length 1.
+template <class Real, class Ops>
+bert::Tensor<Real, 2> directions_of(Vectorizer<Real, Ops>& vectorizer, const std::vector<Text>& texts)
+{
+    const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(texts);
+    const auto W = static_cast<std::ptrdiff_t>(vectors.shape(1));
+    for (std::size_t b = 0; b < texts.size(); ++b) {
+        const auto row = vectors.begin() + static_cast<std::ptrdiff_t>(b) * W;
+        length_of(texts[b], std::inner_product(row, row + W, row, Real(0)));  // normalized, a vector of zeros is still one
+    }
+    return vectors;
+}
+
 /// The lines of the files, with their vectors.
 template <class Real, class Ops>
 SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options, const std::vector<Text>& texts)
@@ -49,7 +62,7 @@ SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOpti
         const std::size_t last = std::min(first + texts_together, texts.size());
         const std::vector<Text> some(texts.begin() + static_cast<std::ptrdiff_t>(first),
                                      texts.begin() + static_cast<std::ptrdiff_t>(last));
-        const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(vectorizer.batch_of(some));
+        const bert::Tensor<Real, 2> vectors = directions_of(vectorizer, some);
         std::copy(vectors.begin(), vectors.end(), index.vectors.begin() + static_cast<std::ptrdiff_t>(first * width));
         progress.add(some.size());
     }
@@ -63,8 +76,7 @@ template <class Real, class Ops>
 bool is_of_this_model(Vectorizer<Real, Ops>& vectorizer, const std::string& place, const SearchIndex<Real>& index)
 {
     if (index.lines.empty()) return true;
-    const bert::Tensor<Real, 2> vectors =
-        vectorizer.vectors_of(vectorizer.batch_of({{place + ": text 0", index.lines[0], std::nullopt}}));
+    const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of({{place + ": text 0", index.lines[0], std::nullopt}});
     for (std::size_t w = 0; w < vectors.shape(1); ++w)
         // Other scalars and operations differ by a hundredth of that, in vectors of length 1.
         if (!(std::abs(vectors(0, w) - index.vectors(0, w)) < Real(1e-3))) return false;
@@ -144,7 +156,7 @@ int search(const SearchOptions& options)
         while (const std::optional<Text> query = queries.next()) {
             if (!first && !options.common.json) print("\n");
             first = false;
-            show(index, vectorizer.vectors_of(vectorizer.batch_of({*query})), *query, options);
+            show(index, directions_of(vectorizer, {*query}), *query, options);
         }
         return 0;
     });

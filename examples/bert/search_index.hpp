@@ -37,18 +37,21 @@ struct SearchIndex {
 /// The `format` of the metadata.
 inline constexpr const char* search_index_format = "bert-search-index-1";
 
-/// Refuses vectors that nothing is near to, as a model with a NaN among its weights makes them.
+/// Refuses vectors whose products aren't cosines.
 /// @param place  the index file
 /// @param vectors  [N, W]
-/// @throws bert::InputError for the first number that isn't finite
+/// @throws bert::InputError for the first whose length isn't 1, as with NaN in it
 template <class Real>
-void require_finite(const std::string& place, const bert::Tensor<Real, 2>& vectors)
+void require_length_1(const std::string& place, const bert::Tensor<Real, 2>& vectors)
 {
-    for (std::size_t i = 0; i < vectors.shape(0); ++i)
+    for (std::size_t i = 0; i < vectors.shape(0); ++i) {
+        Real squares = 0;
         for (std::size_t w = 0; w < vectors.shape(1); ++w)
-            if (!std::isfinite(vectors(i, w)))
-                bert::fail_input(place, "tensor \"vectors\"[" + std::to_string(i) + ", " + std::to_string(w) +
-                                            "]: expected a finite number, got " + number_text(vectors(i, w)));
+            squares += vectors(i, w) * vectors(i, w);
+        if (!(std::abs(squares - 1) < Real(1e-3)))
+            bert::fail_input(place, "tensor \"vectors\"[" + std::to_string(i) + "]: expected a vector of length 1, got length " +
+                                        number_text(std::sqrt(squares)));
+    }
 }
 
 /// Reads an index and checks all that is in it.
@@ -82,7 +85,7 @@ SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size
     bert::check_tensor<Real>(tensor("vectors"), std::vector<std::size_t>{N, width});
 
     SearchIndex<Real> index{{}, bert::read_tensor<Real, 2>(tensor("vectors")), metadata("made")};
-    require_finite(file.name(), index.vectors);
+    require_length_1(file.name(), index.vectors);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < N; ++i) {
         const std::string place = file.name() + ": tensor \"ends\"[" + std::to_string(i) + "]";
@@ -103,11 +106,10 @@ SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size
 /// Writes an index.
 /// @param path  the file
 /// @param index  the index
-/// @throws bert::InputError if it can't be written, or couldn't be read again
+/// @throws bert::InputError if it can't be written
 template <class Real>
 void write_search_index(const std::filesystem::path& path, const SearchIndex<Real>& index)
 {
-    require_finite(path.string(), index.vectors);
     std::string texts;
     bert::IndexTensor<1> ends;
     ends.resize({index.lines.size()});

@@ -2,7 +2,6 @@
 /// bert similarity
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -45,9 +44,9 @@ std::vector<Text> some_pairs(TextReader& reader, bool from_arguments)
     return texts;
 }
 
-/// The cosine of rows i and j.
+/// The cosine of rows i and j, which are the vectors of these texts.
 template <class Real>
-Real cosine(const bert::Tensor<Real, 2>& vectors, std::size_t i, std::size_t j)
+Real cosine(const std::vector<Text>& texts, const bert::Tensor<Real, 2>& vectors, std::size_t i, std::size_t j)
 {
     Real dot = 0, squares_i = 0, squares_j = 0;
     for (std::size_t w = 0; w < vectors.shape(1); ++w) {
@@ -55,8 +54,7 @@ Real cosine(const bert::Tensor<Real, 2>& vectors, std::size_t i, std::size_t j)
         squares_i += vectors(i, w) * vectors(i, w);
         squares_j += vectors(j, w) * vectors(j, w);
     }
-    const Real lengths = std::sqrt(squares_i) * std::sqrt(squares_j);
-    return lengths == 0 ? Real(0) : dot / lengths;
+    return dot / (length_of(texts[i], squares_i) * length_of(texts[j], squares_j));
 }
 
 }  // namespace
@@ -74,9 +72,9 @@ int similarity(const SimilarityOptions& options)
                 texts.push_back({pair.place, pair.text, std::nullopt});
                 texts.push_back({pair.place, *pair.pair, std::nullopt});
             }
-            const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(vectorizer.batch_of(texts));
+            const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of(texts);
             for (std::size_t i = 0; i < pairs.size(); ++i) {
-                const Real value = cosine(vectors, 2 * i, 2 * i + 1);
+                const Real value = cosine(texts, vectors, 2 * i, 2 * i + 1);
                 if (options.common.json)
                     print(JsonObject().add("text", pairs[i].text).add("pair", *pairs[i].pair).add("similarity", value).text() +
                           "\n");

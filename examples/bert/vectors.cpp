@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <bert/core/error.hpp>
+#include <bert/core/finite.hpp>
 #include <bert/io/config.hpp>
 #include <bert/io/packed_folder.hpp>
 
@@ -12,9 +13,9 @@ namespace program {
 
 template <class Real, class Ops>
 Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options)
-    : options_(options), tokenizer_(bert::load_tokenizer(model_folder(common)))
+    : options_(options), folder_(model_folder(common)), tokenizer_(bert::load_tokenizer(folder_))
 {
-    const bert::Config config = bert::read_config(model_folder(common) / "config.json");
+    const bert::Config config = bert::read_config(folder_ / "config.json");
     const std::size_t layers = config.num_hidden_layers, positions = config.max_position_embeddings;
     if (options_.layer && *options_.layer > layers)
         bert::fail_input("--layer", "expected 0 to " + std::to_string(layers) + ", got " + std::to_string(*options_.layer));
@@ -37,16 +38,15 @@ template <class Real, class Ops>
 void Vectorizer<Real, Ops>::load(const CommonOptions& common)
 {
     bert::LoadReport report;
-    const std::filesystem::path folder = model_folder(common);
     const bool only_last = options_.layers == bert::Layers::one && !options_.layer;
     if constexpr (FastSet<Ops>) {
         if (only_last) {
-            auto packed = bert::load_packed<Real, Ops>(folder, &report);
+            auto packed = bert::load_packed<Real, Ops>(folder_, &report);
             model_ = std::move(packed.model);
             packed_ = std::move(packed.encoder);
         }
     }
-    if (!packed_) model_ = bert::load_model<Real, Ops>(folder, &report);
+    if (!packed_) model_ = bert::load_model<Real, Ops>(folder_, &report);
     warn_of_ignored(common, report);
 }
 
@@ -72,7 +72,7 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
 }
 
 template <class Real, class Ops>
-bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const bert::Batch& batch)
+bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const std::vector<Text>& texts, const bert::Batch& batch)
 {
     bert::Tensor<Real, 2> vectors = of_tokens(batch);
     if (options_.pooling == bert::Pooling::pooler) {
@@ -82,7 +82,23 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const bert::Batch& batch
         vectors = bert::pool(vectors, batch.sequences, *options_.pooling);
     }
     if (options_.normalize) bert::normalize_rows(vectors);
+    const std::size_t W = vectors.shape(1);
+    for (std::size_t b = 0; b < texts.size(); ++b) {
+        const std::size_t first = options_.pooling ? b : batch.sequences.begin[b];
+        const std::size_t end = options_.pooling ? b + 1 : batch.sequences.begin[b + 1];
+        if (!bert::all_finite(vectors.data() + first * W, (end - first) * W)) fail_non_finite(texts[b]);
+    }
     return vectors;
+}
+
+template <class Real, class Ops>
+void Vectorizer<Real, Ops>::fail_non_finite(const Text& text)
+{
+    if (packed_) {  // which took the place of the tensors that are to be looked at
+        packed_.reset();
+        model_ = bert::load_model<Real, Ops>(folder_);
+    }
+    bert::fail_non_finite(text.place, text.text, model_);
 }
 
 template <class Real, class Ops>

@@ -2,11 +2,15 @@
 /// Texts to vectors, for the commands that compare or show them.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <bert/core/error.hpp>
+#include <bert/core/one_line.hpp>
 #include <bert/core/sequences.hpp>
 #include <bert/core/tensor.hpp>
 #include <bert/core/workspace.hpp>
@@ -16,12 +20,28 @@
 
 #include "input.hpp"
 #include "options.hpp"
+#include "output.hpp"
 #include "sets.hpp"
 
 namespace program {
 
 /// How many texts go through the model together.
 inline constexpr std::size_t texts_together = 32;
+
+/// The length of a text's vector, for a cosine: a vector of zeros has no direction, and one whose length is infinite none that
+/// could be computed.
+/// @param text  what it is the vector of
+/// @param squares  the sum of the squares of its numbers
+/// @return  the length
+/// @throws bert::InputError as in `argument 1: "a": expected a vector of finite length above 0, got length 0`
+template <class Real>
+Real length_of(const Text& text, Real squares)
+{
+    if (!(squares > 0 && std::isfinite(squares)))
+        bert::fail_input(text.place, bert::in_quotes(text.text) + ": expected a vector of finite length above 0, got length " +
+                                         number_text(std::sqrt(squares)));
+    return std::sqrt(squares);
+}
 
 /// A model, its tokenizer, and what is to be made of texts.
 template <class Real, class Ops>
@@ -43,9 +63,13 @@ public:
     bert::Batch batch_of(const std::vector<Text>& texts) const;
 
     /// The vectors of texts, or of their tokens, as the options say.
-    /// @param batch  B texts, T tokens
+    /// @param texts  B texts
+    /// @param batch  what batch_of made of them, T tokens
     /// @return  [B, W] or [T, W]
-    bert::Tensor<Real, 2> vectors_of(const bert::Batch& batch);
+    /// @throws bert::InputError for a text whose vectors aren't finite, with the tensor of the model that is to blame
+    bert::Tensor<Real, 2> vectors_of(const std::vector<Text>& texts, const bert::Batch& batch);
+    /// @copydoc vectors_of
+    bert::Tensor<Real, 2> vectors_of(const std::vector<Text>& texts) { return vectors_of(texts, batch_of(texts)); }
 
     /// Numbers in a vector.
     /// @return  W: H, or 4 H for concat4
@@ -54,8 +78,10 @@ public:
 private:
     bert::Tensor<Real, 2> of_tokens(const bert::Batch& batch);
     void load(const CommonOptions& common);
+    [[noreturn]] void fail_non_finite(const Text& text);
 
     VectorOptions options_;
+    std::filesystem::path folder_;
     bert::Tokenizer tokenizer_;
     bert::Model<Real, Ops> model_;  ///< without the encoder's blocks if they are packed
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -19,6 +20,7 @@
 
 #include "bert/config.hpp"
 #include "bert/core/error.hpp"
+#include "bert/core/finite.hpp"
 #include "bert/core/one_line.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -34,7 +36,7 @@ namespace bert {
 enum class Pooling {
     mean,    ///< their mean, special tokens included, as sentence encoders are trained
     cls,     ///< the first token's
-    max,     ///< the largest of each column
+    max,     ///< the largest of each column; NaN if one is NaN
     pooler,  ///< the model's own: trained on next sentences, no general sentence vector
 };
 
@@ -110,9 +112,15 @@ Tensor<Real, 2> pool(const Tensor<Real, 2>& vectors, const Sequences& sequences,
         for (std::size_t w = 0; w < W; ++w)
             pooled(b, w) = vectors(first, w);
         if (pooling == Pooling::cls) continue;
-        for (std::size_t t = first + 1; t < first + n; ++t)
-            for (std::size_t w = 0; w < W; ++w)
-                pooled(b, w) = pooling == Pooling::max ? std::max(pooled(b, w), vectors(t, w)) : pooled(b, w) + vectors(t, w);
+        for (std::size_t t = first + 1; t < first + n; ++t) {
+            for (std::size_t w = 0; w < W; ++w) {
+                const Real value = vectors(t, w);
+                if (pooling == Pooling::mean)
+                    pooled(b, w) += value;
+                else if (value > pooled(b, w) || std::isnan(value))  // std::max would pass over a NaN
+                    pooled(b, w) = value;
+            }
+        }
         if (pooling == Pooling::mean)
             for (std::size_t w = 0; w < W; ++w)
                 pooled(b, w) /= Real(n);
@@ -120,7 +128,7 @@ Tensor<Real, 2> pool(const Tensor<Real, 2>& vectors, const Sequences& sequences,
     return pooled;
 }
 
-/// Scales each row to length 1; a row of zeros stays.
+/// Scales each row to length 1; a row of zeros stays, one whose length is infinite becomes NaN.
 /// @param[in,out] rows  [B, W]
 template <class Real>
 void normalize_rows(Tensor<Real, 2>& rows)
@@ -130,7 +138,8 @@ void normalize_rows(Tensor<Real, 2>& rows)
         for (std::size_t w = 0; w < rows.shape(1); ++w)
             squares += rows(b, w) * rows(b, w);
         if (squares == 0) continue;
-        const Real length = std::sqrt(squares);
+        // Divided by an infinite length, numbers would be zeros, which look like a result.
+        const Real length = std::isfinite(squares) ? std::sqrt(squares) : std::numeric_limits<Real>::quiet_NaN();
         for (std::size_t w = 0; w < rows.shape(1); ++w)
             rows(b, w) /= length;
     }
@@ -155,6 +164,20 @@ inline void check_encoding(const Encoding& encoding, const Tokenizer& tokenizer,
         check("an id", encoding.ids[t], "vocab_size", config.vocab_size);
         check("a type", encoding.type_ids[t], "type_vocab_size", config.type_vocab_size);
     }
+}
+
+/// Says that a model has no finite result for a text, and why: NaN or an infinity is never given as an answer.
+/// @param place  where the text comes from
+/// @param text  the text
+/// @param model  the model, of which every weight is looked at
+/// @throws InputError always, as in `text 1: "a cat": expected finite numbers, got others; tensor "pooler.dense.bias" isn't finite`
+template <class Real, class Ops>
+[[noreturn]] void fail_non_finite(const std::string& place, const std::string& text, const Model<Real, Ops>& model)
+{
+    const std::string tensor = first_non_finite(model);
+    fail_input(place, in_quotes(text) + ": expected finite numbers, got others; " +
+                          (tensor.empty() ? "every weight of the model is finite: its numbers overflow"
+                                          : "tensor " + in_quotes(tensor) + " of the model isn't finite"));
 }
 
 /// A model and the tokenizer that it was trained with.
@@ -195,7 +218,7 @@ struct Pretrained {
     /// @param texts  B texts
     /// @param options  pooling, layers, length
     /// @return  [B, H], or [B, 4 H] for Layers::concat4
-    /// @throws InputError for a text that is too long
+    /// @throws InputError for a text that is too long, and for one whose vector isn't finite
     /// @throws std::invalid_argument for a layer or a pooler that the model doesn't have
     Tensor<Real, 2> encode(const std::vector<std::string>& texts, const VectorOptions& options = {}) const
     {
@@ -222,7 +245,11 @@ struct Pretrained {
                 of_texts = pool(of_tokens, batch.sequences, options.pooling);
             }
             if (options.normalize) normalize_rows(of_texts);
-            std::copy(of_texts.begin(), of_texts.end(), vectors.begin() + static_cast<std::ptrdiff_t>(first * of_texts.shape(1)));
+            const std::size_t W = of_texts.shape(1);
+            for (std::size_t b = 0; b < of_texts.shape(0); ++b)
+                if (!all_finite(of_texts.data() + b * W, W))
+                    fail_non_finite("text " + std::to_string(first + b), texts[first + b], model);
+            std::copy(of_texts.begin(), of_texts.end(), vectors.begin() + static_cast<std::ptrdiff_t>(first * W));
         }
         return vectors;
     }

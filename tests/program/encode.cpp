@@ -264,30 +264,3 @@ TEST_CASE("search finds the nearest lines, and keeps their vectors")
     CHECK(run({"search", "--input", "jsonl", "--file", lines, "x"}).error ==
           "bert: " + lines + ":2: pair: expected none in what is searched, got \"b\"\n");
 }
-
-TEST_CASE("vectors of NaN are shown, and never kept in an index")
-{
-    const TemporaryFolder folder;
-    const std::string model = folder / "model", lines = folder / "lines", index = folder / "index.safetensors";
-    spoiled_model(model, "more");
-    put(lines, "one\ntwo\nthree\n");
-    const std::vector<std::string> asking{"search", "--json", "--quiet", "--model", model, "--file", lines, "--top", "2", "a"};
-    const Run without = run(asking);
-    REQUIRE(without.status == 0);
-    const Json found = without.json()[0]["found"];
-    CHECK(found[0] == Json{{"line", 1}, {"text", "one"}, {"similarity", nullptr}});
-    CHECK(found[1] == Json{{"line", 2}, {"text", "two"}, {"similarity", nullptr}});
-
-    std::vector<std::string> with_index = asking;
-    with_index.insert(with_index.end(), {"--index", index});
-    const Run refused = run(with_index);
-    CHECK(refused.status == 2);
-    CHECK(refused.error.starts_with("bert: " + index + ": tensor \"vectors\"[0, 0]: expected a finite number, got "));
-    CHECK(folder.names().size() == 2);
-
-    // An index of a whole model isn't one of a spoiled model.
-    REQUIRE(run({"search", "--file", lines, "--index", index, "a"}).status == 0);
-    const Run other = run({"search", "--quiet", "--model", model, "--index", index, "a"});
-    CHECK(other.status == 2);
-    CHECK(other.error.starts_with("bert: " + index + ": expected vectors made with this model and these options"));
-}

@@ -2,12 +2,12 @@
 /// Running the program from a test: arguments and standard input in, exit status and both outputs out.
 #pragma once
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -132,21 +132,30 @@ inline void copy_folder(const std::string& from, const std::filesystem::path& to
         std::filesystem::permissions(entry, std::filesystem::perms::owner_all);
 }
 
-/// The default model, but that the first number of each of its encoder's biases is NaN, and that it has one tensor more.
-inline void spoiled_model(const std::filesystem::path& folder, const std::string& more)
+/// The default model, but that the numbers of some tensors are others.
+/// @param folder  where to
+/// @param endings  of the tensors' names
+/// @param first  the tensor's first number
+/// @param rest  all others
+/// @param more  the name of one tensor more; empty: none
+inline void changed_model(const std::filesystem::path& folder, const std::vector<std::string>& endings, float first, float rest,
+                          const std::string& more = "")
 {
     copy_folder(project("examples/models/default"), folder);
     const bert::SafetensorsFile file(project("examples/models/default/model.safetensors"));
     std::vector<bert::TensorView> views = file.tensors();
-    std::vector<std::vector<float>> spoiled;
-    spoiled.reserve(views.size());
+    std::vector<std::vector<float>> changed;
+    changed.reserve(views.size());
     for (bert::TensorView& view : views) {
-        if (!view.name.ends_with("output.dense.bias")) continue;
-        std::vector<float>& values = spoiled.emplace_back(view.bytes / sizeof(float), 0.0F);
-        values[0] = std::numeric_limits<float>::quiet_NaN();
+        const auto is_ending = [&](const std::string& ending) { return view.name.ends_with(ending); };
+        if (std::none_of(endings.begin(), endings.end(), is_ending)) continue;
+        std::vector<float>& values = changed.emplace_back(view.bytes / sizeof(float), rest);
+        values[0] = first;
         view.data = reinterpret_cast<const std::byte*>(values.data());
     }
-    views.push_back(views.front());
-    views.back().name = more;
+    if (!more.empty()) {
+        views.push_back(views.front());
+        views.back().name = more;
+    }
     bert::write_safetensors(folder / "model.safetensors", views);
 }

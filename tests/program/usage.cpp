@@ -112,7 +112,7 @@ TEST_CASE("control characters of files and names don't reach the terminal")
     const TemporaryFolder folder;
     CHECK(run({"info", folder / "a\nb\x1B[31m.txt"}).error ==
           "bert: " + folder.path().string() + "/a\\u000ab\\u001b[31m.txt: expected a readable file: No such file or directory\n");
-    spoiled_model(folder / "model", "x\n\x1B[31m");
+    changed_model(folder / "model", {}, 0, 0, "x\n\x1B[31m");
     CHECK(run({"encode", "--model", folder / "model", "a"}).error ==
           "bert: warning: " + (folder / "model").string() +
               ": 1 tensor that the model doesn't have is ignored: x\\u000a\\u001b[31m\n");
