@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "input.hpp"
+#include "little_work.hpp"
 #include "output.hpp"
 #include "sets.hpp"
 
@@ -115,6 +116,7 @@ int dump(const DumpOptions& options)
         bert::ModelActivations<Real> act;
         act.encoder.keep_all = true;
         bert::Workspace workspace;
+        const LittleWork threads(model.config, batch.sequences.tokens());
         try {
             model.forward(batch, act, workspace);
         } catch (const std::invalid_argument& error) {  // inputs that don't fit the model

@@ -16,6 +16,7 @@
 #include "commands.hpp"
 #include "input.hpp"
 #include "largest.hpp"
+#include "little_work.hpp"
 #include "output.hpp"
 #include "sets.hpp"
 
@@ -38,6 +39,7 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
         bert::fail_input(text.place,
                          "expected " + tokenizer.options().special.mask + " in the text, got " + bert::in_quotes(text.text));
 
+    const LittleWork threads(model.config, batch.sequences.tokens());
     const bert::Tensor<Real, 2>& hidden = model.infer(batch, act, workspace);
     model.masked_word->forward(hidden, masked, model.embeddings.word, model.config, act.masked_word, workspace);
     bert::Tensor<Real, 2> probabilities;

@@ -9,6 +9,8 @@
 #include <bert/io/config.hpp>
 #include <bert/io/packed_folder.hpp>
 
+#include "little_work.hpp"
+
 namespace program {
 
 template <class Real, class Ops>
@@ -28,7 +30,10 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
     if (options_.layer == layers) options_.layer.reset();  // the last one is what comes without a number
     if (options_.pooling == bert::Pooling::pooler && (options_.layers != bert::Layers::one || options_.layer))
         bert::fail_input("--pooling", "expected mean, cls, max or none beside --layer or --layers, got pooler");
-    load(common);
+    {
+        const LittleWork threads(config, loading_takes);
+        load(common);
+    }
     if (options_.pooling == bert::Pooling::pooler && !model_.pooler)
         bert::fail_input("--pooling",
                          "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
@@ -74,6 +79,7 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
 template <class Real, class Ops>
 bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const std::vector<Text>& texts, const bert::Batch& batch)
 {
+    const LittleWork threads(model_.config, batch.sequences.tokens());
     bert::Tensor<Real, 2> vectors = of_tokens(batch);
     if (options_.pooling == bert::Pooling::pooler) {
         model_.pooler->forward(vectors, batch, activations_.pooler, workspace_);
