@@ -8,6 +8,7 @@
 #include "catch.hpp"
 
 using bert::compare;
+using bert::compare_norms;
 using bert::Comparison;
 using bert::IndexTensor;
 using bert::NamedTensor;
@@ -23,6 +24,10 @@ NamedTensor named(const char* name, std::vector<std::size_t> shape, std::vector<
 }
 
 const IndexTensor<2> nothing_masked;
+
+struct InBf16 {
+    static constexpr bool products_in_bf16 = true;
+};
 
 }  // namespace
 
@@ -120,6 +125,76 @@ TEST_CASE("compare_all: a tensor that is zero but for rounding is held to a hund
     };
     CHECK(hold(-3e-18).holds);
     CHECK_FALSE(hold(1e-10).holds);  // 1e-10 / 0.1
+}
+
+TEST_CASE("compare_norms: the norm of the difference over the expected norm; what lies along the expected tensor counts twice")
+{
+    const auto expected = named("grad.w", {2}, {3, 4});  // norm 5
+    CHECK(compare_norms(expected, expected, nothing_masked, 0).error == 0);
+    const Comparison across = compare_norms(named("grad.w", {2}, {3 - 0.4, 4 + 0.3}), expected, nothing_masked, 0.05);
+    CHECK(across.error == Approx(0.1));  // (-0.4, 0.3) has norm 0.5, and no part along (3, 4)
+    CHECK(across.message == "grad.w: expected norm 5, got 5.02494: relative norm of the difference 0.1, limit 0.05");
+    CHECK(compare_norms(named("grad.w", {2}, {3 - 0.4, 4 + 0.3}), expected, nothing_masked, 0.11).holds);
+    const Comparison along = compare_norms(named("grad.w", {2}, {2.7, 3.6}), expected, nothing_masked, 0.15);
+    CHECK_FALSE(along.holds);
+    CHECK(along.error == Approx(0.2));
+    CHECK(along.message ==
+          "grad.w: expected norm 5, got 4.5: twice the relative difference along the expected tensor 0.2, limit 0.15");
+    CHECK(compare_norms(named("grad.w", {2}, {2.7, 3.6}), expected, nothing_masked, 1, 10).error == Approx(0.05));  // 0.5 / 10
+    CHECK_FALSE(compare_norms(named("grad.w", {2}, {0, 0}), expected, nothing_masked, 0.9).holds);
+    const auto zero = named("grad.w", {2}, {0, 0});
+    CHECK(compare_norms(zero, zero, nothing_masked, 0).holds);
+    CHECK_FALSE(compare_norms(expected, zero, nothing_masked, 1e9).holds);
+}
+
+TEST_CASE("compare_norms: shapes, padding and what isn't finite are treated as by compare")
+{
+    const auto expected = named("grad.w", {3}, {1, 2, 3});
+    CHECK(compare_norms(named("grad.w", {3, 1}, {1, 2, 3}), expected, nothing_masked, 1e9).message ==
+          "grad.w: expected shape [3], got [3, 1]");
+    for (const double bad : {not_a_number, infinity, -infinity}) {
+        const Comparison broken = compare_norms(named("grad.w", {3}, {1, bad, 3}), expected, nothing_masked, 1e9);
+        CHECK_FALSE(broken.holds);
+        CHECK(broken.error == infinity);
+        CHECK_FALSE(compare_norms(expected, named("grad.w", {3}, {1, bad, 3}), nothing_masked, 1e9).holds);
+    }
+    CHECK(compare_norms(named("grad.w", {3}, {1, not_a_number, 3}), expected, nothing_masked, 1e9).message ==
+          "grad.w[1]: expected 2, got nan");
+    CHECK_FALSE(compare_norms(named("grad.w", {1}, {1e200}), named("grad.w", {1}, {-1e200}), nothing_masked, 1e9).holds);
+
+    const IndexTensor<2> mask = {{1, 0}}, none = {{0, 0}};
+    const auto rows = named("forward.embeddings", {1, 2, 1}, {4, 100});
+    CHECK(compare_norms(named("forward.embeddings", {1, 2, 1}, {4, not_a_number}), rows, mask, 0).holds);
+    CHECK(compare_norms(named("forward.embeddings", {1, 2, 1}, {5, 100}), rows, mask, 1).error == Approx(0.5));  // 2 · 1/4
+    CHECK(compare_norms(rows, rows, none, 1).message == "forward.embeddings: expected an element to compare, got padding alone");
+    const auto probabilities = named("forward.layer.0.probabilities", {1, 1, 2, 2}, {1, 0, 1, 0});
+    CHECK_FALSE(
+        compare_norms(named("forward.layer.0.probabilities", {1, 1, 2, 2}, {1, 1e-30, 0, 0}), probabilities, mask, 1).holds);
+}
+
+TEST_CASE("compare_all by norms: what is small beside all of its kind is held to a part of that")
+{
+    const bert::Limits limits = bert::limits_of<float, InBf16>();
+    const auto error = [&](const std::string& kind, double bias) {
+        const std::vector<NamedTensor> expected = {{kind + ".a.weight", {2}, {18, 24}}, {kind + ".key.bias", {1}, {0}}};
+        const std::vector<NamedTensor> found = {{kind + ".a.weight", {2}, {18, 24}}, {kind + ".key.bias", {1}, {bias}}};
+        return bert::compare_all(found, expected, nothing_masked, limits)[1].error;
+    };
+    CHECK(error("grad", 0.1) == Approx(0.1));  // 0.1 / (30 / 30)
+    CHECK(error("forward", 0.1) == Approx(0.1));
+    CHECK(error("train.parameter", 0.6) == Approx(0.2));  // 0.6 / (30 / 10)
+}
+
+TEST_CASE("The limits of products in bfloat16 lie below what a factor of 0.9 makes, 0.2, but for trained parameters")
+{
+    const bert::Limits limits = bert::limits_of<float, InBf16>();
+    CHECK(limits.measure == bert::Measure::norm);
+    CHECK(bert::limit_of("train.loss", limits) == limits.loss);  // training moves it by little more than the limit of gradients
+    CHECK(bert::limit_of("train.grad_norm", limits) == limits.curve);
+    for (const double limit : {limits.forward, limits.loss, limits.gradient, limits.curve})
+        CHECK(limit <= 0.15);
+    CHECK(bert::limits_of<float>().measure == bert::Measure::largest);
+    CHECK(bert::limits_of<double>().measure == bert::Measure::largest);
 }
 
 TEST_CASE("The limits are those of the format")
