@@ -56,3 +56,29 @@ def worst(found, expected, mask, column=0):
     by_name = {name: error / LIMITS[kind_of(name)][column] for name, error in errors(found, expected, mask).items()}
     name = max(by_name, key=by_name.get)
     return by_name[name], name
+
+
+def norm_errors(found, expected, mask, start):
+    """The error of every expected tensor by norms, as products in bfloat16 are measured (compare_norms in
+    include/bert/verify/comparison.hpp): the norm of the difference over the expected norm, or twice the difference's part along
+    the expected tensor, if that is more. The norm counts as at least 1/30 of that of all tensors of the kind together.
+
+    Of a trained parameter the change is compared, and its norm counts as at least 1/10. start: the parameters before training.
+    """
+    differences, tensors, squares = {}, {}, {}
+    for name, tensor in expected.items():
+        kind = name if name.startswith("train.") and kind_of(name) != "train.parameter" else kind_of(name)
+        e, f = compared(name, tensor.double(), mask), compared(name, found[name].double(), mask)
+        differences[name] = f - e
+        if kind == "train.parameter":
+            e = e - start[name.removeprefix("train.parameter.")].flatten()
+        tensors[name] = kind, e
+        squares[kind] = squares.get(kind, 0.0) + e.square().sum().item()
+    result = {}
+    for name, (kind, e) in tensors.items():
+        difference = differences[name]
+        smallest = squares[kind] ** 0.5 / (10 if kind == "train.parameter" else 30)
+        norm = max(e.norm().item(), smallest)
+        along = 2 * abs((difference * e).sum().item()) / norm**2 if norm > 0 else 0.0
+        result[name] = max(difference.norm().item() / norm if norm > 0 else 0.0, along)
+    return result
