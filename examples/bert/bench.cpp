@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -20,6 +19,7 @@
 #include <bert/io/config.hpp>
 #include <bert/io/model_folder.hpp>
 #include <bert/packed_encoder.hpp>
+#include <bert/training/initialize.hpp>
 #include <bert/training/trainer.hpp>
 
 #include "commands.hpp"
@@ -32,21 +32,12 @@ namespace program {
 
 namespace {
 
-/// A model with weights from a seed, of the spread that new models have.
+/// A fresh model.
 template <class Real, class Ops>
 bert::Model<Real, Ops> random_model(const bert::Config& config, std::uint64_t seed)
 {
     auto model = bert::Model<Real, Ops>::make(config);
-    std::mt19937_64 generator(seed);
-    const double half_width = std::sqrt(3.0) * config.initializer_range;
-    bert::Model<Real, Ops>::parameters(
-        [&](const std::string& name, auto& tensor) {
-            const bool is_scale = name.ends_with("LayerNorm.weight");
-            for (auto& value : tensor)
-                value = is_scale ? Real(1)
-                                 : static_cast<Real>((std::ldexp(static_cast<double>(generator() >> 11U), -52) - 1) * half_width);
-        },
-        "", model);
+    bert::initialize(model, seed);
     return model;
 }
 

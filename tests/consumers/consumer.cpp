@@ -1,14 +1,31 @@
-// Somebody else's program: all it knows is that the headers can be found.
+// Somebody else's program: the headers, and whatever they have to be linked with. It multiplies on two threads, with the own kernel
+// and with the CBLAS that came along.
 #include <cstdio>
 
-#if __has_include(<bert/bert.hpp>)
 #include <bert/bert.hpp>
-#else
-#include <bert/core/tensor.hpp>
-#endif
+
+namespace {
+
+// [2, 3] and [4, 3] in numbers that any order of summation adds exactly.
+bert::Tensor<float, 2> multiply(bert::Engine engine)
+{
+    const bert::Tensor<float, 2> x = {{1, 2, 3}, {4, 5, 6}}, weight = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 1}};
+    const bert::Tensor<float, 1> bias = {0, 0, 0, -1};
+    bert::Tensor<float, 2> y;
+    bert::Workspace workspace;
+    bert::set_engine(engine);
+    bert::Fast::linear(x, weight, bias, y, workspace);
+    return y;
+}
+
+}  // namespace
 
 int main()
 {
-    const bert::Tensor<float, 2> x = bert::zeros<float, 2>({2, 3});
-    std::puts(bert::shape_text(x.shape()).c_str());
+    bert::set_threads(2);
+    const bert::Tensor<float, 2> expected = {{1, 2, 3, 5}, {4, 5, 6, 14}};
+    const bool own = multiply(bert::Engine::own) == expected, cblas = multiply(bert::Engine::cblas) == expected;
+    std::printf("%s: own kernel %s, CBLAS %s, %zu threads\n", bert::shape_text(expected.shape()).c_str(), own ? "right" : "wrong",
+                cblas ? "right" : "wrong", bert::threads());
+    return own && cblas ? 0 : 1;
 }
