@@ -208,7 +208,7 @@ void show(const BenchOptions& options, const Result& result)
     table.row({"  speed", rounded(result.tokens / median) + " tokens/s, " + rounded(gflops) + " GFLOP/s"});
     if (result.peak)
         table.row({"  peak", rounded(*result.peak) + " GFLOP/s measured from registers, of which " +
-                                 rounded(100 * gflops / *result.peak, 2) + " %"});
+                                 rounded(100 * gflops / *result.peak) + " %"});
     table.row({"  memory", rounded(peak_memory_mib()) + " MiB at most, program and model included"});
     print(table.text());
 }
