@@ -167,6 +167,7 @@ inline std::string shape_mismatch(const NamedTensor& found, const NamedTensor& e
     return {};
 }
 
+/// What is said of a tensor that has no other rows.
 inline std::string padding_alone(const NamedTensor& expected)
 {
     return expected.name + ": expected an element to compare, got padding alone";
