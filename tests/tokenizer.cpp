@@ -111,8 +111,8 @@ TEST_CASE("ids are decoded to the reference's texts")
     const bert::Tokenizer tokenizer = reference::small(stored.at("tokenizer"));
     for (const nlohmann::json& expected : stored.at("decodings")) {
         const auto ids = list<std::int64_t>(expected, "ids");
-        CHECK(tokenizer.decode(ids) == expected.at("text"));
-        CHECK(tokenizer.decode(ids, true) == expected.at("without_special"));
+        CHECK(tokenizer.decode(ids) == expected.at("text").get<std::string>());
+        CHECK(tokenizer.decode(ids, true) == expected.at("without_special").get<std::string>());
     }
 }
 
@@ -130,7 +130,7 @@ TEST_CASE("all 1,112,064 scalar values give the reference's ids and offsets: pub
         const bool all = name == "bert-base-uncased" || name == "bert-base-cased";
         for (std::size_t block = 0; block < blocks.size(); block += all || block < 16 ? 1 : 7) {
             INFO("vocabulary " << name << ", code points from " << 4096 * block);
-            CHECK(reference::hash(tokenizer, reference::scalar_strings(block, contexts)) == blocks[block]);
+            CHECK(reference::hash(tokenizer, reference::scalar_strings(block, contexts)) == blocks[block].get<std::string>());
         }
     }
 }
@@ -146,12 +146,12 @@ TEST_CASE("real texts in 70 languages and random strings give the reference's id
         for (const auto& [file, expected] : files.items()) {
             INFO("vocabulary " << name << ", file " << file);
             const std::vector<std::string> lines = reference::lines(*data / file);
-            CHECK(reference::hash(tokenizer, lines) == expected);
-            if (file.find("multi") != file.npos) CHECK(reference::hash(tokenizer, lines, true) == expected);
+            CHECK(reference::hash(tokenizer, lines) == expected.get<std::string>());
+            if (file.find("multi") != file.npos) CHECK(reference::hash(tokenizer, lines, true) == expected.get<std::string>());
         }
         const nlohmann::json& blocks = hashes.at("random").at(name);
         for (std::size_t block = 0; block < blocks.size(); ++block)
-            CHECK(reference::hash(tokenizer, reference::random_strings(block, parts)) == blocks[block]);
+            CHECK(reference::hash(tokenizer, reference::random_strings(block, parts)) == blocks[block].get<std::string>());
     }
 }
 

@@ -46,8 +46,8 @@ TEST_CASE("random strings of everything that has a rule give the same, and the r
         for (std::size_t block = 0; block < blocks.size(); ++block) {
             INFO("tokenizer " << name << ", block " << block);
             const std::vector<std::string> strings = reference::random_strings(block, parts);
-            CHECK(reference::hash(tokenizer, strings) == blocks[block]);
-            CHECK(reference::hash(tokenizer, strings, true) == blocks[block]);
+            CHECK(reference::hash(tokenizer, strings) == blocks[block].get<std::string>());
+            CHECK(reference::hash(tokenizer, strings, true) == blocks[block].get<std::string>());
         }
     }
 }

@@ -60,7 +60,7 @@ TEST_CASE("all 1,112,064 scalar values give the reference's ids and offsets: sma
         const std::size_t step = name == "uncased" || name == "cased" ? 1 : 7;
         for (std::size_t block = 0; block < blocks.size(); block += step) {
             INFO("tokenizer " << name << ", code points from " << 4096 * block);
-            CHECK(reference::hash(tokenizer, reference::scalar_strings(block, contexts)) == blocks[block]);
+            CHECK(reference::hash(tokenizer, reference::scalar_strings(block, contexts)) == blocks[block].get<std::string>());
         }
     }
 }
