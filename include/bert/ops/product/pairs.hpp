@@ -14,6 +14,8 @@
 #include <immintrin.h>
 #endif
 
+#include "bert/core/language.hpp"
+
 namespace bert::product {
 
 /// No instructions: pairs become floats again, are multiplied exactly and added in the same order.
