@@ -144,7 +144,7 @@ TEST_CASE("a file that ends early is refused, wherever it ends")
 
 TEST_CASE("a header that isn't a JSON object is refused")
 {
-    CHECK(message("").substr(0, 47) == "f: header: expected JSON: line 1, column 1: syn");
+    CHECK_THAT(message(""), Catch::StartsWith("f: header: expected JSON: line 1, column 1: "));
     CHECK(message("[]") == "f: header: expected an object, got an array");
     CHECK(message("null") == "f: header: expected an object, got null");
     CHECK(message(std::string_view("{}\0", 3)) == "f: header: expected JSON: byte 3: got a zero byte");
