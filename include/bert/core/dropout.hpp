@@ -35,7 +35,7 @@ struct DropoutPlace {
     /// Checks the probability, and that every row has its place in the batch.
     /// @param T  rows of the tensor
     /// @throws std::invalid_argument if the probability is not in [0, 1), or there are rows and not T of them
-    void check(std::size_t T) const
+    void require_valid(std::size_t T) const
     {
         if (!(probability >= 0 && probability < 1))
             throw std::invalid_argument("dropout: expected a probability in [0, 1), got " + std::to_string(probability));

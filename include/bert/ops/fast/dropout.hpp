@@ -135,7 +135,7 @@ struct DropoutOperations {
     static void dropout(const Tensor<Real, 2>& x, const DropoutPlace& place, Tensor<Real, 2>& y)
     {
         const std::size_t T = x.shape(0), H = x.shape(1);
-        place.check(T);
+        place.require_valid(T);
         y.resize({T, H});
         parallel_for(T, [&](std::size_t t, std::size_t) {
             if (place.probability == 0)

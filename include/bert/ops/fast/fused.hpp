@@ -86,7 +86,7 @@ struct FusedOperations : reference::FusedOperations {
         require_shape("linear: weight", map.weight, {H, in});
         require_shape("linear: bias", map.bias, {H});
         require_shape("linear_residual_layer_norm: residual", residual, {T, H});
-        place.check(T);
+        place.require_valid(T);
         act.norm.resize(T, H);
         const std::array weights{product::rows_of(map.weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,

@@ -36,7 +36,7 @@ void require_attention_shapes(const Tensor<Real, 2>& query, const Tensor<Real, 2
     if (options.heads == 0 || H % options.heads != 0)
         throw std::invalid_argument("attention: heads: expected a divisor of " + std::to_string(H) + ", got " +
                                     std::to_string(options.heads));
-    options.dropout.check(T);
+    options.dropout.require_valid(T);
 }
 
 /// Checks that tensors of heads, one for each head of each sequence, are there.

@@ -24,7 +24,7 @@ struct DropoutOperations {
     template <class Real>
     static void dropout(const Tensor<Real, 2>& x, const DropoutPlace& place, Tensor<Real, 2>& y)
     {
-        place.check(x.shape(0));
+        place.require_valid(x.shape(0));
         const Real scale = Real(place.scale());
         y.resize(x.shape());
         for (std::size_t t = 0; t < x.shape(0); ++t) {
@@ -44,7 +44,7 @@ struct DropoutOperations {
     template <class Real>
     static void dropout_backward(const Tensor<Real, 2>& d_y, const DropoutPlace& place, Tensor<Real, 2>& d_x)
     {
-        place.check(d_y.shape(0));
+        place.require_valid(d_y.shape(0));
         const Real scale = Real(place.scale());
         d_x.resize(d_y.shape());
         for (std::size_t t = 0; t < d_y.shape(0); ++t) {
