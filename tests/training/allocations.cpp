@@ -91,7 +91,7 @@ TEST_CASE("A thread's scratch is allocated before the loop, once for as much")
     const std::size_t threads = bert::threads();
     bert::set_threads(3);  // without OpenMP it stays 1
     bert::Workspace workspace;
-    const auto prepare = [&](std::size_t count) { workspace.prepare_threads<float>(bert::Scratch::sums, count); };
+    const auto prepare = [&](std::size_t values) { workspace.prepare_threads<float>(bert::Scratch::sums, values); };
     CHECK(allocations_of([&] { prepare(1000); }) > 0);
     for (std::size_t thread = 0; thread < bert::threads(); ++thread)
         CHECK(allocations_of([&] { workspace.of_thread<float>(thread, bert::Scratch::sums, 1000); }) == 0);
