@@ -77,6 +77,7 @@ bert::Example<float> labelled()
 }  // namespace
 
 void* operator new(std::size_t bytes) { return allocated(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return allocated(bytes, alignof(std::max_align_t)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment)
 {
     return allocated(bytes, static_cast<std::size_t>(alignment));

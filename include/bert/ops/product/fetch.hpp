@@ -73,6 +73,7 @@ NextPanel next_in_columns(const Rows<Real>& matrix, std::size_t first, std::size
 {
     const std::size_t lines = (count * sizeof(Real) + line_bytes - 1) / line_bytes;
     NextPanel next{{}, per_element * matrix.stride * sizeof(Real)};
+    if (matrix.count == 0) return next;
     for (std::size_t i = 0; i < std::min(next.strands.size(), per_element * lines); ++i)
         next.strands[i] =
             reinterpret_cast<std::uintptr_t>(matrix.data + i / lines * matrix.stride + first) + i % lines * line_bytes;
