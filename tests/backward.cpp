@@ -16,6 +16,7 @@
 #include "bert/verify/gradient_check.hpp"
 
 #include "catch.hpp"
+#include "sanitizers.hpp"
 
 using bert::Model;
 using bert::ModelActivations;
@@ -72,9 +73,10 @@ void check(const std::string& name, const bert::Dropout& dropout, const bert::Lo
         model.backward(reference.batch(), act, with_padding, d_act, workspace);
         gradient = with_padding;
     }
-    const bert::GradientCheck result = bert::check_gradient(model, gradient, loss, {.most = 12});
+    const std::size_t tried = with_address_sanitizer ? 3 : 12;  // numbers of each parameter
+    const bert::GradientCheck result = bert::check_gradient(model, gradient, loss, {.most = tried});
     CHECK(result.message == "");
-    CHECK(result.count > 200);
+    CHECK(result.count > 20 * tried);
 }
 
 }  // namespace

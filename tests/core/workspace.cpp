@@ -8,14 +8,7 @@
 #include "bert/core/threads.hpp"
 
 #include "catch.hpp"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ADDRESS_SANITIZER
-#endif
-#endif
+#include "sanitizers.hpp"
 
 using bert::Scratch;
 using bert::Workspace;
@@ -61,9 +54,7 @@ TEST_CASE("Memory that can't be had is an error, and so is a number of bytes tha
     constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
     CHECK_THROWS_AS(workspace.shared<double>(Scratch::hidden, most / 8 + 1), std::bad_array_new_length);
     CHECK_THROWS_AS(workspace.prepare_threads<double>(Scratch::hidden, most / 8 + 1), std::bad_array_new_length);
-#ifndef WITH_ADDRESS_SANITIZER  // which ends the program where memory can't be had
-    CHECK_THROWS_AS(workspace.shared<double>(Scratch::hidden, most / 16), std::bad_alloc);
-#endif
+    if (!with_address_sanitizer) CHECK_THROWS_AS(workspace.shared<double>(Scratch::hidden, most / 16), std::bad_alloc);
     double* const numbers = workspace.shared<double>(Scratch::hidden, 2);
     numbers[1] = 3;
     CHECK(numbers[1] == 3);
