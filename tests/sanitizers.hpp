@@ -1,11 +1,10 @@
 /// @file
-/// Whether a test is compiled with AddressSanitizer, which takes ten times as long, and ends the program where memory can't be had.
+/// Whether a test is compiled with a sanitizer of clang's, with which it takes ten times as long, and which ends the program where
+/// memory can't be had.
 #pragma once
 
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool with_address_sanitizer = true;
-#elif defined(__has_feature)
-inline constexpr bool with_address_sanitizer = __has_feature(address_sanitizer);
+#if defined(__has_feature)
+inline constexpr bool with_sanitizer = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
-inline constexpr bool with_address_sanitizer = false;
+inline constexpr bool with_sanitizer = false;
 #endif

@@ -54,7 +54,7 @@ TEST_CASE("Memory that can't be had is an error, and so is a number of bytes tha
     constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
     CHECK_THROWS_AS(workspace.shared<double>(Scratch::hidden, most / 8 + 1), std::bad_array_new_length);
     CHECK_THROWS_AS(workspace.prepare_threads<double>(Scratch::hidden, most / 8 + 1), std::bad_array_new_length);
-    if (!with_address_sanitizer) CHECK_THROWS_AS(workspace.shared<double>(Scratch::hidden, most / 16), std::bad_alloc);
+    if (!with_sanitizer) CHECK_THROWS_AS(workspace.shared<double>(Scratch::hidden, most / 16), std::bad_alloc);
     double* const numbers = workspace.shared<double>(Scratch::hidden, 2);
     numbers[1] = 3;
     CHECK(numbers[1] == 3);
