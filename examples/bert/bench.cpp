@@ -238,12 +238,11 @@ int bench(const BenchOptions& options)
         }
         auto model = made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source);
         // Before the runs and behind them: while something else keeps the processor busy, a peak comes out too small.
-        double peak_before = 0;
-        if constexpr (!std::is_same_v<Real, long double>) peak_before = peak_of<Real, Ops>();
+        if constexpr (!std::is_same_v<Real, long double>) result.peak = peak_of<Real, Ops>();
         result.seconds = options.train ? measure_training(std::move(model), pieces, options)
                                        : measure_model(std::move(model), pieces[0].batch, options);
         // Measured, whatever the runs reached: more than the peak shows that operations are counted which aren't done.
-        if constexpr (!std::is_same_v<Real, long double>) result.peak = std::max(peak_before, peak_of<Real, Ops>());
+        if constexpr (!std::is_same_v<Real, long double>) result.peak = std::max(*result.peak, peak_of<Real, Ops>());
         show(options, result);
         return 0;
     });

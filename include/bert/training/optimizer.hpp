@@ -82,13 +82,11 @@ public:
     StepReport step(const Component& gradient, Component& component)
     {
         require_shapes(gradient, component);
-        StepReport report;
-        report.learning_rate = options_.learning_rate * options_.schedule.factor(steps_);
+        StepReport report = pass();  // the schedule goes on, whatever becomes of the step
         auto treatment = treatments_.begin();
         const GradientNorm norm = gradient_norm(gradient, [&](const Name&) { return !(treatment++)->frozen; });
         report.norm = norm.norm;
         report.first_bad = norm.first_bad;
-        ++steps_;
         if (!std::isfinite(norm.norm)) {
             report.skipped = true;
             ++skipped_;

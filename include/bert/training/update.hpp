@@ -185,19 +185,17 @@ StepLengths step_lengths(const Tensor<Real, rank>& g, const UpdateOptions& optio
     std::array<double, Pieces::most> squares_p{}, squares_u{};
     parallel_for(pieces.count, [&](std::size_t piece, std::size_t) {
         detail::Squares<Real> of_p, of_u;
-        for (std::size_t first = pieces.begin(piece), end = pieces.end(piece); first < end; first += block) {
-            const std::size_t count = std::min(block, end - first);
-            const auto step = [&]<class Number>(std::size_t i, Real* u) {
-                detail::compute_step<Number>(g.data() + i, options, u_of, p.data() + i, m.data() + i, v.data() + i, u);
-            };
+        for (std::size_t first = pieces.begin(piece); first < pieces.end(piece); first += block) {
+            const std::size_t end = std::min(first + block, pieces.end(piece));
             Real u[block];
-            std::size_t i = 0;
-            for (; i + V::size <= count; i += V::size)
-                step.template operator()<V>(first + i, u + i);
-            for (; i < count; ++i)
-                step.template operator()<fast::OneNumber<Real>>(first + i, u + i);
-            of_p.add(p.data() + first, count);
-            of_u.add(u, count);
+            std::size_t i = first;
+            for (; i + V::size <= end; i += V::size)
+                detail::compute_step<V>(g.data() + i, options, u_of, p.data() + i, m.data() + i, v.data() + i, u + (i - first));
+            for (; i < end; ++i)
+                detail::compute_step<fast::OneNumber<Real>>(g.data() + i, options, u_of, p.data() + i, m.data() + i, v.data() + i,
+                                                            u + (i - first));
+            of_p.add(p.data() + first, end - first);
+            of_u.add(u, end - first);
         }
         squares_p[piece] = of_p.sum();
         squares_u[piece] = of_u.sum();

@@ -1,0 +1,149 @@
+/// @file
+/// Reading JSON that may be hostile: nlohmann-json's parser, with what it lets pass refused and its errors in our words.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
+
+namespace bert {
+
+/// How deep objects and arrays may lie in one another: as deep as in the reference library's reader of safetensors.
+inline constexpr std::size_t max_json_depth = 127;
+
+/// Refuses a value that lies too deep in others.
+/// @param place  the file
+/// @param depth  how many objects and arrays it is in or begins
+/// @throws InputError if these are more than max_json_depth
+inline void check_json_depth(std::string_view place, std::size_t depth)
+{
+    if (depth > max_json_depth)
+        fail_input(place, "expected JSON: at most " + std::to_string(max_json_depth) + " levels of nesting, got more");
+}
+
+/// Refuses two things that nlohmann-json lets pass: it takes a zero byte for the end of the text, and skips a byte order mark.
+/// @param place  the file
+/// @param text  the JSON text
+/// @throws InputError if one of them is there
+inline void check_json_bytes(std::string_view place, std::string_view text)
+{
+    if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+        fail_input(place, "expected JSON: byte " + std::to_string(zero + 1) + ": got a zero byte");
+    if (text.substr(0, 3) == "\xEF\xBB\xBF") fail_input(place, "expected JSON: byte 1: got a byte order mark");
+}
+
+/// Says in our words where a text isn't JSON.
+/// @param place  the file
+/// @param error  what nlohmann-json says, as in `[json.exception.parse_error.101] parse error at line 1, column 5: ...`
+/// @throws InputError always
+[[noreturn]] inline void fail_json(std::string_view place, const nlohmann::json::exception& error)
+{
+    std::string_view reason = error.what();
+    constexpr std::string_view end_of_code = "] ", opening = "parse error at ";
+    reason.remove_prefix(reason.find(end_of_code) + end_of_code.size());
+    if (reason.substr(0, opening.size()) == opening) reason.remove_prefix(opening.size());
+    fail_input(place, "expected JSON: " + one_line(reason));  // it quotes a piece of the text
+}
+
+/// What hears the values of a JSON text one by one, as the parser comes to them.
+using JsonListener = nlohmann::json_sax<nlohmann::json>;
+
+/// Parses JSON, keeping nothing. All JSON of files goes through here, documents and safetensors headers alike: a second instance
+/// of the parser would take as long to compile again.
+/// @param place  the file, for messages
+/// @param text  the JSON text
+/// @param[in,out] listener  hears it; its parse_error must throw, for instance by fail_json
+/// @throws InputError if the text begins with a byte order mark or holds a zero byte; and what listener throws
+inline void parse_json(std::string_view place, std::string_view text, JsonListener& listener)
+{
+    check_json_bytes(place, text);
+    // What nlohmann::json::sax_parse does, without its readers of binary formats, which would be compiled too.
+    auto bytes = nlohmann::detail::input_adapter(text.begin(), text.end());
+    nlohmann::detail::parser<nlohmann::json, decltype(bytes)>(std::move(bytes)).sax_parse(&listener);
+}
+
+namespace detail {
+
+/// Makes a document of what it hears.
+class JsonDocument final : public JsonListener {
+public:
+    explicit JsonDocument(std::string_view place) : place_(place) {}
+
+    nlohmann::json document;  ///< complete when the parser has come to the end
+
+    bool null() override { return add(nullptr); }
+    bool boolean(bool value) override { return add(value); }
+    bool number_integer(std::int64_t number) override { return add(number); }
+    bool number_unsigned(std::uint64_t number) override { return add(number); }
+    bool number_float(double number, const std::string&) override { return add(number); }
+    bool string(std::string& text) override { return add(std::move(text)); }
+    bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has none
+    bool start_object(std::size_t) override { return open(nlohmann::json::value_t::object); }
+    bool start_array(std::size_t) override { return open(nlohmann::json::value_t::array); }
+    bool end_object() override { return close(); }
+    bool end_array() override { return close(); }
+    bool key(std::string& key) override
+    {
+        key_ = std::move(key);
+        return true;
+    }
+    bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override
+    {
+        fail_json(place_, error);
+    }
+
+private:
+    /// Puts a value in its place: the document itself, the end of an array, or a member of an object.
+    bool add(nlohmann::json value)
+    {
+        if (open_.empty())
+            last_ = &document;
+        else if (open_.back()->is_array())
+            last_ = &open_.back()->emplace_back(nullptr);
+        else
+            last_ = &(*open_.back())[key_];
+        *last_ = std::move(value);
+        return true;
+    }
+    bool open(nlohmann::json::value_t kind)
+    {
+        add(kind);
+        open_.push_back(last_);
+        check_json_depth(place_, open_.size());
+        return true;
+    }
+    bool close()
+    {
+        open_.pop_back();
+        return true;
+    }
+
+    std::string_view place_;
+    std::vector<nlohmann::json*> open_;  // the objects and arrays that the next value lies in, the innermost last
+    nlohmann::json* last_ = nullptr;     // the value that was added last
+    std::string key_;                    // of the next member
+};
+
+}  // namespace detail
+
+/// Parses JSON into a document. Of a key that is given twice, the last value counts.
+/// @param place  the file, for messages
+/// @param text  the JSON text
+/// @return  the document
+/// @throws InputError if the text isn't JSON in UTF-8, or is nested too deep
+inline nlohmann::json parse_json(std::string_view place, std::string_view text)
+{
+    detail::JsonDocument listener(place);
+    parse_json(place, text, listener);
+    return std::move(listener.document);
+}
+
+}  // namespace bert

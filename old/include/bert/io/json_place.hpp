@@ -1,0 +1,112 @@
+/// @file
+/// A value of a JSON document that knows where it is, so that what is wrong with it can be said.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
+
+namespace bert::detail {
+
+/// A value of a JSON document, and where it is.
+struct JsonPlace {
+    const nlohmann::json& value;  ///< the value
+    std::string place;            ///< as in `tokenizer.json: model.unk_token`
+
+    /// @param expected  what should be there
+    /// @throws InputError always
+    [[noreturn]] void fail(std::string_view expected) const
+    {
+        fail_input(place, "expected " + std::string(expected) + ", got " +
+                              one_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+    }
+    /// @param key  a key of this object
+    /// @return  whether it is there and not null
+    bool has(std::string_view key) const
+    {
+        const auto found = object().value.find(key);
+        return found != value.end() && !found->is_null();
+    }
+    /// @param key  a key of this object
+    /// @return  its value
+    JsonPlace at(std::string_view key) const
+    {
+        const auto found = object().value.find(key);
+        const std::string inner = place + (place.ends_with(".json") ? ": " : ".") + one_line(key);
+        if (found == value.end()) fail_input(inner, "expected a value, got none");
+        return {*found, inner};
+    }
+    /// @return  this
+    const JsonPlace& object() const
+    {
+        if (!value.is_object()) fail("an object");
+        return *this;
+    }
+    /// @return  the elements of this array
+    std::vector<JsonPlace> elements() const
+    {
+        if (!value.is_array()) fail("an array");
+        std::vector<JsonPlace> result;
+        for (const nlohmann::json& element : value)
+            result.push_back({element, place + "[" + std::to_string(result.size()) + "]"});
+        return result;
+    }
+    /// @return  this text
+    std::string text() const
+    {
+        if (!value.is_string()) fail("a string");
+        return value.get<std::string>();
+    }
+    /// @return  this truth value
+    bool truth() const
+    {
+        if (!value.is_boolean()) fail("true or false");
+        return value.get<bool>();
+    }
+    /// @param limit  what it must be below
+    /// @return  this number
+    std::int64_t number(std::int64_t limit) const
+    {
+        const std::int64_t number = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+        if (number < 0 || number >= limit) fail("a whole number from 0 to " + std::to_string(limit - 1));
+        return number;
+    }
+    /// @param least  the smallest that may be there
+    /// @param most  the largest
+    /// @return  this number, with or without a point
+    double real(double least, double most) const
+    {
+        const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+        if (!(number >= least && number <= most))
+            fail("a number from " + nlohmann::json(least).dump() + " to " + nlohmann::json(most).dump());
+        return number;
+    }
+    /// @param number  a number
+    /// @return  whether this value is the same
+    bool is(std::int64_t number) const { return value.is_number() && value.get<double>() == static_cast<double>(number); }
+    /// @param key  a key of this object
+    /// @param fallback  what a missing one means
+    /// @return  its truth value
+    bool truth(std::string_view key, bool fallback) const { return has(key) ? at(key).truth() : fallback; }
+    /// @param allowed  what may be there
+    /// @return  this text, if it is one of these
+    std::string one_of(std::initializer_list<const char*> allowed) const
+    {
+        std::string choices;
+        for (const char* choice : allowed) {
+            if (value.is_string() && value.get_ref<const std::string&>() == choice) return choice;
+            choices += (choices.empty() ? "" : " or ") + in_quotes(choice);
+        }
+        fail(choices);
+    }
+};
+
+}  // namespace bert::detail

@@ -1,0 +1,158 @@
+/// @file
+/// Writing a tokenizer into a folder: tokenizer.json, tokenizer_config.json and vocab.txt, for this library and the reference.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bert/io/atomic_file.hpp"
+#include "bert/tokenizer.hpp"
+
+namespace bert {
+
+namespace detail {
+
+/// An added token as in tokenizer.json.
+/// @param token  the token
+/// @return  the object, without its id
+inline nlohmann::ordered_json added_token_json(const AddedToken& token)
+{
+    return {{"content", token.content}, {"single_word", token.single_word}, {"lstrip", token.lstrip},
+            {"rstrip", token.rstrip},   {"normalized", token.normalized},   {"special", token.special}};
+}
+
+/// strip_accents as the files have it: true, false, or null for "as lowercase".
+/// @param options  the normalizer's options
+/// @return  the value
+inline nlohmann::ordered_json strip_accents_json(const NormalizerOptions& options)
+{
+    return options.strip_accents ? nlohmann::ordered_json(*options.strip_accents) : nlohmann::ordered_json(nullptr);
+}
+
+/// The pieces of a template; the special tokens that occur are added to a table.
+/// @param tokenizer  whose template it is
+/// @param pieces  the template
+/// @param[in,out] special_tokens  the ids of each special token
+/// @return  the pieces as in tokenizer.json
+inline nlohmann::ordered_json template_json(const Tokenizer& tokenizer, const std::vector<TemplatePiece>& pieces,
+                                            nlohmann::ordered_json& special_tokens)
+{
+    nlohmann::ordered_json result = nlohmann::ordered_json::array();
+    for (const TemplatePiece& piece : pieces) {
+        const std::string name = piece.special ? std::string(tokenizer.token(piece.id)) : piece.id == 0 ? "A" : "B";
+        result.push_back({{piece.special ? "SpecialToken" : "Sequence", {{"id", name}, {"type_id", piece.type_id}}}});
+        if (piece.special) special_tokens[name] = {{"id", name}, {"ids", {piece.id}}, {"tokens", {name}}};
+    }
+    return result;
+}
+
+/// The contents of tokenizer.json.
+/// @param tokenizer  the tokenizer
+/// @return  the document
+inline nlohmann::ordered_json tokenizer_json(const Tokenizer& tokenizer)
+{
+    const TokenizerOptions& options = tokenizer.options();
+    nlohmann::ordered_json vocabulary = nlohmann::ordered_json::object();
+    // emplace_back of its vector: the keys are known to differ, and looking for each would take quadratic time.
+    auto& entries = vocabulary.get_ref<nlohmann::ordered_json::object_t&>();
+    for (std::size_t id = 0; id < tokenizer.base_vocab_size(); ++id)
+        if (!tokenizer.vocabulary().tokens()[id].empty()) entries.emplace_back(tokenizer.vocabulary().tokens()[id], id);
+    nlohmann::ordered_json added = nlohmann::ordered_json::array();
+    for (const AddedToken& token : options.added_tokens) {
+        nlohmann::ordered_json entry = {{"id", *tokenizer.id(token.content)}};
+        entry.update(added_token_json(token));
+        added.push_back(entry);
+    }
+    nlohmann::ordered_json special_tokens = nlohmann::ordered_json::object();
+    const nlohmann::ordered_json single = template_json(tokenizer, options.single, special_tokens);
+    const nlohmann::ordered_json pair = template_json(tokenizer, options.pair, special_tokens);
+    return {{"version", "1.0"},
+            {"truncation", nullptr},
+            {"padding", nullptr},
+            {"added_tokens", added},
+            {"normalizer",
+             {{"type", "BertNormalizer"},
+              {"clean_text", options.normalizer.clean_text},
+              {"handle_chinese_chars", options.normalizer.handle_chinese_chars},
+              {"strip_accents", strip_accents_json(options.normalizer)},
+              {"lowercase", options.normalizer.lowercase}}},
+            {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+            {"post_processor",
+             {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special_tokens}}},
+            {"decoder",
+             {{"type", "WordPiece"}, {"prefix", options.wordpiece.continuing_prefix}, {"cleanup", options.decode_cleanup}}},
+            {"model",
+             {{"type", "WordPiece"},
+              {"unk_token", options.wordpiece.unknown_token},
+              {"continuing_subword_prefix", options.wordpiece.continuing_prefix},
+              {"max_input_chars_per_word", options.wordpiece.max_characters_per_word},
+              {"vocab", vocabulary}}}};
+}
+
+/// The contents of tokenizer_config.json.
+/// @param tokenizer  the tokenizer
+/// @return  the document
+inline nlohmann::ordered_json tokenizer_config_json(const Tokenizer& tokenizer)
+{
+    const TokenizerOptions& options = tokenizer.options();
+    const auto side = [](Side value) { return value == Side::left ? "left" : "right"; };
+    nlohmann::ordered_json added = nlohmann::ordered_json::object();
+    for (const AddedToken& token : options.added_tokens)
+        added[std::to_string(*tokenizer.id(token.content))] = added_token_json(token);
+    // The class BertTokenizer makes all but the vocabulary anew, from the values below alone.
+    const auto same = [](const std::vector<TemplatePiece>& a, const std::vector<TemplatePiece>& b) {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const TemplatePiece& x, const TemplatePiece& y) {
+            return x.special == y.special && x.id == y.id && x.type_id == y.type_id;
+        });
+    };
+    const auto cls = tokenizer.id(options.special.cls), sep = tokenizer.id(options.special.sep);
+    bool usual = cls && sep && options.normalizer.clean_text && options.wordpiece.continuing_prefix == "##" &&
+                 options.wordpiece.max_characters_per_word == 100 && options.decode_cleanup &&
+                 same(options.single, {{true, *cls, 0}, {false, 0, 0}, {true, *sep, 0}}) &&
+                 same(options.pair, {{true, *cls, 0}, {false, 0, 0}, {true, *sep, 0}, {false, 1, 1}, {true, *sep, 1}});
+    for (const AddedToken& special : special_added_tokens(options.special, options.wordpiece.unknown_token))
+        usual = usual && added.contains(std::to_string(tokenizer.id(special.content).value_or(-1)));
+    nlohmann::ordered_json result = {{"tokenizer_class", usual ? "BertTokenizer" : "PreTrainedTokenizerFast"},
+                                     {"do_lower_case", options.normalizer.lowercase},
+                                     {"strip_accents", strip_accents_json(options.normalizer)},
+                                     {"tokenize_chinese_chars", options.normalizer.handle_chinese_chars},
+                                     {"unk_token", options.wordpiece.unknown_token},
+                                     {"sep_token", options.special.sep},
+                                     {"pad_token", options.special.pad},
+                                     {"cls_token", options.special.cls},
+                                     {"mask_token", options.special.mask},
+                                     {"truncation_side", side(options.encode.truncation_side)},
+                                     {"padding_side", side(options.encode.padding_side)},
+                                     {"added_tokens_decoder", added}};
+    if (options.model_max_length > 0) result["model_max_length"] = options.model_max_length;
+    return result;
+}
+
+}  // namespace detail
+
+/// Writes a tokenizer.
+/// @param tokenizer  the tokenizer
+/// @param folder  where tokenizer.json, tokenizer_config.json and vocab.txt go; it must exist. There is no vocab.txt if a token
+///                holds a line's end or an id has no token: a line a token couldn't say so
+/// @throws InputError if a file can't be written
+inline void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder)
+{
+    write_file(folder / "tokenizer.json", detail::tokenizer_json(tokenizer).dump(2) + "\n");
+    write_file(folder / "tokenizer_config.json", detail::tokenizer_config_json(tokenizer).dump(2) + "\n");
+    std::string lines;
+    for (std::size_t id = 0; id < tokenizer.base_vocab_size(); ++id) {
+        const std::string& token = tokenizer.vocabulary().tokens()[id];
+        if (token.empty() || token.find_first_of("\r\n") != token.npos) return;
+        lines += token + "\n";
+    }
+    write_file(folder / "vocab.txt", lines);
+}
+
+}  // namespace bert

@@ -1,0 +1,68 @@
+/// @file
+/// Softmax: scores to probabilities.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "bert/core/tensor.hpp"
+
+namespace bert::reference {
+
+/// The operation `softmax` and its backward.
+struct SoftmaxOperations {
+    /// Turns each row of scores into probabilities, which sum to 1.
+    /// \f[ p_{ij} = e^{s_{ij} - m_i} \Big/ \sum_k e^{s_{ik} - m_i},\quad m_i = \max_k s_{ik} \f]
+    /// Symbols: \f$s\f$ `scores`, \f$p\f$ `probabilities`, where \f$e^{s-m}\f$ stands until it is divided by `sum`, \f$m_i\f$
+    /// `largest`. The maximum changes nothing but keeps e^s finite.
+    /// @param scores  [rows, n]; -infinity gets the probability 0; a row of nothing but -infinity becomes NaN
+    /// @param[out] probabilities  [rows, n]; may be scores itself
+    template <class Real>
+    static void softmax(const Tensor<Real, 2>& scores, Tensor<Real, 2>& probabilities)
+    {
+        const std::size_t rows = scores.shape(0), n = scores.shape(1);
+        probabilities.resize({rows, n});
+        for (std::size_t i = 0; i < rows; ++i) {
+            Real largest = -std::numeric_limits<Real>::infinity();
+            for (std::size_t k = 0; k < n; ++k)
+                largest = std::max(largest, scores(i, k));
+            Real sum = 0;
+            for (std::size_t j = 0; j < n; ++j) {
+                probabilities(i, j) = std::exp(scores(i, j) - largest);
+                sum += probabilities(i, j);
+            }
+            for (std::size_t j = 0; j < n; ++j)
+                probabilities(i, j) /= sum;
+        }
+    }
+
+    /// Each score moves every probability of its row. As log p_k = s_k - log Σ_l e^{s_l}, p_k changes with s_j by
+    /// p_k ([k = j] - p_j), where [k = j] is 1 for k = j and 0 elsewhere; against δp_k, summed over k, this is
+    /// p_j δp_j - p_j Σ_k p_k δp_k:
+    /// \f[ \delta s_{ij} = p_{ij}\,(\delta p_{ij} - a_i),\quad a_i = \sum_k p_{ik}\,\delta p_{ik} \f]
+    /// Symbols: \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$a_i\f$ `average`: the mean of δp under p. A row
+    /// of d_scores sums to 0: to raise all scores alike changes nothing.
+    /// @param d_probabilities  [rows, n]
+    /// @param probabilities  what softmax computed, [rows, n]
+    /// @param[out] d_scores  [rows, n]; may be d_probabilities itself
+    /// @throws std::invalid_argument if d_probabilities is not [rows, n]
+    template <class Real>
+    static void softmax_backward(const Tensor<Real, 2>& d_probabilities, const Tensor<Real, 2>& probabilities,
+                                 Tensor<Real, 2>& d_scores)
+    {
+        const std::size_t rows = probabilities.shape(0), n = probabilities.shape(1);
+        require_shape("softmax_backward: d_probabilities", d_probabilities, {rows, n});
+        d_scores.resize({rows, n});
+        for (std::size_t i = 0; i < rows; ++i) {
+            Real average = 0;
+            for (std::size_t k = 0; k < n; ++k)
+                average += probabilities(i, k) * d_probabilities(i, k);
+            for (std::size_t j = 0; j < n; ++j)
+                d_scores(i, j) = probabilities(i, j) * (d_probabilities(i, j) - average);
+        }
+    }
+};
+
+}  // namespace bert::reference

@@ -1,0 +1,59 @@
+/// @file
+/// From tokens back to a text.
+///
+/// A token with `##` is glued to the one before, any other stands after a space: `em ##bed ##ding ##s` is `embeddings`. White
+/// space, case and accents that the normalizer removed stay lost, and punctuation stands alone: `don't` comes back as `don ' t`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "bert/core/language.hpp"
+
+namespace bert {
+
+/// Removes the space before tokens such as "." and "n't". It is done token by token, so that what would need two of them,
+/// as the shortening of "do not", is found only in a token that holds it all.
+/// @param[in,out] text  a token with a space in front
+inline void clean_up(std::string& text)
+{
+    struct Replacement {
+        std::string_view from, to;
+    };
+    static constexpr std::array<Replacement, 11> replacements{{{" .", "."},
+                                                               {" ?", "?"},
+                                                               {" !", "!"},
+                                                               {" ,", ","},
+                                                               {" ' ", "'"},
+                                                               {" n't", "n't"},
+                                                               {" 'm", "'m"},
+                                                               {" do not", " don't"},
+                                                               {" 's", "'s"},
+                                                               {" 've", "'ve"},
+                                                               {" 're", "'re"}}};
+    for (const auto& [from, to] : replacements)
+        for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+            text.replace(at, from.size(), to);
+}
+
+/// Appends a token to a text.
+/// @param token  the token
+/// @param prefix  what marks a token that continues a word: `##`
+/// @param first  whether it is the first one, which stays as it is
+/// @param cleanup  whether to clean it up
+/// @param[in,out] text  the text so far
+inline void append_token(std::string_view token, std::string_view prefix, bool first, bool cleanup, std::string& text)
+{
+    std::string piece;
+    if (!first && token.starts_with(prefix))
+        token.remove_prefix(prefix.size());
+    else if (!first)
+        piece = " ";
+    piece += token;
+    if (cleanup) clean_up(piece);
+    text += piece;
+}
+
+}  // namespace bert

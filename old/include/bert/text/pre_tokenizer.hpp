@@ -1,0 +1,52 @@
+/// @file
+/// BERT's pre-tokenizer: cuts normalized text into words.
+///
+/// White space separates words and belongs to none; a punctuation character is a word by itself. `don't stop...` is
+/// `don`, `'`, `t`, `stop`, `.`, `.`, `.`.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "bert/text/unicode.hpp"
+
+namespace bert {
+
+/// A part of a text, from start to before end.
+struct Span {
+    std::size_t start;  ///< the first character
+    std::size_t end;    ///< behind the last one
+
+    /// @return  whether both ends are the same
+    bool operator==(const Span&) const = default;
+};
+
+/// Cuts a text into words.
+/// @param codes  normalized text
+/// @param visit  called with the Span of each word, in order; none is empty
+template <class Visit>
+void for_each_word(std::u32string_view codes, Visit visit)
+{
+    std::size_t start = 0;  // of the word that is being read
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+        const bool punctuation = is_punctuation(codes[i]);
+        if (!punctuation && !is_whitespace(codes[i])) continue;
+        if (start < i) visit(Span{start, i});
+        if (punctuation) visit(Span{i, i + 1});
+        start = i + 1;
+    }
+    if (start < codes.size()) visit(Span{start, codes.size()});
+}
+
+/// Cuts a text into words.
+/// @param codes  normalized text
+/// @return  its words, in order
+inline std::vector<Span> pre_tokenize(std::u32string_view codes)
+{
+    std::vector<Span> words;
+    for_each_word(codes, [&](Span word) { words.push_back(word); });
+    return words;
+}
+
+}  // namespace bert

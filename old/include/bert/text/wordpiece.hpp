@@ -1,0 +1,156 @@
+/// @file
+/// WordPiece: the vocabulary, and how a word is cut into pieces of it.
+///
+/// From the left, the longest piece that the vocabulary holds is taken, again and again; all pieces but the first are looked up
+/// with `##` in front. With `em`, `##bed`, `##ding` and `##s` in the vocabulary, `embeddings` is `em ##bed ##ding ##s`. If at
+/// some place nothing fits, the whole word is one `[UNK]`, and so is a word of more than 100 characters.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/utf8.hpp"
+
+namespace bert {
+
+/// The tokens of a model: each has an id, its row in the table of embeddings.
+class Vocabulary {
+public:
+    /// A vocabulary without tokens.
+    Vocabulary() = default;
+
+    /// @param tokens  the token of each id; an empty one where an id has no token
+    /// @throws std::invalid_argument if a token has two ids or is not UTF-8
+    explicit Vocabulary(std::vector<std::string> tokens) : tokens_(std::move(tokens))
+    {
+        for (std::size_t id = 0; id < tokens_.size(); ++id) {
+            if (tokens_[id].empty()) continue;
+            if (find_malformed_utf8(tokens_[id]) != tokens_[id].size())
+                throw std::invalid_argument("vocabulary: token " + std::to_string(id) + " is not UTF-8");
+            const auto [known, added] = ids_.emplace(tokens_[id], id);
+            if (!added)
+                throw std::invalid_argument("vocabulary: token \"" + tokens_[id] + "\" has the ids " +
+                                            std::to_string(known->second) + " and " + std::to_string(id));
+        }
+    }
+
+    /// @param token  a token, with its `##` if it has one
+    /// @return  its id, or nothing
+    std::optional<std::int64_t> id(std::string_view token) const
+    {
+        const auto found = ids_.find(token);
+        if (found == ids_.end()) return std::nullopt;
+        return found->second;
+    }
+
+    /// @param id  a token's id
+    /// @return  the token; empty if there is none
+    std::string_view token(std::int64_t id) const
+    {
+        return id >= 0 && static_cast<std::size_t>(id) < tokens_.size() ? std::string_view(tokens_[static_cast<std::size_t>(id)])
+                                                                        : std::string_view();
+    }
+
+    /// Gives a new token the next id.
+    /// @param token  the token, not empty
+    /// @return  its id, or the one that it has already
+    std::int64_t add(const std::string& token)
+    {
+        const auto [entry, added] = ids_.emplace(token, tokens_.size());
+        if (added) tokens_.push_back(token);
+        return entry->second;
+    }
+
+    /// @return  one more than the largest id: the rows of the table of embeddings
+    std::size_t size() const { return tokens_.size(); }
+
+    /// @return  the token of each id
+    const std::vector<std::string>& tokens() const { return tokens_; }
+
+private:
+    /// Lets a std::string_view be looked up without making a std::string of it.
+    struct Hash : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+
+    std::vector<std::string> tokens_;
+    std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> ids_;
+};
+
+/// What WordPiece looks for.
+struct WordPieceOptions {
+    std::string unknown_token = "[UNK]";        ///< what stands for a word that can't be cut into pieces
+    std::string continuing_prefix = "##";       ///< in front of every piece but a word's first
+    std::size_t max_characters_per_word = 100;  ///< a longer word is unknown
+};
+
+/// A piece of a word.
+struct Piece {
+    std::int64_t id;  ///< of the token
+    Span span;        ///< the characters of the word that it covers
+
+    /// @return  whether both are the same
+    bool operator==(const Piece&) const = default;
+};
+
+/// Cuts words into the pieces of a vocabulary.
+class WordPiece {
+public:
+    /// @param vocabulary  the pieces
+    /// @param options  the prefix and what is unknown
+    /// @throws std::invalid_argument if the vocabulary lacks the unknown token
+    explicit WordPiece(const Vocabulary& vocabulary, WordPieceOptions options = {}) : options_(std::move(options))
+    {
+        const auto unknown = vocabulary.id(options_.unknown_token);
+        if (!unknown) throw std::invalid_argument("wordpiece: the vocabulary lacks the unknown token " + options_.unknown_token);
+        unknown_ = *unknown;
+        for (const std::string& token : vocabulary.tokens())
+            longest_ = std::max(longest_, token.size());
+    }
+
+    /// Cuts a word into pieces: the longest first, from the left.
+    /// @param vocabulary  the one it was made with
+    /// @param word  normalized, without white space, not empty
+    /// @return  its pieces, which cover it without a gap; or the unknown token alone
+    std::vector<Piece> cut(const Vocabulary& vocabulary, std::u32string_view word) const
+    {
+        const Piece unknown{unknown_, {0, word.size()}};
+        if (word.size() > options_.max_characters_per_word) return {unknown};
+
+        std::vector<Piece> pieces;
+        for (std::size_t start = 0; start < word.size();) {
+            // No token has more characters than the longest has bytes, so longer ones need not be tried.
+            std::size_t end = std::min(word.size(), start + longest_);
+            std::string candidate = (start == 0 ? "" : options_.continuing_prefix) + encode_utf8(word.substr(start, end - start));
+            std::optional<std::int64_t> id = vocabulary.id(candidate);
+            for (; !id && end > start + 1; id = vocabulary.id(candidate))
+                candidate.resize(candidate.size() - utf8_length(word[--end]));
+            if (!id) return {unknown};
+            pieces.push_back({*id, {start, end}});
+            start = end;
+        }
+        return pieces;
+    }
+
+    /// @return  the id of the unknown token
+    std::int64_t unknown() const { return unknown_; }
+    /// @return  the prefix and what is unknown
+    const WordPieceOptions& options() const { return options_; }
+
+private:
+    WordPieceOptions options_;
+    std::int64_t unknown_ = 0;
+    std::size_t longest_ = 0;  ///< bytes of the longest token
+};
+
+}  // namespace bert

@@ -1,0 +1,92 @@
+/// @file
+/// A Catch2 matcher that holds a tensor of one's own to a stored reference case:
+/// ```cpp
+/// const bert::ReferenceCase reference("reference_outputs/cases/pretraining_gelu");
+/// Tensor<double, 2> y;
+/// my_layer_norm(..., y);
+/// CHECK_THAT(y, bert::matches(reference, "forward.layer.0.output"));
+/// ```
+/// Not included by bert/bert.hpp: it needs Catch2.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#if __has_include(<catch2/catch_all.hpp>)  // Catch2 3
+#include <catch2/matchers/catch_matchers.hpp>
+#else
+#include <catch2/catch.hpp>
+#endif
+
+#include "bert/core/tensor.hpp"
+#include "bert/verify/case.hpp"
+#include "bert/verify/comparison.hpp"
+#include "bert/verify/named_tensor.hpp"
+
+namespace bert {
+
+#if __has_include(<catch2/catch_all.hpp>)
+/// Catch2's base of matchers, whose name differs between its releases.
+template <class Value>
+using CatchMatcher = Catch::Matchers::MatcherBase<Value>;
+#else
+/// Catch2's base of matchers, whose name differs between its releases.
+template <class Value>
+using CatchMatcher = Catch::MatcherBase<Value>;
+#endif
+
+/// Whether a matrix holds what is expected, by the rules of verify/comparison.hpp.
+template <class Real>
+class TensorMatcher : public CatchMatcher<Tensor<Real, 2>> {
+public:
+    /// @param expected  name, shape and values
+    /// @param limit  the largest error allowed
+    /// @param smallest_scale  what the error's scale doesn't fall below
+    TensorMatcher(NamedTensor expected, double limit, double smallest_scale)
+        : expected_(std::move(expected)), limit_(limit), smallest_scale_(smallest_scale)
+    {
+    }
+
+    /// Compares.
+    /// @param found  what was computed
+    /// @return  whether it holds
+    bool match(const Tensor<Real, 2>& found) const override
+    {
+        const NamedTensor named{expected_.name, {found.shape().begin(), found.shape().end()}, {found.begin(), found.end()}};
+        const Comparison result = compare(named, expected_, {}, limit_, smallest_scale_);
+        message_ = result.message;
+        return result.holds;
+    }
+
+    /// What Catch2 prints of a failure.
+    /// @return  the tensor, the index of its worst element, expected, got, error and limit
+    std::string describe() const override { return message_.empty() ? "holds " + expected_.name : "but " + message_; }
+
+private:
+    NamedTensor expected_;
+    double limit_, smallest_scale_;
+    mutable std::string message_;
+};
+
+/// Holds a matrix to a stored tensor: over positions, the rows of the real tokens [T, W]; else as it is stored, [B, W].
+/// @param reference  the case
+/// @param name  as in `forward.layer.0.query` or `forward.pooled`
+/// @return  a matcher with the limit that the format sets for the scalar and the kind of tensor
+/// @throws InputError if the case doesn't have the tensor, or not as rows
+template <class Real = double>
+TensorMatcher<Real> matches(const ReferenceCase& reference, const std::string& name)
+{
+    const Tensor<double, 2> expected =
+        layout_of(name) == Layout::rows ? reference.rows<double>(name) : reference.tensor<double, 2>(name);
+    double largest = 0;
+    for (const TensorView& view : reference.expected().tensors())
+        if (kind_of(view.name) == kind_of(name))
+            largest = std::max(largest, largest_magnitude(named_tensor(view), reference.mask()));
+    // A name without positions in it: the rows are packed already.
+    NamedTensor rows{name, {expected.shape().begin(), expected.shape().end()}, {expected.begin(), expected.end()}};
+    return {std::move(rows), limit_of(name, limits_of<Real>()), largest / 100};
+}
+
+}  // namespace bert
