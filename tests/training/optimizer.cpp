@@ -49,6 +49,19 @@ TEST_CASE("Names decide what is decayed and what is frozen")
     CHECK(report.norm == 4);  // what is frozen doesn't count
 }
 
+TEST_CASE("A gradient that is too long enters the moments as long as allowed")
+{
+    OptimizerOptions options = plain();
+    options.beta1 = options.beta2 = 0.5;
+    options.clipping = {.max_norm = 6.5, .epsilon = 0};
+    Linear<double> map = ones;
+    Optimizer<Linear<double>> optimizer(options, map);
+    CHECK(optimizer.step({{{3, 4}}, {12}}, map).norm == 13);                         // twice as long as allowed
+    CHECK((optimizer.first_moment().weight == bert::Tensor<double, 2>{{0.75, 1}}));  // 0.5 g
+    CHECK(optimizer.first_moment().bias(0) == 3);
+    CHECK(optimizer.second_moment().bias(0) == 18);  // 0.5 g^2
+}
+
 TEST_CASE("The schedule and the step's number go on, the moments are kept")
 {
     OptimizerOptions options;
