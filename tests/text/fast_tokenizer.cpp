@@ -43,7 +43,7 @@ TEST_CASE("random strings of everything that has a rule give the same, and the r
     for (const auto& [name, blocks] : hashes.at("random").items()) {
         if (name.find("bert") == 0) continue;
         const bert::Tokenizer tokenizer = reference::small(name);
-        for (std::size_t block = 0; block < blocks.size(); ++block) {
+        for (std::size_t block = 0; block < blocks.size(); block += reference::block_step) {
             INFO("tokenizer " << name << ", block " << block);
             const std::vector<std::string> strings = reference::random_strings(block, parts);
             CHECK(reference::hash(tokenizer, strings) == blocks[block].get<std::string>());
@@ -83,7 +83,7 @@ TEST_CASE("a longest word is a word, one character more is unknown")
         }
 }
 
-TEST_CASE("20 MB of one kind of character take linear time")
+TEST_CASE("many characters of one kind take linear time")
 {
     // In order: letters, letters that are mapped, marks that go, marks that stay and are sorted, Chinese, punctuation,
     // beginnings of an added token, malformed bytes, white space, and what is removed.
@@ -102,7 +102,7 @@ TEST_CASE("20 MB of one kind of character take linear time")
                 return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
             };
 
-            constexpr std::size_t size = 20000000;
+            constexpr std::size_t size = with_sanitizer ? 2000000 : 20000000;  // bytes
             INFO("tokenizer " << name << ", text " << kind);
             const double small = seconds(size / 10), large = seconds(size);
             CHECK(large < 60 * (small + 0.01));  // quadratic time would be 100 times as long; 10 is linear

@@ -20,6 +20,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/io/tokenizer_json.hpp"
+#include "sanitizers.hpp"
 
 namespace reference {
 
@@ -113,6 +114,9 @@ inline std::string hash(const bert::Tokenizer& tokenizer, const std::vector<std:
     }
     return crc.text();
 }
+
+/// From one block of stored results to the next that is looked at: with a sanitizer each fifth, whose values are not in doubt.
+inline constexpr std::size_t block_step = with_sanitizer ? 5 : 1;
 
 /// The strings that stand for block b of the scalar values.
 inline std::vector<std::string> scalar_strings(std::size_t block, const std::vector<std::string>& contexts)
