@@ -144,6 +144,28 @@ TEST_CASE("A product by hand")
     }
 }
 
+TEMPLATE_TEST_CASE("A panel that the matrix doesn't fill is filled up with zeros", "", float, double)
+{
+    using Kernel = bert::product::KernelOf<TestType, bert::fast::DefaultArch>;
+    constexpr std::size_t width = Kernel::panel_width;
+    std::vector<TestType> panel(2 * width), right(2 * width);
+    const std::vector<TestType> W{1, 2, 3, 4, 5, 6};  // [3, 2], its rows the panel's columns
+    const std::vector<TestType> M{1, 3, 5, 2, 4, 6};  // [2, 3], its transpose
+    for (const bool is_transposed : {true, false}) {
+        std::fill(panel.begin(), panel.end(), TestType(7));
+        if (is_transposed)
+            Kernel::pack({W.data(), 3, 2, 2}, 0, panel.data());
+        else
+            Kernel::pack_columns({M.data(), 2, 3, 3}, 0, panel.data());
+        std::fill(right.begin(), right.end(), TestType(0));
+        const std::size_t columns = std::min<std::size_t>(3, width);
+        for (std::size_t k = 0; k < 2; ++k)
+            for (std::size_t j = 0; j < columns; ++j)
+                right[k * width + j] = W[2 * j + k];
+        CHECK(panel == right);
+    }
+}
+
 TEMPLATE_TEST_CASE("Packed weights give the bits of weights packed on the way", "", float, double)
 {
     const auto x = random<TestType>(45, 800);
