@@ -15,11 +15,14 @@
 namespace {
 
 std::atomic<bool> is_counting{false};
-std::atomic<std::size_t> count{0};
+std::atomic<std::size_t> count{0}, bytes_taken{0};
 
 void* allocated(std::size_t bytes, std::size_t alignment)
 {
-    if (is_counting) ++count;
+    if (is_counting) {
+        ++count;
+        bytes_taken += bytes;
+    }
     void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
@@ -29,7 +32,7 @@ void* allocated(std::size_t bytes, std::size_t alignment)
 template <class Run>
 std::size_t allocations_of(const Run& run)
 {
-    count = 0;
+    count = bytes_taken = 0;
     is_counting = true;
     run();
     is_counting = false;
@@ -142,4 +145,25 @@ TEMPLATE_TEST_CASE("Training allocates nothing in a steady step", "", bert::Fast
             CHECK(learned_from > 0);
         }
     }
+}
+
+// What a block keeps of each token for backward: query, key, value and context, of both layer norms the normalized row and the
+// result, 8 H in all, and I before the activation. With recompute, of six blocks one keeps it in forward, and one in backward, which
+// needs I after the activation too, and of each its result is kept, H. So four blocks' tensors less, six results and I more.
+TEMPLATE_TEST_CASE("Recomputing takes the memory of two blocks", "", bert::Fast, bert::FastBf16)
+{
+    bert::Config six_layers = config("BertForTokenClassification");
+    six_layers.num_hidden_layers = 6;
+    const auto example = labelled();
+    std::size_t bytes[2];
+    for (const bool recompute : {false, true}) {
+        auto model = bert::Model<float, TestType>::make(six_layers);
+        bert::TrainingOptions options;
+        options.recompute = recompute;
+        bert::Trainer<float, TestType> trainer(options, model);
+        allocations_of([&] { trainer.step(std::span(&example, 1), model); });
+        bytes[recompute ? 1 : 0] = bytes_taken;
+    }
+    constexpr std::size_t I = 64;
+    CHECK(bytes[0] >= bytes[1] + sizeof(float) * T * (4 * (8 * H + I) - 6 * H - I));
 }
