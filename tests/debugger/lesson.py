@@ -49,8 +49,6 @@ def go(command):
     """Runs on. Says what the lesson prints, then what gdb says at a STOP line."""
     LOG.read()
     gdb.execute(command)
-    if gdb.selected_inferior().pid:
-        gdb.execute("call ((int (*)(void *)) fflush)(0)")
     gdb.flush()
     for line in LOG.read().splitlines():
         if line.startswith(">>> "):
@@ -112,7 +110,8 @@ def step_through_a_call():
 
 
 LOG = open(gdb.parameter("logging file"), encoding="utf-8")
-for setting in ("width 0", "height 0", "startup-with-shell off"):
+# stdbuf: what the lesson prints comes at once.
+for setting in ("width 0", "height 0", "exec-wrapper stdbuf -o0"):
     gdb.execute("set " + setting)
 
 say("Before the attention of section 1:")
@@ -126,7 +125,4 @@ for number in sorted(LOOKED_AT):
     go("continue")
     for expression in LOOKED_AT[number]:
         show(expression)
-    if number == 1:
-        say("(gdb) call peek(act.context)")
-        gdb.execute("call peek(act.context)")
 go("continue")
