@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_DATADIR}/cmake/bert)
 
 install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers)
-install(TARGETS bert_headers bert_native EXPORT bert COMPONENT headers)
+install(TARGETS bert_headers bert_native ${engines} EXPORT bert COMPONENT headers)
 install(EXPORT bert NAMESPACE bert:: FILE bert-targets.cmake DESTINATION ${package_folder} COMPONENT headers)
 configure_file(cmake/bert-config.cmake.in package/bert-config.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/bert-config-version.cmake COMPATIBILITY SameMinorVersion
@@ -14,11 +14,7 @@ install(FILES ${PROJECT_BINARY_DIR}/package/bert-config.cmake ${PROJECT_BINARY_D
 
 # pkg-config names compilers' options instead of targets.
 set(pc_cflags -pthread ${OpenMP_CXX_FLAGS})
-set(pc_libs ${CBLAS_LIBRARIES} -pthread ${OpenMP_CXX_FLAGS})
-if(BERT_WITH_ONEDNN)
-  list(APPEND pc_cflags -DBERT_WITH_ONEDNN=1)
-  list(PREPEND pc_libs ${ONEDNN_LIBRARY})
-endif()
+set(pc_libs -pthread ${OpenMP_CXX_FLAGS})
 list(JOIN pc_cflags " " pc_cflags)
 list(JOIN pc_libs " " pc_libs)
 configure_file(cmake/bert.pc.in package/bert.pc @ONLY)

@@ -1,4 +1,4 @@
-"""What the reference library reaches with matrix products in bfloat16: measure_bfloat16.py [NAME...]; without a name all cases.
+"""What the transformers library reaches with matrix products in bfloat16: measure_bfloat16.py [NAME...]; without a name all cases.
 
     python="$(reference_outputs/environment)"
     $python reference_outputs/measure_bfloat16.py

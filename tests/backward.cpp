@@ -1,4 +1,5 @@
-// The whole model's gradient against central differences: every kind of parameter of every architecture, with dropout and without.
+// The whole model's gradient against central differences: every kind of parameter of every architecture, with dropout and
+// without.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,7 +10,6 @@
 #include <vector>
 
 #include <instances.hpp>
-#include "bert/losses.hpp"
 #include "bert/model.hpp"
 #include "bert/ops/fast.hpp"
 #include "bert/verify/case.hpp"
@@ -33,13 +33,16 @@ void check(const std::string& name, const bert::Dropout& dropout, const bert::Lo
 {
     const ReferenceCase reference(cases + name);
     auto model = reference.model<double, Ops>();
-    const auto labels = reference.labels<double>();
+    const bert::Batch& batch = reference.batch();
+    const auto targets = reference.targets<double>();
+    bert::Counts<double> counts;
+    model.count(batch, targets, counts);
     ModelActivations<double> act;
-    act.dropout = dropout;
     bert::Workspace workspace;
+    const bert::Pass pass{model.config, batch.sequences, workspace, dropout};
     const auto loss = [&] {
-        model.forward(reference.batch(), act, workspace);
-        return bert::model_loss(model, reference.batch(), act, labels, options).total;
+        model.forward(batch, targets, pass, act);
+        return model.loss(batch, targets, counts, options, act).total;
     };
     // From a gradient that is not zero: backward adds.
     auto gradient = Model<double, Ops>::make(model.config), offset = gradient;
@@ -52,8 +55,8 @@ void check(const std::string& name, const bert::Dropout& dropout, const bert::Lo
         "", gradient, offset);
     loss();
     ModelGradients<double> d_act;
-    bert::model_loss_backward(model, reference.batch(), act, labels, options, d_act);
-    model.backward(reference.batch(), act, gradient, d_act, workspace);
+    model.loss_backward(batch, targets, counts, options, act, d_act);
+    model.backward(batch, pass, act, gradient, d_act);
     Model<double, Ops>::parameters(
         [](const std::string&, auto& g, const auto& o) {
             for (std::size_t i = 0; i < g.size(); ++i)
@@ -61,16 +64,17 @@ void check(const std::string& name, const bert::Dropout& dropout, const bert::Lo
         },
         "", gradient, offset);
 
-    // What a difference can't see: the padding row's gradient leaves out what the lookup would give (as the reference library's).
+    // What a difference can't see: the padding row's gradient leaves out what the lookup would give (as the transformers
+    // library's).
     const std::size_t padding = model.config.pad_token_id.value_or(0);
     bool padding_occurs = false;
-    for (const std::int64_t id : reference.batch().ids)
+    for (const std::int64_t id : batch.ids)
         padding_occurs = padding_occurs || static_cast<std::size_t>(id) == padding;
     if (padding_occurs) model.config.pad_token_id.reset();
     INFO(name << ", dropout " << dropout.hidden);
     if (padding_occurs) {
         auto with_padding = Model<double, Ops>::make(model.config);
-        model.backward(reference.batch(), act, with_padding, d_act, workspace);
+        model.backward(batch, pass, act, with_padding, d_act);
         gradient = with_padding;
     }
     // Numbers of each parameter: a sanitizer sees in one what it would see in twelve.
@@ -90,10 +94,10 @@ TEMPLATE_TEST_CASE("Every parameter of every architecture agrees with central di
         check<TestType>(name, {}, {});
 }
 
-TEMPLATE_TEST_CASE("With dropout, label smoothing and the original normalization too", "", Reference, bert::Fast)
+TEMPLATE_TEST_CASE("With dropout, label smoothing and the original divisors too", "", Reference, bert::Fast)
 {
-    const bert::Dropout dropout{.hidden = 0.2, .attention = 0.3, .classifier = 0.4, .stream = {11, 3}};
-    const bert::LossOptions options{.smoothing = 0.1, .normalization = bert::Normalization::original};
+    const bert::Dropout dropout{.hidden = 0.2, .probabilities = 0.3, .classifier = 0.4, .stream = {11, 3}};
+    const bert::LossOptions options{.smoothing = 0.1, .divisor = bert::LossDivisor::original};
     for (const char* name : {"pretraining_gelu", "sequence_classes", "token_classification", "question_answering_ignored"})
         check<TestType>(name, dropout, options);
 }
@@ -104,12 +108,14 @@ TEST_CASE("Where the published implementations differ in what they divide by")
     bert::Workspace workspace;
     const auto losses = [&](const ReferenceCase& reference) {
         const auto model = reference.model<double, Reference>();
+        const bert::Batch& batch = reference.batch();
+        const auto targets = reference.targets<double>();
+        bert::Counts<double> counts;
+        model.count(batch, targets, counts);
         ModelActivations<double> act;
-        model.forward(reference.batch(), act, workspace);
-        const auto labels = reference.labels<double>();
-        return std::array{
-            bert::model_loss(model, reference.batch(), act, labels),
-            bert::model_loss(model, reference.batch(), act, labels, {.normalization = bert::Normalization::original})};
+        model.forward(batch, targets, {model.config, batch.sequences, workspace}, act);
+        return std::array{model.loss(batch, targets, counts, {}, act),
+                          model.loss(batch, targets, counts, {.divisor = bert::LossDivisor::original}, act)};
     };
     const auto [words, words_original] = losses(masked);
     const auto count = static_cast<double>(words.count);
@@ -120,24 +126,37 @@ TEST_CASE("Where the published implementations differ in what they divide by")
     CHECK(std::abs(spans_original.total - spans.total / 2) < 1e-14);
 }
 
-TEST_CASE("Only the rows that are asked for get logits, and the gradient is the same")
+TEST_CASE("Only the rows of masked positions get logits, and the gradient is that of all rows")
 {
     const ReferenceCase reference(cases + "pretraining_gelu");
     const auto model = reference.model<double, Reference>();
-    const auto labels = reference.labels<double>();
+    const bert::Batch& batch = reference.batch();
+    const std::size_t T = batch.sequences.tokens();
+    const auto targets = reference.targets<double>();
+    bert::Counts<double> counts;
+    model.count(batch, targets, counts);
     bert::Workspace workspace;
-    const auto gradient_with = [&](bool all) {
+    const bert::Pass pass{model.config, batch.sequences, workspace};
+    // The same target over all rows: those of other positions are ignored.
+    auto of_all_rows = targets;
+    of_all_rows.masked_lm->rows.resize(T);
+    of_all_rows.masked_lm->ids.resize({T});
+    of_all_rows.masked_lm->ids.fill(bert::ignored_label);
+    for (std::size_t t = 0; t < T; ++t)
+        of_all_rows.masked_lm->rows[t] = t;
+    for (std::size_t m = 0; m < targets.masked_lm->rows.size(); ++m)
+        of_all_rows.masked_lm->ids(targets.masked_lm->rows[m]) = targets.masked_lm->ids(m);
+    const auto gradient_with = [&](const bert::Targets<double>& with) {
         ModelActivations<double> act;
-        if (!all) act.asked_words = bert::labelled_rows(labels.masked_words);
-        model.forward(reference.batch(), act, workspace);
-        CHECK(act.masked_word.logits.shape(0) == (all ? reference.batch().ids.size() : act.asked_words->size()));
+        model.forward(batch, with, pass, act);
+        CHECK(act.masked_lm.logits.shape(0) == with.masked_lm->rows.size());
         auto gradient = Model<double>::make(model.config);
         ModelGradients<double> d_act;
-        bert::model_loss_backward(model, reference.batch(), act, labels, {}, d_act);
-        model.backward(reference.batch(), act, gradient, d_act, workspace);
+        model.loss_backward(batch, with, counts, {}, act, d_act);
+        model.backward(batch, pass, act, gradient, d_act);
         return gradient;
     };
-    const auto all = gradient_with(true), asked = gradient_with(false);
+    const auto all = gradient_with(of_all_rows), masked = gradient_with(targets);
     Model<double>::parameters(
         [](const std::string& name, const auto& a, const auto& b) {
             INFO(name);
@@ -146,13 +165,15 @@ TEST_CASE("Only the rows that are asked for get logits, and the gradient is the 
                 largest = std::max(largest, std::abs(a.data()[i] - b.data()[i]));
             CHECK(largest < 1e-14);
         },
-        "", all, asked);
+        "", all, masked);
 
     ModelActivations<double> act;
-    act.asked_words = std::vector<std::size_t>{0};
-    model.forward(reference.batch(), act, workspace);
-    CHECK_THROWS_AS(bert::model_loss(model, reference.batch(), act, labels), std::invalid_argument);
-    act.asked_words = std::vector<std::size_t>{1000};
-    CHECK_THROWS_WITH(model.forward(reference.batch(), act, workspace),
-                      "masked_word: rows[0]: expected a row below 20, got 1000");
+    model.forward(batch, {}, pass, act);  // without a target, all rows
+    CHECK(act.masked_lm.logits.shape(0) == T);
+    auto others = targets;
+    others.masked_lm->rows = {0};
+    model.forward(batch, others, pass, act);
+    CHECK_THROWS_AS(model.loss(batch, targets, counts, {}, act), std::invalid_argument);
+    others.masked_lm->rows = {1000};
+    CHECK_THROWS_WITH(model.forward(batch, others, pass, act), "masked_lm: rows[0]: expected a row below 20, got 1000");
 }

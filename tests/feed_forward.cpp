@@ -11,6 +11,7 @@
 #include "component.hpp"
 
 using bert::FeedForward;
+using bert::Pass;
 using bert::Tensor;
 using namespace component;
 
@@ -21,10 +22,10 @@ TEST_CASE("feed-forward: a stored layer by its input and its tensors")
         const auto model = reference.model<double>();
         bert::FeedForwardActivations<double> act;
         bert::Workspace workspace;
-        model.encoder.layer[0].feed_forward.forward(reference.rows<double>("forward.layer.0.attention"), model.config, act,
-                                                    workspace);
-        CHECK_THAT(act.intermediate, bert::matches(reference, "forward.layer.0.intermediate"));
-        CHECK_THAT(act.output.norm.y, bert::matches(reference, "forward.layer.0.output"));
+        const Pass pass{model.config, reference.batch().sequences, workspace};
+        model.body.encoder.layer[0].feed_forward.forward(reference.rows<double>("forward.layer.0.attention"), pass, act);
+        CHECK_THAT(act.activated, bert::matches(reference, "forward.layer.0.intermediate"));
+        CHECK_THAT(act.y(), bert::matches(reference, "forward.layer.0.output"));
     }
 }
 
@@ -37,16 +38,17 @@ TEST_CASE("feed-forward: by hand, with ReLU")
     config.hidden_act = bert::Activation::relu;
     auto feed_forward = FeedForward<double>::make(config);
     feed_forward.intermediate = {{{1, 1}, {0, 1}}, {3, 0}};  // (3 -1), after ReLU (3 0)
-    feed_forward.output = {{{1, 9}, {0, 9}}, {0, 1}};
-    feed_forward.norm = {{1, 2}, {0, 0}};
+    feed_forward.output.dense = {{{1, 9}, {0, 9}}, {0, 1}};
+    feed_forward.output.norm = {{1, 2}, {0, 0}};
     bert::FeedForwardActivations<double> act;
     bert::Workspace workspace;
-    feed_forward.forward(Tensor<double, 2>{{1, -1}}, config, act, workspace);
+    const bert::Sequences sequences{{0, 1}};
+    feed_forward.forward(Tensor<double, 2>{{1, -1}}, {config, sequences, workspace}, act);
     CHECK((act.pre_activation == Tensor<double, 2>{{3, -1}}));
-    CHECK((act.intermediate == Tensor<double, 2>{{3, 0}}));
+    CHECK((act.activated == Tensor<double, 2>{{3, 0}}));
     CHECK((act.output.sum == Tensor<double, 2>{{4, 0}}));
-    CHECK(std::abs(act.output.norm.y(0, 0) - 1) < 1e-9);
-    CHECK(std::abs(act.output.norm.y(0, 1) + 2) < 1e-9);
+    CHECK(std::abs(act.y()(0, 0) - 1) < 1e-9);
+    CHECK(std::abs(act.y()(0, 1) + 2) < 1e-9);
 }
 
 TEST_CASE("feed-forward: backward against central differences, with dropout and without")
@@ -59,16 +61,50 @@ TEST_CASE("feed-forward: backward against central differences, with dropout and 
         auto x = random<2>({4, 6}, 1);
         const auto d_y = random<2>({4, 6}, 2);
         bert::FeedForwardActivations<double> act, d_act;
-        act.dropout = {.hidden = activation == bert::Activation::gelu ? 0.0 : 0.4, .stream = {1, 2}, .layer = 3};
         bert::Workspace workspace;
+        const bert::Sequences sequences{{0, 4}};
+        const double probability = activation == bert::Activation::gelu ? 0.0 : 0.4;
+        const Pass pass{config, sequences, workspace, {.hidden = probability, .stream = {1, 2}, .layer = 3}};
         Tensor<double, 2> d_x;
         const auto loss = [&] {
-            feed_forward.forward(x, config, act, workspace);
-            return weighted_sum(act.output.norm.y, d_y);
+            feed_forward.forward(x, pass, act);
+            return weighted_sum(act.y(), d_y);
         };
         loss();
-        feed_forward.backward(d_y, x, config, act, gradient, d_act, d_x, workspace);
+        feed_forward.backward(d_y, x, pass, act, gradient, d_act, d_x);
         CHECK(bert::check_gradient(feed_forward, gradient, loss, {.most = 0}).message == "");
         CHECK(bert::check_tensor_gradient("x", x, d_x, loss).message == "");
+
+        // The result may stand where the gradient of the output stood.
+        loss();  // act is that of the last difference until then
+        auto in_place = d_y;
+        auto again = zero_component(feed_forward);
+        feed_forward.backward(in_place, x, pass, act, again, d_act, in_place);
+        CHECK((in_place == d_x));
     }
+}
+
+TEMPLATE_TEST_CASE("feed-forward: what doesn't fit is named before anything is written", "", bert::Reference, bert::Fast)
+{
+    const bert::Config config = small_config();  // H = 6, I = 5
+    auto feed_forward = random_component<FeedForward<double, TestType>>(config);
+    auto gradient = zero_component(feed_forward);
+    const auto x = random<2>({4, 6}, 1);
+    bert::FeedForwardActivations<double> act, d_act;
+    bert::Workspace workspace;
+    const bert::Sequences sequences{{0, 4}};
+    const Pass pass{config, sequences, workspace};
+    Tensor<double, 2> d_x;
+    CHECK_THROWS_WITH(feed_forward.forward(random<2>({4, 3}, 1), pass, act),
+                      "feed_forward: intermediate.weight: expected [5, 3], got [5, 6]");
+    feed_forward.output.dense.bias.resize({2});
+    CHECK_THROWS_WITH(feed_forward.forward(x, pass, act), "feed_forward: output.bias: expected [6], got [2]");
+    CHECK(act.pre_activation.size() == 0);
+    feed_forward.output.dense.bias.resize({6});
+    feed_forward.forward(x, pass, act);
+    CHECK_THROWS_WITH(feed_forward.backward(random<2>({4, 5}, 1), x, pass, act, gradient, d_act, d_x),
+                      "feed_forward: d_y: expected [4, 6], got [4, 5]");
+    gradient.intermediate.bias.resize({4});
+    CHECK_THROWS_WITH(feed_forward.backward(x, x, pass, act, gradient, d_act, d_x),
+                      "feed_forward: d_intermediate.bias: expected [5], got [4]");
 }

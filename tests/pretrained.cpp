@@ -26,12 +26,12 @@ TEST_CASE("encode never gives a vector that isn't finite: it names the text and 
     auto bert = default_model();
     const std::vector<std::string> texts(40, "a cat");  // the second batch begins with text 32
     CHECK(bert.encode(texts).shape(0) == 40);
-    bert.model.encoder.layer[1].attention.output.weight(3, 5) = infinity;
-    bert.model.pooler->dense.bias(0) = not_a_number;
-    const std::string tensor = "tensor \"bert.encoder.layer.1.attention.output.dense.weight\" of the model isn't finite";
+    bert.model.body.encoder.layer[1].attention.output.dense.weight(3, 5) = infinity;
+    bert.model.body.pooler->dense.bias(0) = not_a_number;
+    const std::string tensor = "tensor \"bert.encoder.layer.1.attention.output.dense.weight\" of the model is non-finite";
     for (const auto pooling : {bert::Pooling::mean, bert::Pooling::cls, bert::Pooling::max, bert::Pooling::pooler})
         CHECK_THROWS_WITH(bert.encode(texts, {.pooling = pooling}),
-                          "text 0: \"a cat\": expected finite numbers, got others; " + tensor);
+                          "text 0: \"a cat\": expected finite numbers, got non-finite ones; " + tensor);
     CHECK_THROWS_AS(bert.encode(texts), bert::InputError);
     CHECK(bert.encode(texts, {.layer = 1}).shape(0) == 40);  // which doesn't need it
 }
@@ -42,19 +42,21 @@ TEST_CASE("encode names the first text whose vector isn't finite, of any batch")
     std::vector<std::string> texts(40, "a cat");
     texts[35] = "the " + std::string(300, 'x');
     const auto id = bert.tokenizer.encode("the").ids[1];
-    bert.model.embeddings.word(static_cast<std::size_t>(id), 7) = not_a_number;
-    CHECK_THROWS_WITH(bert.encode(texts, {.truncation = bert::Truncation::longest_first}),
-                      "text 35: \"the " + std::string(196, 'x') +
-                          "...\": expected finite numbers, got others; tensor \"bert.embeddings.word_embeddings.weight\" of the "
-                          "model isn't finite");
+    bert.model.body.embeddings.word(static_cast<std::size_t>(id), 7) = not_a_number;
+    CHECK_THROWS_WITH(
+        bert.encode(texts, {.truncation = bert::Truncation::longest_first}),
+        "text 35: \"the " + std::string(196, 'x') +
+            "...\": expected finite numbers, got non-finite ones; tensor \"bert.embeddings.word_embeddings.weight\" of the "
+            "model is non-finite");
 }
 
 TEST_CASE("numbers that overflow are told from weights that aren't finite")
 {
     auto bert = default_model();
-    bert.model.embeddings.norm.gamma.fill(1e35F);  // the first scores are infinite
+    bert.model.body.embeddings.norm.gamma.fill(1e35F);  // the first scores are infinite
     const std::string message =
-        "text 0: \"a cat\": expected finite numbers, got others; every weight of the model is finite: its numbers overflow";
+        "text 0: \"a cat\": expected finite numbers, got non-finite ones; all weights of the model are finite: the computation "
+        "overflows";
     CHECK_THROWS_WITH(bert.encode({"a cat"}), message);
     CHECK_THROWS_WITH(bert.encode({"a cat"}, {.layer = 0, .normalize = true}), message);
     CHECK(bert.encode({"a cat"}, {.layer = 0}).shape(0) == 1);

@@ -67,10 +67,10 @@ TEST_CASE("the second text and what closes it are of type 1")  // Devlin et al. 
     CHECK(encoding.type_ids == std::vector<std::int64_t>{0, 0, 0, 1, 1, 1});
 }
 
-TEST_CASE("texts and pairs with all options give the reference's encodings")
+TEST_CASE("texts and pairs with all options give the tokenizers library's encodings")
 {
     const nlohmann::json stored = reference::json("encodings.json");
-    const bert::Tokenizer tokenizer = reference::small(stored.at("tokenizer"));
+    const auto tokenizer = reference::small(stored.at("tokenizer"));
     REQUIRE(stored.at("encodings").size() > 200);
     for (const nlohmann::json& expected : stored.at("encodings")) {
         bert::EncodeOptions options;
@@ -105,10 +105,10 @@ TEST_CASE("texts and pairs with all options give the reference's encodings")
     }
 }
 
-TEST_CASE("ids are decoded to the reference's texts")
+TEST_CASE("ids are decoded to the tokenizers library's texts")
 {
     const nlohmann::json stored = reference::json("encodings.json");
-    const bert::Tokenizer tokenizer = reference::small(stored.at("tokenizer"));
+    const auto tokenizer = reference::small(stored.at("tokenizer"));
     for (const nlohmann::json& expected : stored.at("decodings")) {
         const auto ids = list<std::int64_t>(expected, "ids");
         CHECK(tokenizer.decode(ids) == expected.at("text").get<std::string>());
@@ -116,14 +116,14 @@ TEST_CASE("ids are decoded to the reference's texts")
     }
 }
 
-TEST_CASE("all 1,112,064 scalar values give the reference's ids and offsets: published vocabularies")
+TEST_CASE("all 1,112,064 scalar values give the tokenizers library's ids and offsets: published vocabularies")
 {
     const auto data = reference::data("scalar values with published vocabularies");
     if (!data) return;
     const nlohmann::json hashes = reference::json("hashes.json");
     const auto contexts = list<std::string>(hashes, "contexts");
     for (const std::string name : {"bert-base-uncased", "bert-base-cased", "bert-base-chinese", "bert-base-multilingual-cased"}) {
-        const bert::Tokenizer tokenizer = reference::published(*data, name);
+        const auto tokenizer = reference::published(*data, name);
         const nlohmann::json& blocks = hashes.at("scalars").at(name);
         REQUIRE(blocks.size() == 272);  // of 4096 code points each
         // The vocabularies of many scripts by the same rules: the basic plane, and each seventh block of the rest.
@@ -135,14 +135,14 @@ TEST_CASE("all 1,112,064 scalar values give the reference's ids and offsets: pub
     }
 }
 
-TEST_CASE("real texts in 70 languages and random strings give the reference's ids and offsets")
+TEST_CASE("real texts in 70 languages and random strings give the tokenizers library's ids and offsets")
 {
     const auto data = reference::data("real texts with published vocabularies");
     if (!data) return;
     const nlohmann::json hashes = reference::json("hashes.json");
     const auto parts = list<std::string>(hashes, "parts");
     for (const auto& [name, files] : hashes.at("texts").items()) {
-        const bert::Tokenizer tokenizer = reference::published(*data, name);
+        const auto tokenizer = reference::published(*data, name);
         for (const auto& [file, expected] : files.items()) {
             INFO("vocabulary " << name << ", file " << file);
             const std::vector<std::string> lines = reference::lines(*data / file);
@@ -175,11 +175,11 @@ TEST_CASE("options that can't be met are refused")
     bert::EncodeOptions options;
     options.max_length = 2;
     CHECK_THROWS_WITH(tokenizer.encode("a", options),
-                      "max_length: expected at least 3, room for one token beside 2 special ones, got 2");
+                      "max_length: expected at least 3, room for one token besides 2 special ones, got 2");
     options.max_length = 5;
     options.stride = 3;
     CHECK_THROWS_WITH(tokenizer.encode("a", options),
-                      "stride: expected less than the 3 tokens that a window holds beside the special ones, got 3");
+                      "stride: expected less than 3, the tokens of a window without the special ones, got 3");
     options.stride = 1;
     CHECK_THROWS_WITH(tokenizer.encode_pair("a a a", "b b b", options),
                       "stride: expected less than the 1 tokens that a window holds of the first text, got 1");
@@ -187,7 +187,7 @@ TEST_CASE("options that can't be met are refused")
     options.truncation = bert::Truncation::only_second;
     CHECK_THROWS_WITH(tokenizer.encode("a", options), "truncation: only_second: expected a pair, got one text");
     options.truncation = bert::Truncation::none;
-    CHECK_THROWS_WITH(tokenizer.encode("a a a a", options), "text: expected at most 3 tokens beside the special ones, got 4");
+    CHECK_THROWS_WITH(tokenizer.encode("a a a a", options), "text: expected at most 3 tokens besides the special ones, got 4");
     CHECK(tokenizer.encode("a a a", options).size() == 5);
 }
 
@@ -215,7 +215,7 @@ TEST_CASE("tokens and ids that are not there are refused")
 
 TEST_CASE("A batch is encoded as its texts are one by one, by any number of threads, and the first error is reported")
 {
-    const bert::Tokenizer tokenizer = bert::load_tokenizer(BERT_SOURCE_DIR "/examples/models/default");
+    const auto tokenizer = bert::load_tokenizer(BERT_SOURCE_DIR "/examples/models/default");
     std::vector<std::string> texts;
     for (int i = 0; i < 100; ++i)
         texts.push_back(std::string(static_cast<std::size_t>(i % 7), 'a') + " the " + std::to_string(i));

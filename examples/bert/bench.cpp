@@ -16,9 +16,11 @@
 
 #include <bert/core/error.hpp>
 #include <bert/encoder_block.hpp>
+#include <bert/inference.hpp>
+#include <bert/io/architectures.hpp>
 #include <bert/io/config.hpp>
 #include <bert/io/model_folder.hpp>
-#include <bert/packed_encoder.hpp>
+#include <bert/ops/fast/packed_encoder.hpp>
 #include <bert/training/initialize.hpp>
 #include <bert/training/trainer.hpp>
 
@@ -32,7 +34,7 @@ namespace program {
 
 namespace {
 
-/// A fresh model.
+/// A model with random weights.
 template <class Real, class Ops>
 bert::Model<Real, Ops> random_model(const bert::Config& config, std::uint64_t seed)
 {
@@ -41,20 +43,20 @@ bert::Model<Real, Ops> random_model(const bert::Config& config, std::uint64_t se
     return model;
 }
 
-/// One piece of the batch.
-bert::Batch random_batch(const bert::Config& config, const BenchOptions& options, std::uint64_t seed)
+/// A batch of random ids.
+bert::Batch random_batch(const bert::Config& config, std::size_t sequences, const BenchOptions& options, std::uint64_t seed)
 {
     std::mt19937_64 generator(seed);
-    std::vector<std::vector<std::int64_t>> ids(options.batch / options.pieces);
+    std::vector<std::vector<std::int64_t>> ids(sequences);
     for (auto& sequence : ids)
         for (std::size_t l = 0; l < options.length; ++l)
             sequence.push_back(static_cast<std::int64_t>(generator() % config.vocab_size));
     return bert::pack(ids);
 }
 
-/// Answers for the model's heads: 15 % of the words are asked for, as in pre-training.
+/// Random targets of the model's heads, with 15 % masked positions as in pre-training.
 template <class Real>
-bert::Labels<Real> random_labels(const bert::Config& config, const bert::Batch& batch, const BenchOptions& options)
+bert::Targets<Real> random_targets(const bert::Config& config, const bert::Batch& batch, const BenchOptions& options)
 {
     std::mt19937_64 generator(options.seed);
     const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count();
@@ -65,34 +67,28 @@ bert::Labels<Real> random_labels(const bert::Config& config, const bert::Batch& 
             number = static_cast<std::int64_t>(generator() % limit);
         return numbers;
     };
-    bert::Labels<Real> labels;
-    const bert::Heads heads = bert::heads_of(config.architecture);
-    if (heads.masked_word) {
-        labels.masked_words = below(T, config.vocab_size);
-        for (std::size_t t = 1; t < T; ++t)
-            if (generator() % 100 >= 15) labels.masked_words(t) = bert::ignored_label;
+    bert::Targets<Real> targets;
+    if (config.has_head("masked_lm")) {
+        targets.masked_lm.emplace();
+        for (std::size_t t = 0; t < T; ++t)
+            if (t == 0 || generator() % 100 < 15) targets.masked_lm->rows.push_back(t);
+        targets.masked_lm->ids = below(targets.masked_lm->rows.size(), config.vocab_size);
     }
-    if (heads.next_sentence) labels.next_sentence = below(B, 2);
-    switch (heads.classifier) {
-        case bert::Classifier::none: break;
-        case bert::Classifier::sequence: labels.classes = below(B, config.num_labels()); break;
-        case bert::Classifier::choice: labels.choices = below(1, B); break;
-        case bert::Classifier::tokens: labels.tokens = below(T, config.num_labels()); break;
-        case bert::Classifier::span:
-            labels.starts = below(B, options.length);
-            labels.ends = below(B, options.length);
-            break;
-    }
-    return labels;
+    if (config.has_head("next_sentence")) targets.next_sentence = below(B, 2);
+    if (config.has_head("sequence_classification")) targets.sequence_classification = below(B, config.num_labels());
+    if (config.has_head("multiple_choice")) targets.multiple_choice = below(1, B);
+    if (config.has_head("token_classification")) targets.token_classification = below(T, config.num_labels());
+    if (config.has_head("question_answering")) targets.question_answering = {below(B, options.length), below(B, options.length)};
+    return targets;
 }
 
-/// Refuses what this machine's memory can't hold, before any of it is taken.
+/// Rejects work that doesn't fit into this machine's memory, before any of it is allocated.
 template <class Real, class Ops>
 void check_memory(const bert::Config& config, const std::string& place, const BenchOptions& options)
 {
     constexpr double gib = 0x1p30;
     const double memory = machine().memory_gib;
-    if (memory == 0) return;  // not known
+    if (memory == 0) return;  // unknown
     const auto check = [&](const std::string& where, double bytes) {
         if (bytes > memory * gib)
             bert::fail_input(where, "expected work for this machine's memory of " + rounded(memory) +
@@ -103,16 +99,16 @@ void check_memory(const bert::Config& config, const std::string& place, const Be
     const auto T = static_cast<double>(options.batch) * static_cast<double>(options.length);
     const auto H = static_cast<double>(config.hidden_size), I = static_cast<double>(config.intermediate_size);
     const double model = sizeof(Real) * parameters + sizeof(bert::EncoderBlock<Real, Ops>) * layers;
-    const double models = options.train ? 4 * model : model;  // gradient and two moments
+    const double models = options.train ? 4 * model : model;  // with the gradient and two moments
     check(place, models);
-    check("--batch", models + sizeof(Real) * T * (8 * H + I) * (options.train ? layers : 1));  // at least: what a layer keeps
+    check("--batch", models + sizeof(Real) * T * (8 * H + I) * (options.train ? layers : 1));  // a layer keeps at least this
 }
 
-/// The time of each run in seconds, sorted.
+/// Measures the time of each run, in seconds, sorted.
 template <class Run>
 std::vector<double> measure(const BenchOptions& options, const Run& run)
 {
-    run();  // memory is taken, weights are in the cache
+    run();  // allocates memory, and brings weights into the cache
     std::vector<double> seconds;
     Progress progress(options.common.quiet, options.repeat);
     for (std::size_t i = 0; i < options.repeat; ++i) {
@@ -128,39 +124,45 @@ std::vector<double> measure(const BenchOptions& options, const Run& run)
 template <class Real, class Ops>
 std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batch& batch, const BenchOptions& options)
 {
-    bert::ModelActivations<Real> act;
+    bert::EmbeddingsActivations<Real> embeddings;
     bert::Workspace workspace;
+    const bert::Pass pass{model.config, batch.sequences, workspace};
     if constexpr (FastSet<Ops>) {
-        const auto packed = bert::pack_weights<typename Ops::InstructionSet>(model.encoder, model.config);
-        model.encoder = {};
+        const auto packed = bert::pack_weights<typename Ops::InstructionSet>(model.body.encoder, model.config);
+        model.body.encoder = {};
         bert::Tensor<Real, 2> y;
         return measure(options, [&] {
-            model.embeddings.forward(batch, model.config, act.embeddings);
-            packed.forward(act.embeddings.norm.y, batch.sequences, y, workspace);
+            model.body.embeddings.forward(batch, pass, embeddings);
+            packed.forward(embeddings.y, batch.sequences, y, workspace);
         });
     } else {
-        return measure(options, [&] { model.infer(batch, act, workspace); });
+        bert::InferenceActivations<Real> act;
+        const bert::Encoder<Real, Ops>& encoder = model.body.encoder;
+        return measure(options, [&] {
+            model.body.embeddings.forward(batch, pass, embeddings);
+            bert::infer(encoder, embeddings.y, pass, encoder.layer.size(), act, [](std::size_t, const bert::Tensor<Real, 2>&) {});
+        });
     }
 }
 
-/// Training steps, as pre-training takes them.
+/// Measures training steps as in pre-training.
 template <class Real, class Ops>
-std::vector<double> measure_training(bert::Model<Real, Ops> model, const std::vector<bert::Example<Real>>& pieces,
+std::vector<double> measure_training(bert::Model<Real, Ops> model, const std::vector<bert::LabelledBatch<Real>>& micro_batches,
                                      const BenchOptions& options)
 {
-    bert::Trainer<Real, Ops> trainer({.recompute = options.recompute}, model);
-    return measure(options, [&] { trainer.step(pieces, model); });
+    bert::Trainer<Real, Ops> trainer({.gradient_checkpointing = options.gradient_checkpointing}, model);
+    return measure(options, [&] { trainer.step(micro_batches); });
 }
 
 struct Result {
     std::string model;
     std::vector<double> seconds;  // sorted
-    double operations = 0;        // of one run
-    double tokens = 0;            // of one run
+    double operations = 0;        // in one run
+    double tokens = 0;            // in one run
     std::optional<double> peak;   // GFLOP/s
 };
 
-/// The peak of the instructions that the fast operations multiply with; for Reference, of its scalar's.
+/// The peak of the instructions with which the fast operations multiply; for Reference, that of Fast with the same scalar.
 template <class Real, class Ops>
 double peak_of()
 {
@@ -226,22 +228,28 @@ int bench(const BenchOptions& options)
             bert::fail_input("--length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
                                              " positions, got " + std::to_string(options.length));
         check_memory<Real, Ops>(config, config_file.string(), options);
-        if (options.train && config.architecture == "BertModel")
-            bert::fail_input("--train", "expected a model with a head, as BertForPreTraining, got BertModel");
-        std::vector<bert::Example<Real>> pieces;
-        Result result{source.string(), {}, 0, static_cast<double>(options.batch * options.length), std::nullopt};
-        for (std::size_t i = 0; i < options.pieces; ++i) {
-            const bert::Batch batch = random_batch(config, options, options.seed + i);
-            pieces.push_back({batch, options.train ? random_labels<Real>(config, batch, options) : bert::Labels<Real>{}});
-            const std::vector<std::size_t> asked_words = bert::labelled_rows(pieces.back().labels.masked_words);
-            result.operations += operation_count(config, batch, asked_words, options.train);
-        }
+        if (options.train && config.heads.empty())
+            bert::fail_input("--train", "expected a model with a head, as BertForPreTraining, got " + config.architecture);
         auto model = made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source);
-        // Before the runs and behind them: while something else keeps the processor busy, a peak comes out too small.
+        std::vector<bert::LabelledBatch<Real>> micro_batches;
+        Result result{source.string(), {}, 0, static_cast<double>(options.batch * options.length), std::nullopt};
+        const std::size_t most = options.train ? options.micro_batch : options.batch;  // sequences
+        for (std::size_t first = 0; first < options.batch; first += most) {
+            const bert::Batch batch =
+                random_batch(config, std::min(most, options.batch - first), options, options.seed + micro_batches.size());
+            const bert::Targets<Real> targets =
+                options.train ? random_targets<Real>(config, batch, options) : bert::Targets<Real>{};
+            std::vector<std::size_t> read;
+            if (options.train) model.read_rows(batch, targets, read);
+            result.operations +=
+                operation_count(config, batch, options.train, read, targets.masked_lm ? targets.masked_lm->rows.size() : 0);
+            micro_batches.push_back({batch, targets});
+        }
+        // The peak is measured before and after the runs, because it is too small while the processor is busy with other work.
         if constexpr (!std::is_same_v<Real, long double>) result.peak = peak_of<Real, Ops>();
-        result.seconds = options.train ? measure_training(std::move(model), pieces, options)
-                                       : measure_model(std::move(model), pieces[0].batch, options);
-        // Measured, whatever the runs reached: more than the peak shows that operations are counted which aren't done.
+        result.seconds = options.train ? measure_training(std::move(model), micro_batches, options)
+                                       : measure_model(std::move(model), micro_batches[0].batch, options);
+        // It isn't raised to the speed of the runs: a speed above it shows that operations are counted that aren't executed.
         if constexpr (!std::is_same_v<Real, long double>) result.peak = std::max(*result.peak, peak_of<Real, Ops>());
         show(options, result);
         return 0;

@@ -1,5 +1,5 @@
 /// @file
-/// The commands. Each is given its options and returns the program's exit status: 0, or 1 if what was checked doesn't hold.
+/// The commands. Each takes its options and returns the program's exit status: 0, or 1 if a check doesn't hold.
 #pragma once
 
 #include "options.hpp"

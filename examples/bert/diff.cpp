@@ -2,15 +2,9 @@
 /// bert diff
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <tuple>
 #include <vector>
 
 #include <bert/io/safetensors.hpp>
@@ -18,6 +12,7 @@
 #include <bert/verify/case.hpp>
 #include <bert/verify/comparison.hpp>
 #include <bert/verify/named_tensor.hpp>
+#include <bert/verify/order_in_computation.hpp>
 
 #include "commands.hpp"
 #include "output.hpp"
@@ -27,40 +22,20 @@ namespace program {
 
 namespace {
 
-/// Where a tensor stands in the order of the computation; a file has them in another one.
-std::tuple<std::size_t, std::size_t, std::size_t, std::string> place_of(const std::string& name)
-{
-    constexpr std::array<std::string_view, 3> kinds{"forward", "loss", "grad"};
-    constexpr std::array<std::string_view, 9> steps{"query",   "key",       "value",        "scores", "probabilities",
-                                                    "context", "attention", "intermediate", "output"};
-    constexpr std::size_t behind = std::numeric_limits<std::size_t>::max();
-    const auto index_in = [](const auto& names, std::string_view wanted) {
-        return static_cast<std::size_t>(std::find(names.begin(), names.end(), wanted) - names.begin());
-    };
-    constexpr std::string_view embeddings = "forward.embeddings", layers = "forward.layer.";
-    const std::size_t kind = index_in(kinds, bert::kind_of(name));
-    if (name.starts_with(embeddings)) return {kind, 0, 0, name};
-    if (!name.starts_with(layers)) return {kind, behind, 0, name};  // heads, by name: logits, mlm.transform, pooled
-    std::size_t layer = 0;
-    const char* const end = name.data() + name.size();
-    const std::from_chars_result number = std::from_chars(name.data() + layers.size(), end, layer);
-    if (number.ec != std::errc() || number.ptr == end) return {kind, behind, 0, name};
-    return {kind, std::min(layer, behind - 2) + 1, index_in(steps, std::string_view(number.ptr + 1, end)), name};
-}
-
-/// All tensors that the format knows, in the order of the computation.
+/// All tensors of the reference format, in the order of the computation.
 std::vector<bert::NamedTensor> tensors_of(const bert::SafetensorsFile& file)
 {
     std::vector<bert::NamedTensor> tensors;
     for (const bert::TensorView& view : file.tensors())
         if (!bert::kind_of(view.name).empty()) tensors.push_back(bert::named_tensor(view));
-    std::sort(tensors.begin(), tensors.end(),
-              [](const bert::NamedTensor& a, const bert::NamedTensor& b) { return place_of(a.name) < place_of(b.name); });
+    std::sort(tensors.begin(), tensors.end(), [](const bert::NamedTensor& a, const bert::NamedTensor& b) {
+        return bert::order_in_computation(a.name) < bert::order_in_computation(b.name);
+    });
     if (tensors.empty()) bert::fail_input(file.name(), "expected tensors named forward.*, loss.*, grad.* or train.*, got none");
     return tensors;
 }
 
-/// Takes out of a reference case's tensors the kinds that a dump has nothing of: losses, gradients, training steps.
+/// Removes the kinds of tensors that a dump doesn't have: losses, gradients, training steps. Returns a row for each.
 std::vector<KindRow> without_counterpart(const std::vector<bert::NamedTensor>& found, std::vector<bert::NamedTensor>& expected)
 {
     std::vector<KindRow> rows;

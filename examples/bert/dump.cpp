@@ -24,10 +24,10 @@ namespace program {
 
 namespace {
 
-/// The padded form of what goes into a model.
+/// The padded inputs of a model.
 struct Inputs {
     bert::IndexTensor<2> ids, segments, mask;  // [B, L]
-    std::size_t endings = 1;                   // of a multiple choice: sequences of one example
+    std::size_t endings = 1;                   // sequences of an example of multiple choice
 };
 
 Inputs inputs_from_file(const std::filesystem::path& path)
@@ -77,7 +77,7 @@ Inputs inputs_from_texts(const bert::Tokenizer& tokenizer, const DumpOptions& op
     return inputs;
 }
 
-/// Writes the trace, each tensor in the scalar that it was computed in.
+/// Writes the tensors of the trace in the scalar of the computation.
 template <class Real>
 void write(const DumpOptions& options, const Inputs& inputs, const std::vector<bert::NamedTensor>& trace, const std::string& made)
 {
@@ -114,11 +114,11 @@ int dump(const DumpOptions& options)
                                                      : inputs_from_file(options.inputs);
         const bert::Batch batch = bert::pack(inputs.ids, inputs.segments, inputs.mask);
         bert::ModelActivations<Real> act;
-        act.encoder.keep_all = true;
         bert::Workspace workspace;
+        const bert::Pass pass{.config = model.config, .sequences = batch.sequences, .workspace = workspace, .keep_all = true};
         const LittleWork threads(model.config, batch.sequences.tokens());
         try {
-            model.forward(batch, act, workspace);
+            model.forward(batch, {}, pass, act);
         } catch (const std::invalid_argument& error) {  // inputs that don't fit the model
             bert::fail_input(options.inputs.empty() ? folder.string() : options.inputs.string(), error.what());
         }
@@ -126,7 +126,7 @@ int dump(const DumpOptions& options)
         const std::string made = "bert " BERT_VERSION " dump";
         if constexpr (sizeof(Real) <= sizeof(double)) write<Real>(options, inputs, trace, made);
 
-        if (is_standard_output(options.output)) return 0;  // it gets the tensors and nothing else
+        if (is_standard_output(options.output)) return 0;  // standard output gets only the tensors
         if (options.common.json) {
             std::vector<std::string> names;
             for (const bert::NamedTensor& tensor : trace)

@@ -47,12 +47,12 @@ JsonObject json_of(const Text& text)
     return object;
 }
 
-/// All vectors of all texts, until they are written to a file.
+/// The vectors of all texts, to be written to a file.
 template <class Real>
 struct Collected {
     std::vector<Real, bert::AlignedAllocator<Real>> values;
     std::size_t width = 1;
-    std::vector<std::int64_t> begin{0};  // the first token of each text, and their end
+    std::vector<std::int64_t> begin{0};  // first token of each text, and the number of tokens
 };
 
 template <class Real>

@@ -24,9 +24,16 @@ namespace program {
 
 namespace {
 
+/// Scratch memory that is reused between texts.
+template <class Real>
+struct FillScratch {
+    bert::EncodeScratch<Real> body;
+    bert::MaskedLmActivations<Real> head;
+};
+
 template <class Real, class Ops>
 void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const FillMaskOptions& options,
-          bert::ModelActivations<Real>& act, bert::Workspace& workspace)
+          FillScratch<Real>& scratch)
 {
     const bert::Model<Real, Ops>& model = pretrained.model;
     const bert::Tokenizer& tokenizer = pretrained.tokenizer;
@@ -40,10 +47,12 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
                          "expected " + tokenizer.options().special.mask + " in the text, got " + bert::in_quotes(text.text));
 
     const LittleWork threads(model.config, batch.sequences.tokens());
-    const bert::Tensor<Real, 2>& hidden = model.infer(batch, act, workspace);
-    model.masked_word->forward(hidden, masked, model.embeddings.word, model.config, act.masked_word, workspace);
+    const bert::Tensor<Real, 2> hidden = bert::token_vectors(model, batch, {}, scratch.body);  // [T, H]
+    const bert::BodyResult<Real> result{batch, hidden, scratch.body.pooler.pooled, model.body.embeddings.word};
+    const bert::MaskedLmTarget target{masked, {}};
+    model.masked_lm->forward(result, target, {model.config, batch.sequences, scratch.body.workspace}, scratch.head);
     bert::Tensor<Real, 2> probabilities;
-    Ops::softmax(act.masked_word.logits, probabilities);
+    Ops::softmax(scratch.head.logits, probabilities);
     if (!bert::all_finite(probabilities.data(), probabilities.size())) bert::fail_non_finite(text.place, text.text, model);
 
     std::vector<JsonObject> masks;
@@ -68,18 +77,17 @@ int fill_mask(const FillMaskOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
         const auto pretrained = load_pretrained<Real, Ops>(options.common);
-        if (!pretrained.model.masked_word)
+        if (!pretrained.model.masked_lm)
             bert::fail_input(
                 model_folder(options.common).string(),
-                "expected a model with a masked-word head, as BertForMaskedLM, got " + pretrained.model.config.architecture);
-        bert::ModelActivations<Real> act;
-        bert::Workspace workspace;
+                "expected a model with a masked-LM head, as BertForMaskedLM, got " + pretrained.model.config.architecture);
+        FillScratch<Real> scratch;
         TextReader reader(options.texts, options.common.quiet);
         bool first = true;
         while (const std::optional<Text> text = reader.next()) {
             if (!first && !options.common.json) print("\n");
             first = false;
-            fill(pretrained, *text, options, act, workspace);
+            fill(pretrained, *text, options, scratch);
         }
         return 0;
     });

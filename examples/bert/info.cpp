@@ -24,6 +24,7 @@
 #include <bert/ops/product/check.hpp>
 
 #include "commands.hpp"
+#include "engines.hpp"
 #include "machine.hpp"
 #include "output.hpp"
 #include "sets.hpp"
@@ -32,7 +33,7 @@ namespace program {
 
 namespace {
 
-/// What is said: for people a title with a table, for programs an object.
+/// The printed description: a title and a table, or a JSON object.
 class Description {
 public:
     explicit Description(std::string title) : title_(std::move(title)) {}
@@ -51,10 +52,10 @@ public:
             row(key, std::string(value));
     }
 
-    /// A row for people and nothing for programs.
+    /// Adds a row to the table only.
     void row(const std::string& key, const std::string& value) { table_.row({"  " + key, value}); }
 
-    /// A value for programs and nothing for people.
+    /// The JSON object, for values that the table doesn't show.
     JsonObject& object() { return object_; }
 
     void show(bool json) const { print(json ? object_.text() + "\n" : title_ + "\n" + table_.text()); }
@@ -85,16 +86,6 @@ void describe_config(const bert::Config& config, Description& description)
     description.row("memory", megabytes(4 * parameters) + " in float, " + megabytes(8 * parameters) + " in double");
 }
 
-/// The component that a published name belongs to.
-std::string component_of(std::string_view name)
-{
-    if (name.starts_with("bert.")) name.remove_prefix(5);
-    for (const std::string_view component :
-         {"embeddings", "encoder", "pooler", "cls.predictions", "cls.seq_relationship", "classifier", "qa_outputs"})
-        if (name.starts_with(component) && name.substr(component.size()).starts_with('.')) return std::string(component);
-    return "other";
-}
-
 void describe_tensors(const std::vector<const bert::TensorView*>& tensors, bool verbose, Description& description)
 {
     std::map<std::string, std::size_t> by_component;
@@ -106,7 +97,8 @@ void describe_tensors(const std::vector<const bert::TensorView*>& tensors, bool 
         std::size_t count = 1;
         for (const std::size_t size : tensor->shape)
             count *= size;
-        by_component[component_of(tensor->name)] += count;
+        const std::string_view component = bert::bert_family.component_of(tensor->name);
+        by_component[component.empty() ? "other" : std::string(component)] += count;
         dtypes.insert(dtype);
         bytes += tensor->bytes;
         if (verbose) list.push_back(JsonObject().add("name", tensor->name).add("dtype", dtype).add("shape", tensor->shape));
@@ -152,7 +144,7 @@ void describe_folder(const std::filesystem::path& folder, bool verbose, Descript
     describe_config(bert::read_config(folder / "config.json"), description);
     const bert::SafetensorsFolder files(folder);
     describe_tensors(files.tensors(), verbose, description);
-    std::error_code ignored;  // what can't be looked at isn't there
+    std::error_code ignored;  // a file that can't be accessed counts as missing
     if (bert::is_there(folder / "tokenizer.json", ignored) || bert::is_there(folder / "vocab.txt", ignored))
         describe_tokenizer(bert::load_tokenizer(folder), description);
     else
@@ -184,7 +176,7 @@ void describe_file(const std::filesystem::path& path, bool verbose, Description&
     } else if (kind == ".txt") {
         describe_tokenizer(bert::load_tokenizer(path), description);
     } else {
-        const bert::MappedFile file(path);  // says so if there is none
+        const bert::MappedFile file(path);  // throws if there is no such file
         bert::fail_input(path.string(),
                          "expected a model folder, or a file whose name ends in .safetensors, .json or .txt, got " +
                              bert::in_quotes(path.filename().string()));
@@ -216,13 +208,9 @@ void show_machine(const InfoOptions& options)
     description.add("engine", bert::engine_name(bert::engine()));
     std::vector<JsonObject> engines;
     bert::MatrixUnitReport matrix_unit;
-    const bert::Engine in_use = bert::engine();
-    for (const bert::Engine engine : {bert::Engine::own, bert::Engine::cblas, bert::Engine::onednn, bert::Engine::loops}) {
+    const bert::ProductEngine* const in_use = bert::engine();
+    for (const bert::ProductEngine* const engine : program::engines()) {
         const std::string name = bert::engine_name(engine);
-        if (!bert::has_engine(engine)) {
-            description.row("  " + name, "not in this program");
-            continue;
-        }
         bert::set_engine(engine);
         const bert::EngineReport report = bert::check_engine();
         JsonObject object;
@@ -231,12 +219,12 @@ void show_machine(const InfoOptions& options)
             .add("suits_processor", report.suits_processor)
             .add("keeps_bits_float", report.same_bits_float)
             .add("keeps_bits_double", report.same_bits_double);
-        if (engine == bert::Engine::own) object.add("keeps_bits_bf16", report.same_bits_bf16);
+        if (engine == nullptr) object.add("keeps_bits_bf16", report.same_bits_bf16);
         engines.push_back(object);
         const auto bits = [](bool keeps) { return keeps ? "the same bits in any batch" : "bits that depend on the row's place"; };
         description.row("  " + name, report.kernel + "; in float " + bits(report.same_bits_float) + ", in double " +
                                          bits(report.same_bits_double));
-        if (engine == bert::Engine::own) {
+        if (engine == nullptr) {
             description.row("  own, bfloat16", bits(report.same_bits_bf16));
             matrix_unit = report.matrix_unit;
         }
@@ -256,7 +244,7 @@ int info(const InfoOptions& options)
     const std::filesystem::path path = options.path.empty() ? model_folder(options.common) : options.path;
     Description description(path.string());
     description.object().add("path", path.string());
-    std::error_code ignored;  // what can't be looked at, opening it says
+    std::error_code ignored;  // opening the file reports the error
     if (std::filesystem::is_directory(path, ignored))
         describe_folder(path, options.verbose, description);
     else

@@ -24,7 +24,7 @@ namespace program {
 
 namespace {
 
-constexpr std::size_t longest_line = 1U << 28U;  // a device that never ends would fill the memory
+constexpr std::size_t longest_line = 1U << 28U;  // an endless device would fill the memory
 
 }  // namespace
 
@@ -111,7 +111,7 @@ TextReader::TextReader(TextOptions options, bool quiet) : options_(std::move(opt
 
 TextReader::~TextReader()
 {
-    if (replaced_ > 0 && std::uncaught_exceptions() == 0)  // what went wrong is the one line that is said
+    if (replaced_ > 0 && std::uncaught_exceptions() == 0)  // if there is an error, only its message is printed
         warn(quiet_, "texts: expected UTF-8; " + std::to_string(replaced_) + " malformed " +
                          (replaced_ == 1 ? "sequence was" : "sequences were") + " read as U+FFFD");
 }

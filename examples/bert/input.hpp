@@ -22,19 +22,19 @@ namespace program {
 /// Reads a file or standard input line by line.
 class LineReader {
 public:
-    /// @param path  the file; `-`: standard input
+    /// @param path  the file; `-` for standard input
     /// @throws bert::InputError if it can't be read
     explicit LineReader(const std::filesystem::path& path);
     LineReader(LineReader&& other) noexcept;
     LineReader& operator=(LineReader&&) = delete;
     ~LineReader();
 
-    /// The next line, without its end (`\n` or `\r\n`). Before it waits for one, it shows what the program has printed.
-    /// @return  nothing at the end
-    /// @throws bert::InputError if the file can't be read, or a line doesn't end
+    /// The next line, without its end (`\n` or `\r\n`). Flushes standard output before it waits for input.
+    /// @return  the line; empty at the end of the file
+    /// @throws bert::InputError if the file can't be read, or a line is too long
     std::optional<std::string> next();
-    /// @return  whether the next line to its end, or the file's end, is there without waiting
-    /// @throws bert::InputError as next
+    /// @return  whether next returns without waiting
+    /// @throws bert::InputError as in next
     bool ready();
     /// @return  file and number of the last line, as in `texts.txt:3`
     std::string place() const;
@@ -45,47 +45,45 @@ private:
 
     std::string name_;
     int file_ = -1;
-    std::string buffer_;  // read and not given yet, from begin_ on
+    std::string buffer_;  // from begin_ on, bytes that were read but not returned
     std::size_t begin_ = 0;
-    std::size_t searched_ = 0;             // up to here there is no line's end
-    std::size_t end_ = std::string::npos;  // of the next line, once has_line has found it
+    std::size_t searched_ = 0;             // there is no end of a line before this index
+    std::size_t end_ = std::string::npos;  // end of the next line, once has_line has found it
     std::size_t line_ = 0;                 // number of the last line, from 1
     bool ended_ = false;
 };
 
 /// A text, or a pair of texts.
 struct Text {
-    std::string place;                ///< where it comes from, for messages
+    std::string place;                ///< source, for messages
     std::string text;                 ///< UTF-8
     std::optional<std::string> pair;  ///< UTF-8
 };
 
-/// All texts that the options name, one after the other: arguments, then files; or else standard input.
+/// Reads all texts of the options in turn: arguments, then files; standard input if there are none.
 class TextReader {
 public:
-    /// @param options  where texts come from
-    /// @param quiet  whether nobody wants warnings
+    /// @param options  sources of texts
+    /// @param quiet  whether to omit warnings
     TextReader(TextOptions options, bool quiet);
     TextReader(const TextReader&) = delete;
     TextReader& operator=(const TextReader&) = delete;
-    /// Warns of what wasn't UTF-8.
+    /// Warns if any text wasn't UTF-8.
     ~TextReader();
 
-    /// @return  the next text; nothing at the end
-    /// @throws bert::InputError for a file that can't be read, a line that isn't what it should be, and with --strict for text
-    /// that
-    ///     isn't UTF-8
+    /// @return  the next text; empty at the end
+    /// @throws bert::InputError for a file that can't be read, a malformed line, and with --strict for text that isn't UTF-8
     std::optional<Text> next();
-    /// @param most  at least 1
-    /// @return  texts that are there without waiting, at least one and at most so many; none at the end
+    /// @param most  largest number of texts, at least 1
+    /// @return  one text, and further ones that are there without waiting; none at the end
     std::vector<Text> some(std::size_t most);
-    /// @return  all texts that are left
+    /// @return  all remaining texts
     std::vector<Text> all();
     /// Replaces what isn't UTF-8, and counts it for the warning.
-    /// @param place  where the text comes from
+    /// @param place  source of the text, for messages
     /// @param text  any bytes
     /// @return  the text in UTF-8
-    /// @throws bert::InputError with --strict instead
+    /// @throws bert::InputError with --strict, if the text isn't UTF-8
     std::string checked(const std::string& place, std::string text);
 
 private:
@@ -93,16 +91,16 @@ private:
 
     TextOptions options_;
     bool quiet_;
-    std::size_t argument_ = 0, file_ = 0;  // how many have been begun
+    std::size_t argument_ = 0, file_ = 0;  // how many have been started
     std::optional<LineReader> reader_;
-    std::size_t replaced_ = 0;  // malformed sequences
+    std::size_t replaced_ = 0;  // number of malformed sequences
 };
 
-/// Calls work; what it finds wrong with a text gets the text's place before it.
-/// @param place  where the text comes from
+/// Calls work, and puts the place of a text before its error messages.
+/// @param place  source of the text, as in `texts.txt:3`
 /// @param work  called without arguments
-/// @return  what it returns
-/// @throws bert::InputError `texts.txt:3: ` and what work said
+/// @return  the result of work
+/// @throws bert::InputError `texts.txt:3: ` and the message of work
 template <class Work>
 auto at_place(const std::string& place, const Work& work)
 {
@@ -114,19 +112,19 @@ auto at_place(const std::string& place, const Work& work)
 }
 
 /// Tokenizes a text or a pair.
-/// @param tokenizer  the model's
-/// @param text  the text
+/// @param tokenizer  tokenizer of the model
+/// @param text  the text or pair
 /// @param options  truncation, padding
 /// @return  the encoding
 /// @throws bert::InputError if the options can't be met
 bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, const bert::EncodeOptions& options);
 
 /// Packs texts for a model.
-/// @param tokenizer  the model's
-/// @param config  the model's
+/// @param tokenizer  tokenizer of the model
+/// @param config  configuration of the model
 /// @param texts  B texts
-/// @param truncation  of what is too long; none: it is refused
-/// @param max_length  tokens that a text may have
+/// @param truncation  truncation of texts that are too long; if none, they are an error
+/// @param max_length  most tokens of a text
 /// @param can_cut  whether the command has --truncation, for the message
 /// @return  the batch
 /// @throws bert::InputError `texts.txt:3: expected at most 512 tokens, got 600; --truncation cuts`, and for a token that the

@@ -1,5 +1,5 @@
 /// @file
-/// Which of many numbers are the largest: the likeliest words, the nearest lines.
+/// The largest of many numbers: the likeliest words, the nearest lines.
 #pragma once
 
 #include <algorithm>
@@ -10,10 +10,10 @@
 
 namespace program {
 
-/// The places of the largest values, the largest first; of equal ones, the one that stands first.
+/// The indices of the largest values, in descending order; equal values keep their order.
 /// @param values  numbers, none of them NaN
-/// @param count  how many are wanted at most
-/// @return  their indices
+/// @param count  largest number of indices
+/// @return  the indices
 template <class Real>
 std::vector<std::size_t> largest(std::span<const Real> values, std::size_t count)
 {

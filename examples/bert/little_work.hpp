@@ -1,5 +1,5 @@
 /// @file
-/// Few texts and a small model: work that one thread has done before others are awake.
+/// One thread for few texts and a small model, where starting other threads takes longer than the work.
 #pragma once
 
 #include <cstddef>
@@ -10,24 +10,24 @@
 
 namespace program {
 
-/// Reading a weight and packing it takes as long as these many tokens' operations with it.
+/// Reading and packing a weight takes as long as the operations of this many tokens with it.
 inline constexpr std::size_t loading_takes = 4;
 
-/// While one of these lives, one thread works if there is little to do; or else as many as before.
+/// Sets the number of threads to one for its lifetime if there is little work.
 ///
-/// Threads meet behind every operation. Where an operation takes microseconds that costs as much as the second thread saves, and
-/// on a processor that others keep busy far more: each time, one thread waits until the system lets the other one run. No bit of
-/// a result depends on the number of threads.
+/// Threads synchronize after every operation. If an operation takes microseconds, that costs as much as a second thread saves,
+/// and far more on a busy processor, where one thread waits until the system schedules the other one. The bits of results don't
+/// depend on the number of threads.
 class LittleWork {
 public:
-    /// Operations that are little: less than a millisecond.
+    /// Fewer operations than this are little work: they take less than a millisecond.
     static constexpr double operations = 1e8;
 
-    /// @param config  the model's
-    /// @param tokens  that go through it
+    /// @param config  configuration of the model
+    /// @param tokens  number of tokens
     LittleWork(const bert::Config& config, std::size_t tokens) : threads_(bert::threads())
     {
-        // About that many: each weight is multiplied with each token's number, and added.
+        // An estimate: a multiplication and an addition for each weight and token.
         if (2.0 * static_cast<double>(bert::parameter_count(config)) * static_cast<double>(tokens) < operations)
             bert::set_threads(1);
     }

@@ -12,7 +12,7 @@
 
 #include <bert/core/threads.hpp>
 #include <bert/ops/fast.hpp>
-#include <bert/ops/product/engine.hpp>
+#include <bert/ops/product/cblas.hpp>
 #include <bert/ops/product/format.hpp>
 #include <bert/ops/product/tiles.hpp>
 
@@ -20,9 +20,9 @@ namespace program {
 
 namespace {
 
-using Arch = bert::fast::DefaultArch;
+using Arch = bert::simd::DefaultArch;
 
-/// The rest of the first line of a file that begins with a key, without `:` and spaces.
+/// The value in the first line of a file that begins with the key, without `:` and spaces.
 std::string line_of(const char* path, std::string_view key)
 {
     std::ifstream file(path);
@@ -36,7 +36,7 @@ std::string line_of(const char* path, std::string_view key)
 
 std::string instruction_set()
 {
-    if constexpr (std::is_same_v<Arch, bert::fast::NoVectors>)
+    if constexpr (std::is_same_v<Arch, bert::simd::NoVectors>)
         return "none";
     else
         return Arch::name();
@@ -50,7 +50,7 @@ std::array<Real, 128> filled(double number)
     return numbers;
 }
 
-/// The fastest products of a matrix unit, whose tiles are loaded once.
+/// Measures the peak of a matrix unit, whose tiles are loaded once.
 template <class Tiles>
 double peak_of_tiles()
 {
@@ -81,16 +81,16 @@ double peak_of_tiles()
 double peak_memory_mib()
 {
     const std::string most = line_of("/proc/self/status", "VmHWM");
-    return most.empty() ? 0 : std::stod(most) / 1024.0;  // the system says kB and means KiB
+    return most.empty() ? 0 : std::stod(most) / 1024.0;  // the system's kB are KiB
 }
 
 template <class Real, class Ops>
 double peak_gflops()
 {
     using InstructionSet = typename Ops::InstructionSet;
-    using Vector = bert::fast::Vector<Real, InstructionSet>;
+    using Vector = bert::simd::Vector<Real, InstructionSet>;
     using Format = typename bert::product::FormatOf<Real, InstructionSet>::type;
-    // Enough chains to hide the latency of an addition; so few steps that some attempt is undisturbed on a busy machine.
+    // Enough chains to hide the latency of an addition, and few enough steps that some attempt is undisturbed on a busy machine.
     constexpr std::size_t chains = 12, steps = 250'000;
     const std::size_t threads = bert::threads();
     std::vector<Real> results(threads);
@@ -120,7 +120,7 @@ double peak_gflops()
         const std::size_t products = Format::per_element * Vector::size * chains * steps * threads;
         best = std::max(best, 2.0 * static_cast<double>(products) / seconds.count() * 1e-9);
     }
-    volatile Real kept = results[0];  // nobody may leave the work out
+    volatile Real kept = results[0];  // keeps the compiler from removing the work
     static_cast<void>(kept);
     return best;
 }
@@ -136,9 +136,9 @@ Machine machine()
     machine.processors = std::thread::hardware_concurrency();
     machine.threads = bert::threads();
     const std::string memory = line_of("/proc/meminfo", "MemTotal");
-    if (!memory.empty()) machine.memory_gib = std::stod(memory) / (1024.0 * 1024.0);  // the system says kB and means KiB
+    if (!memory.empty()) machine.memory_gib = std::stod(memory) / (1024.0 * 1024.0);  // the system's kB are KiB
     machine.instruction_set = instruction_set();
-    machine.vector_bits = 8 * sizeof(float) * bert::fast::Vector<float, Arch>::size;
+    machine.vector_bits = 8 * sizeof(float) * bert::simd::Vector<float, Arch>::size;
     if (openblas_get_corename != nullptr) machine.blas = openblas_get_corename();
     return machine;
 }

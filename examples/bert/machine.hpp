@@ -1,5 +1,5 @@
 /// @file
-/// What the program runs on: the processor, its peak, and the engine of matrix products.
+/// The machine that the program runs on: processor, memory, peak of operations.
 #pragma once
 
 #include <cstddef>
@@ -7,27 +7,27 @@
 
 namespace program {
 
-/// The machine.
+/// Properties of the machine.
 struct Machine {
-    std::string processor;        ///< its name, if the system says it
-    std::size_t processors = 0;   ///< that threads can run on
-    std::size_t threads = 0;      ///< that operations use
-    double memory_gib = 0;        ///< of the whole machine; 0: not known
-    std::string instruction_set;  ///< that this program is compiled for, as in `avx512bw`
-    std::size_t vector_bits = 0;  ///< its width
-    std::string blas;             ///< the processor that OpenBLAS's kernels are made for; empty: another BLAS
+    std::string processor;        ///< name, if the system tells it
+    std::size_t processors = 0;   ///< number of processors
+    std::size_t threads = 0;      ///< number of threads of operations
+    double memory_gib = 0;        ///< of the whole machine; 0 if unknown
+    std::string instruction_set;  ///< instruction set that the program is compiled for, as in `avx512bw`
+    std::size_t vector_bits = 0;  ///< width of a vector
+    std::string blas;             ///< the processor of OpenBLAS's kernels; empty with another BLAS
 };
 
-/// Looks at the machine.
-/// @return  what it is
+/// Reads the properties of the machine.
+/// @return  the properties
 Machine machine();
 
-/// The most memory that this program has had.
-/// @return  in MiB; 0: not known
+/// The peak memory of this program.
+/// @return  MiB; 0 if unknown
 double peak_memory_mib();
 
-/// The fastest fused multiplications and additions from registers, on all threads.
-/// @tparam Ops  a fast set: the same instructions as those of its products
+/// Measures the peak of multiplications and additions from registers, on all threads.
+/// @tparam Ops  a fast set, whose products use the same instructions
 /// @return  the best of several measurements, in GFLOP/s
 template <class Real, class Ops>
 double peak_gflops();

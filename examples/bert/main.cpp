@@ -1,5 +1,5 @@
 /// @file
-/// The program `bert`: finds the command, and turns what goes wrong into one line and an exit status.
+/// The program `bert`: finds the command, and turns errors into one line and an exit status.
 
 #include <algorithm>
 #include <array>
@@ -70,7 +70,7 @@ int run(const Arguments& arguments)
     return command->run({arguments.begin() + 1, arguments.end()});
 }
 
-/// Says on standard error why the program ends with status 2.
+/// Prints on standard error why the program ends, and returns the exit status 2.
 int fail(std::string_view reason)
 {
     complain(reason);

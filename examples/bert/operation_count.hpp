@@ -1,5 +1,5 @@
 /// @file
-/// How many operations bert bench counts.
+/// The number of operations of a run of bert bench.
 #pragma once
 
 #include <cstddef>
@@ -7,20 +7,20 @@
 
 #include <bert/config.hpp>
 #include <bert/core/sequences.hpp>
-#include <bert/model.hpp>
 
 namespace program {
 
-/// Multiplications and additions of one run, counted separately; lookups, norms and activations aren't counted. A training step
-/// takes three times those of forward, and has the words' logits, too; what follows attention in the last layer is computed of
-/// the rows that a head reads.
-/// @param config  sizes and architecture
+/// Counts the multiplications and additions of the matrix products of one run; lookups, norms and activation functions aren't
+/// counted. A training step takes three times the operations of forward, including the logits of masked LM; after the last
+/// layer's attention only the rows that a head reads are computed.
+/// @param config  sizes
 /// @param batch  T tokens in B sequences
-/// @param asked_words  the rows whose word is asked for, in training
-/// @param train  a training step; or else the encoder's hidden states alone
-/// @return  2 for each multiplication with its addition
-inline double operation_count(const bert::Config& config, const bert::Batch& batch, const std::vector<std::size_t>& asked_words,
-                              bool train)
+/// @param train  true for a training step, false for hidden states only
+/// @param read  in training, the rows of the hidden states that heads read; if empty, all
+/// @param masked  in training, the number of masked positions
+/// @return  the number of operations: 2 for a multiplication and its addition
+inline double operation_count(const bert::Config& config, const bert::Batch& batch, bool train,
+                              const std::vector<std::size_t>& read = {}, std::size_t masked = 0)
 {
     const auto T = static_cast<double>(batch.sequences.tokens()), H = static_cast<double>(config.hidden_size);
     const auto I = static_cast<double>(config.intermediate_size);
@@ -31,9 +31,8 @@ inline double operation_count(const bert::Config& config, const bert::Batch& bat
     }
     count *= static_cast<double>(config.num_hidden_layers);
     if (!train) return count;
-    const auto read = bert::rows_read(bert::heads_of(config.architecture), batch.sequences, asked_words);
     if (!read.empty() && config.num_hidden_layers > 0) count -= 2 * (T - static_cast<double>(read.size())) * (H * H + 2 * H * I);
-    return 3 * (count + 2 * static_cast<double>(asked_words.size()) * H * (H + static_cast<double>(config.vocab_size)));
+    return 3 * (count + 2 * static_cast<double>(masked) * H * (H + static_cast<double>(config.vocab_size)));
 }
 
 }  // namespace program

@@ -22,8 +22,8 @@ namespace program {
 
 namespace {
 
-/// The command line of one command. CLI11 takes it apart and writes the help; values are converted here, so that every message
-/// says what was expected and what came.
+/// The command line of one command. CLI11 parses it and prints the help; values are converted here, so that every message says
+/// what was expected and what was found.
 class Parser {
 public:
     Parser(const std::string& command, const std::string& description) : app_(description, "bert " + command), command_(command)
@@ -63,7 +63,7 @@ public:
         app_.add_option_function<std::vector<std::string>>(name, add, help)->type_name("FILE")->allow_extra_args(false);
     }
 
-    /// All arguments that are no options.
+    /// The arguments that aren't options.
     template <class Target>
     CLI::Option* arguments(const std::string& name, std::vector<Target>& target, const std::string& help)
     {
@@ -78,7 +78,7 @@ public:
         return app_.add_option_function<std::vector<std::string>>(name, set, help)->type_name("");
     }
 
-    /// A number.
+    /// An option with a number.
     template <class Number, class Target>
     CLI::Option* number(const std::string& name, Target& target, Number least, Number most, const std::string& help)
     {
@@ -95,14 +95,14 @@ public:
         return app_.add_option_function<std::string>(name, set, help)->type_name("N");
     }
 
-    /// A whole number.
+    /// An option with a whole number.
     template <class Target>
     CLI::Option* count(const std::string& name, Target& target, std::size_t least, const std::string& help)
     {
         return number<std::size_t>(name, target, least, std::numeric_limits<std::int32_t>::max(), help);
     }
 
-    /// One of several names.
+    /// An option with one of several names.
     template <class Target, class Value>
     CLI::Option* choice(const std::string& name, Target& target, std::initializer_list<std::pair<const char*, Value>> values,
                         const std::string& help)
@@ -182,7 +182,7 @@ public:
                                            "Sum of the last four layers, or these side by side")
             ->excludes(layer);
         flag("--normalize", options.normalize, "Scale vectors to length 1");
-        truncation(options.truncation, "What is cut of a text or a pair that is too long; without it, it is refused");
+        truncation(options.truncation, "Which text of a pair is truncated if both are too long; without it, they are refused");
         count("--max-length", options.max_length, 1, "Tokens that a text may have (default: the model's positions)");
     }
 
@@ -195,13 +195,13 @@ public:
                                                    help);
     }
 
-    /// Reads the arguments.
+    /// Parses the arguments.
     void parse(Arguments arguments)
     {
         for (std::string& argument : arguments)
             if (argument.starts_with('[')) argument.insert(argument.begin(), mark);
         arguments = separated(arguments);
-        std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+        std::reverse(arguments.begin(), arguments.end());  // CLI11 expects them in reverse order
         try {
             app_.parse(std::move(arguments));
         } catch (const CLI::CallForHelp&) {
@@ -223,8 +223,9 @@ public:
     }
 
 private:
-    /// What CLI11 would misread: it takes whatever follows an option for its value, and the letters of `-half` for options. Here
-    /// `--pair=` is an empty value, another option is none, and a text that begins with `-` stands behind `--`.
+    /// Handles cases that CLI11 reads differently: it takes any argument after an option as its value, and the letters of `-half`
+    /// as options. Here `--pair=` is an empty value, an option is never a value, and a text that begins with `-` must follow
+    /// `--`.
     Arguments separated(const Arguments& arguments) const
     {
         const auto option_of = [&](const std::string& text) { return app_.get_option_no_throw(text.substr(0, text.find('='))); };
@@ -255,11 +256,11 @@ private:
         return result;
     }
 
-    /// CLI11 takes `[MASK]` for a list of one element: what begins with a bracket is marked before it looks.
+    /// Put before arguments that begin with a bracket, because CLI11 would take `[MASK]` for a list of one element.
     static constexpr char mark = '\x01';
     static std::string unmarked(const std::string& text) { return text.starts_with(mark) ? text.substr(1) : text; }
 
-    /// An empty path is a variable of the caller's that isn't set; here it would mean that the option wasn't given.
+    /// Rejects an empty path, which usually comes from an unset variable, and would count as a missing option.
     static std::filesystem::path path_of(const std::string& name, const std::string& text)
     {
         if (text.empty()) bert::fail_input(name, "expected a path, got \"\"");
@@ -280,7 +281,7 @@ private:
     const CommonOptions* common_ = nullptr;
 };
 
-/// What a command wouldn't look at is refused.
+/// Rejects --model where a command would ignore it.
 void refuse_model(const CommonOptions& common, const std::string& beside)
 {
     if (!common.model.empty())
@@ -317,8 +318,8 @@ TokenizeOptions tokenize_options(const Arguments& arguments)
     parser.text("--tokenizer", options.tokenizer, "PATH", "Folder, tokenizer.json or vocab.txt (default: the model's)");
     parser.flag_or_not("--lowercase,!--no-lowercase", options.lowercase, "For a vocab.txt: whether to lower-case");
     parser.count("--max-length", options.encode.max_length, 1, "Tokens that a window may hold, special ones included");
-    parser.truncation(options.encode.truncation, "What is cut above --max-length (default: longest_first)");
-    side(parser, "--truncation-side", options.truncation_side, "Where it is cut (default: the tokenizer's own)");
+    parser.truncation(options.encode.truncation, "Which text of a pair is truncated above --max-length (default: longest_first)");
+    side(parser, "--truncation-side", options.truncation_side, "Where it is truncated (default: the tokenizer's own)");
     parser.count("--stride", options.encode.stride, 0, "Tokens that a window repeats of the one before (default: 0)");
     parser.number<std::size_t>("--pad-to", options.encode.pad_to, 0, 1U << 20U, "Tokens that a window has at least");
     side(parser, "--padding-side", options.padding_side, "Where padding goes (default: the tokenizer's own)");
@@ -458,17 +459,20 @@ BenchOptions bench_options(const Arguments& arguments)
     parser.number<std::uint64_t>("--seed", options.seed, 0, std::numeric_limits<std::uint64_t>::max(),
                                  "Of weights and ids (default: 1)");
     parser.flag("--train", options.train, "Training steps: forward, backward with dropout, clipping and AdamW");
-    parser.flag("--recompute", options.recompute, "Training keeps of each block its result alone, and computes the rest anew");
-    parser.count("--pieces", options.pieces, 1,
-                 "Training takes the batch in so many pieces and adds their gradients (default: 1)");
+    parser.flag("--gradient-checkpointing", options.gradient_checkpointing,
+                "Training keeps of each block its result alone, and computes the rest again in backward");
+    parser.count("--micro-batch", options.micro_batch, 1,
+                 "Training takes the batch in parts of so many sequences and adds their gradients (default: the whole batch)");
     parser.common(options.common);
     parser.parse(arguments);
     if (!options.config.empty()) refuse_model(options.common, "--config");
-    if (!options.train && (options.recompute || options.pieces > 1))
-        bert::fail_input(options.recompute ? "--recompute" : "--pieces", "expected --train beside it");
-    if (options.batch % options.pieces != 0)
-        bert::fail_input("--pieces", "expected a divisor of the batch's " + std::to_string(options.batch) + " sequences, got " +
-                                         std::to_string(options.pieces));
+    if (!options.train && (options.gradient_checkpointing || options.micro_batch > 0))
+        bert::fail_input(options.gradient_checkpointing ? "--gradient-checkpointing" : "--micro-batch",
+                         "expected --train beside it");
+    if (options.micro_batch > options.batch)
+        bert::fail_input("--micro-batch", "expected at most the batch's " + std::to_string(options.batch) + " sequences, got " +
+                                              std::to_string(options.micro_batch));
+    if (options.micro_batch == 0) options.micro_batch = options.batch;
     return options;
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// The options of every command, as plain structs, and their reading from the command line.
+/// The options of every command as plain structs, and the functions that read them from the command line.
 #pragma once
 
 #include <cstddef>
@@ -14,49 +14,49 @@
 
 namespace program {
 
-/// The numbers that a model is computed in.
+/// The scalar type of a model.
 enum class Scalar { float32, float64, long_double };
 
-/// Which set of operations computes it.
+/// The set of operations.
 enum class Operations { fast, reference };
 
-/// What the products of the fast operations take.
+/// The precision of the operands of products in the fast operations.
 enum class Precision { float32, bf16 };
 
-/// What most commands take.
+/// Options of most commands.
 struct CommonOptions {
-    std::filesystem::path model;               ///< a model folder; empty: the default model
+    std::filesystem::path model;               ///< a model folder; if empty, the default model
     Scalar scalar = Scalar::float32;           ///< --scalar
     Operations operations = Operations::fast;  ///< --ops
     Precision precision = Precision::float32;  ///< --precision; bf16 with float and fast only
-    std::size_t threads = 0;                   ///< 0: as many as OpenMP takes
-    bool json = false;                         ///< one object a line
+    std::size_t threads = 0;                   ///< if 0, the number that OpenMP chooses
+    bool json = false;                         ///< print one object a line
     bool quiet = false;                        ///< no warnings, no progress
 };
 
-/// Where texts come from.
+/// The sources of texts.
 struct TextOptions {
     std::vector<std::string> arguments;        ///< texts on the command line
-    std::vector<std::filesystem::path> files;  ///< one text a line; `-`: standard input
-    bool jsonl = false;                        ///< lines are objects with `text` and perhaps `pair`
-    bool strict = false;                       ///< refuse what is not UTF-8
+    std::vector<std::filesystem::path> files;  ///< one text a line; `-` for standard input
+    bool jsonl = false;                        ///< lines are objects with `text` and an optional `pair`
+    bool strict = false;                       ///< text that isn't UTF-8 is an error
 };
 
-/// How texts become vectors.
+/// The options that turn texts into vectors.
 struct VectorOptions {
-    std::optional<bert::Pooling> pooling = bert::Pooling::mean;  ///< tokens to text; nothing: a vector for every token
+    std::optional<bert::Pooling> pooling = bert::Pooling::mean;  ///< if empty, a vector for every token
     bert::Layers layers = bert::Layers::one;                     ///< which layers
-    std::optional<std::size_t> layer;                            ///< 0: the embeddings; nothing: the last one
-    bool normalize = false;                                      ///< to length 1
-    bert::Truncation truncation = bert::Truncation::none;        ///< of what is too long; none: it is refused
-    std::size_t max_length = 0;                                  ///< tokens that a text may have; 0: the model's positions
+    std::optional<std::size_t> layer;                            ///< 0 for the embeddings; if empty, the last one
+    bool normalize = false;                                      ///< scale vectors to length 1
+    bert::Truncation truncation = bert::Truncation::none;        ///< if none, a text that is too long is an error
+    std::size_t max_length = 0;                                  ///< most tokens of a text; if 0, the model's positions
 };
 
 /// bert info
 struct InfoOptions {
     CommonOptions common;
-    std::filesystem::path path;  ///< a folder or a file; empty: the default model and the machine
-    bool verbose = false;        ///< every tensor
+    std::filesystem::path path;  ///< a folder or a file; if empty, the default model and the machine
+    bool verbose = false;        ///< list every tensor
 };
 
 /// bert tokenize
@@ -64,13 +64,13 @@ struct TokenizeOptions {
     CommonOptions common;
     TextOptions texts;
     std::optional<std::string> pair;            ///< second text of every text
-    std::filesystem::path tokenizer;            ///< empty: the model's
+    std::filesystem::path tokenizer;            ///< if empty, that of the model
     std::optional<bool> lowercase;              ///< for a vocab.txt
     bert::EncodeOptions encode;                 ///< max_length, truncation, stride, pad_to, special tokens
-    std::optional<bert::Side> truncation_side;  ///< where it is cut, if not as the tokenizer says
-    std::optional<bert::Side> padding_side;     ///< where padding goes, if not as the tokenizer says
-    bool decode = false;                        ///< lines of ids to text
-    bool skip_special_tokens = false;           ///< in decoding
+    std::optional<bert::Side> truncation_side;  ///< where a text is truncated; if empty, as the tokenizer's file says
+    std::optional<bert::Side> padding_side;     ///< where padding is added; if empty, as the tokenizer's file says
+    bool decode = false;                        ///< decode lines of ids to text
+    bool skip_special_tokens = false;           ///< when decoding
 };
 
 /// bert encode
@@ -78,7 +78,7 @@ struct EncodeOptions {
     CommonOptions common;
     TextOptions texts;
     VectorOptions vectors;
-    std::filesystem::path output;  ///< .safetensors or .npy; empty: standard output
+    std::filesystem::path output;  ///< .safetensors or .npy; if empty, standard output
 };
 
 /// bert similarity
@@ -91,10 +91,10 @@ struct SimilarityOptions {
 /// bert search
 struct SearchOptions {
     CommonOptions common;
-    TextOptions texts;  ///< the lines that are searched
+    TextOptions texts;  ///< the lines to be searched
     VectorOptions vectors;
     std::vector<std::string> queries;
-    std::filesystem::path index;  ///< keeps the lines and their vectors
+    std::filesystem::path index;  ///< file of the lines and their vectors
     std::size_t top = 5;
 };
 
@@ -107,16 +107,16 @@ struct FillMaskOptions {
 
 /// bert verify
 struct VerifyOptions {
-    CommonOptions common;                      ///< in double and with the reference operations, if nothing else is asked for
-    std::vector<std::filesystem::path> cases;  ///< none: the default model's
-    bool verbose = false;                      ///< a row a tensor
+    CommonOptions common;                      ///< the default is double and Reference
+    std::vector<std::filesystem::path> cases;  ///< if empty, that of the default model
+    bool verbose = false;                      ///< a row for each tensor
 };
 
 /// bert dump
 struct DumpOptions {
     CommonOptions common;
     TextOptions texts;
-    std::filesystem::path inputs;  ///< safetensors with input.ids and perhaps input.segments, input.mask
+    std::filesystem::path inputs;  ///< safetensors with input.ids, and optionally input.segments and input.mask
     std::filesystem::path output;  ///< safetensors
 };
 
@@ -124,33 +124,33 @@ struct DumpOptions {
 struct DiffOptions {
     CommonOptions common;
     std::filesystem::path found, expected;
-    std::optional<double> limit;  ///< without it, those of the reference format
-    bool verbose = false;         ///< a row a tensor
+    std::optional<double> limit;  ///< if empty, the limits of the reference format
+    bool verbose = false;         ///< a row for each tensor
 };
 
 /// bert bench
 struct BenchOptions {
     CommonOptions common;
-    std::filesystem::path config;  ///< a config.json, weights made up
-    std::size_t batch = 1;         ///< B
-    std::size_t length = 128;      ///< tokens of each sequence
-    std::size_t repeat = 20;       ///< measured runs
-    bool train = false;            ///< training steps, not inference
-    bool recompute = false;        ///< training keeps of each block its result alone
-    std::size_t pieces = 1;        ///< of the batch, one after the other, gradients added up
-    std::uint64_t seed = 1;        ///< of weights and ids
+    std::filesystem::path config;         ///< a config.json, for random weights
+    std::size_t batch = 1;                ///< B
+    std::size_t length = 128;             ///< tokens of each sequence
+    std::size_t repeat = 20;              ///< measured runs
+    bool train = false;                   ///< training steps instead of inference
+    bool gradient_checkpointing = false;  ///< keep only the result of each block
+    std::size_t micro_batch = 0;          ///< sequences in a micro-batch; if 0, the whole batch
+    std::uint64_t seed = 1;               ///< seed of weights and ids
 };
 
-/// What stands behind the command's name on the command line.
+/// The arguments after the command's name.
 using Arguments = std::vector<std::string>;
 
-/// Somebody asked for help, and got it.
+/// Thrown after the help has been printed.
 struct HelpShown {};
 
 /// Reads a command's options.
-/// @param arguments  what stands behind the command's name
+/// @param arguments  the arguments after the command's name
 /// @return  the options
-/// @throws bert::InputError if they aren't right
+/// @throws bert::InputError if an argument is wrong
 /// @throws HelpShown after --help
 InfoOptions info_options(const Arguments& arguments);
 TokenizeOptions tokenize_options(const Arguments& arguments);      ///< @copydoc info_options

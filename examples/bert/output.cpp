@@ -22,15 +22,15 @@ namespace program {
 
 namespace {
 
-std::string kept;  // what print was given and nobody has seen yet
+std::string kept;  // buffered output of print
 
-// A signal is handled by any thread, beside the one that writes: volatile std::sig_atomic_t is for one thread's own handler.
+// Any thread may handle a signal while another one writes, so volatile std::sig_atomic_t isn't enough.
 using Flag = std::atomic<int>;
 static_assert(Flag::is_always_lock_free, "a signal handler must not wait for a lock");
-constexpr int ending = std::numeric_limits<int>::min() / 2;  // below 0 whatever is added
+constexpr int ending = std::numeric_limits<int>::min() / 2;  // stays below 0 whatever is added
 
-Flag uninterrupted = 0;  // how many Uninterrupted live; ending: a signal has been let through
-Flag waiting = 0;        // the signal that came meanwhile
+Flag uninterrupted = 0;  // number of Uninterrupted objects; `ending` once a signal ends the program
+Flag waiting = 0;        // a signal that has been delayed
 
 void on_signal(int signal)
 {
@@ -44,7 +44,7 @@ void write_error(std::string_view text)
     while (!text.empty()) {
         const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return;  // there is nowhere left to say it
+        if (written <= 0) return;  // the error can't be reported anywhere
         text.remove_prefix(static_cast<std::size_t>(written));
     }
 }
@@ -65,7 +65,7 @@ void print(std::string_view text)
 
 bool is_standard_output(const std::filesystem::path& path)
 {
-    using Status = struct stat;  // std::filesystem::equivalent knows no pipes
+    using Status = struct stat;  // std::filesystem::equivalent doesn't support pipes
     Status file{}, output{};
     return ::stat(path.c_str(), &file) == 0 && ::fstat(STDOUT_FILENO, &output) == 0 && file.st_dev == output.st_dev &&
            file.st_ino == output.st_ino;
@@ -96,7 +96,7 @@ void complain(std::string_view reason)
 {
     try {
         flush_output();
-    } catch (const bert::InputError&) {  // one reason is enough
+    } catch (const bert::InputError&) {  // the reason below is printed anyway
     }
     write_error("bert: " + bert::one_line(reason, reason.size()) + "\n");
 }
@@ -114,16 +114,16 @@ void prepare_process()
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
     ::sigaction(SIGHUP, &action, &before);
-    if (before.sa_handler == SIG_IGN) ::sigaction(SIGHUP, &before, nullptr);  // nohup
+    if (before.sa_handler == SIG_IGN) ::sigaction(SIGHUP, &before, nullptr);  // started with nohup
 }
 
 Uninterrupted::Uninterrupted(const std::filesystem::path& path)
 {
-    std::error_code ignored;  // what can't be looked at, writing it says
+    std::error_code ignored;  // writing the file reports the error
     const std::filesystem::file_status status = std::filesystem::status(path, ignored);
     leaves_nothing_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
     if (leaves_nothing_) return;
-    if (uninterrupted.fetch_add(1) < 0)  // another thread's handler is about to end the program: nothing is begun any more
+    if (uninterrupted.fetch_add(1) < 0)  // another thread's handler is ending the program, so nothing new is written
         while (true)
             ::pause();
 }

@@ -1,5 +1,5 @@
 /// @file
-/// What the program says: results on standard output, in whole lines; warnings and progress on standard error.
+/// The program's output: results on standard output, in whole lines; warnings and progress on standard error.
 #pragma once
 
 #include <charconv>
@@ -17,38 +17,38 @@
 
 namespace program {
 
-/// Puts a text on standard output. It is kept until there is enough to write, or flush_output is called.
+/// Prints a text on standard output. It is buffered until the buffer is full, or flush_output is called.
 /// @param text  whole lines
 /// @throws bert::InputError if standard output can't be written to
 void print(std::string_view text);
 
-/// Whether a file is what standard output goes to.
+/// Whether a file is standard output.
 /// @param path  the file, as in /dev/stdout
-/// @return  false also if it can't be told
+/// @return  false, too, if the files can't be compared
 bool is_standard_output(const std::filesystem::path& path);
 
-/// Writes what print has kept.
+/// Writes the buffered output of print.
 /// @throws bert::InputError if standard output can't be written to
 void flush_output();
 
-/// One warning on standard error.
-/// @param quiet  whether nobody wants it
-/// @param text  one line without its end; control characters in it, be they of a file's, are shown as in JSON
+/// Prints a warning on standard error.
+/// @param quiet  whether to omit it
+/// @param text  one line without its end; control characters in it are escaped as in JSON
 void warn(bool quiet, std::string_view text);
 
-/// Why the program ends, on standard error, after what print has kept.
-/// @param reason  one line without its end; control characters in it are shown as in JSON
+/// Flushes the output of print, then prints on standard error why the program ends.
+/// @param reason  one line without its end; control characters in it are escaped as in JSON
 void complain(std::string_view reason);
 
-/// From now on SIGINT ends the program with status 130, SIGTERM with 143 and SIGHUP with 129; a closed pipe is an error like any
-/// other, and a file is never opened in place of a standard stream that is closed.
+/// Prepares signals and standard streams: SIGINT ends the program with status 130, SIGTERM with 143 and SIGHUP with 129; a closed
+/// pipe is an ordinary error; and no file gets the number of a closed standard stream.
 void prepare_process();
 
-/// While one of these lives, these signals wait: a file that is being written is finished, or taken away again. Not so for a
-/// device or a pipe, which leaves nothing behind and may never take what is written.
+/// Delays these signals during its lifetime, so that a file is written completely or removed. A device or a pipe is excepted,
+/// because no incomplete file can remain, and writing may block for ever.
 class Uninterrupted {
 public:
-    /// @param path  what is written
+    /// @param path  the file to be written
     explicit Uninterrupted(const std::filesystem::path& path);
     ~Uninterrupted();
     Uninterrupted(const Uninterrupted&) = delete;
@@ -58,17 +58,17 @@ private:
     bool leaves_nothing_ = false;
 };
 
-/// A bar on standard error, if that is a terminal.
+/// A progress bar on standard error, if that is a terminal.
 class Progress {
 public:
-    /// @param quiet  whether nobody wants it
-    /// @param total  how many steps there will be; 0: not known
+    /// @param quiet  whether to omit it
+    /// @param total  number of steps; 0 if unknown
     Progress(bool quiet, std::size_t total);
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    /// @param steps  how many have been done since the last call
+    /// @param steps  number of steps since the last call
     void add(std::size_t steps);
 
 private:
@@ -88,18 +88,18 @@ std::string number_text(Real number)
     return {digits, end.ptr};
 }
 
-/// A number with a few digits, for people.
+/// A number with a few digits, for tables.
 /// @param number  a number
-/// @param digits  how many significant ones
+/// @param digits  number of significant digits
 /// @return  as in `0.123` or `1.2e-15`
 std::string rounded(double number, int digits = 3);
 
 /// A JSON object on one line.
 class JsonObject {
 public:
-    /// Adds a value: a text, a truth value, a number, another object, or a list of these. A float is written as the double that
-    /// it is, so that every reader gets the same number; what isn't finite becomes null.
-    /// @param key  its name
+    /// Adds a value: a text, a truth value, a number, another object, or a list of these. A float is written with the digits of
+    /// the same number as double, so that every reader gets the same number; a non-finite number becomes null.
+    /// @param key  name of the value
     /// @param value  the value
     /// @return  this object
     template <class Value>
@@ -130,7 +130,7 @@ private:
         } else if constexpr (std::floating_point<Value>) {
             const std::string digits = std::isfinite(value) ? number_text(value) : "null";
             members_ += digits;
-            if (digits.find_first_not_of("-0123456789") == std::string::npos) members_ += ".0";  // -0 would lose its sign
+            if (digits.find_first_not_of("-0123456789") == std::string::npos) members_ += ".0";  // keeps the sign of -0
         } else if constexpr (std::is_convertible_v<Value, std::string_view>) {
             append_string(value);
         } else {
@@ -149,10 +149,10 @@ private:
     std::string members_;
 };
 
-/// A table for people: columns as wide as their widest cell.
+/// A text table, with columns as wide as their widest cell.
 class Table {
 public:
-    /// @param columns  one letter a column: `l` text, `r` numbers
+    /// @param columns  one letter for each column: `l` for text, `r` for numbers
     explicit Table(std::string columns) : columns_(std::move(columns)) {}
 
     /// @param cells  one for each column

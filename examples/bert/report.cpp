@@ -10,7 +10,7 @@ namespace {
 
 std::string group_of(const std::string& name)
 {
-    return name.substr(0, name.find('.'));  // train.loss and train.parameter.x are both train
+    return name.substr(0, name.find('.'));  // train.loss and train.parameter.x are both in the group train
 }
 
 std::string verdict(const KindRow& row)
@@ -41,7 +41,7 @@ std::vector<KindRow> rows_by_kind(const std::vector<bert::Comparison>& compariso
 
 std::string comparison_table(const std::vector<KindRow>& rows, const std::vector<bert::Comparison>& comparisons, bool verbose)
 {
-    constexpr std::size_t most = 5;  // messages: one wrong tensor makes all behind it wrong
+    constexpr std::size_t most = 5;  // most messages to print, because one wrong tensor makes later ones wrong, too
     std::string text;
     std::size_t failed = 0;
     for (const bert::Comparison& comparison : comparisons)

@@ -1,5 +1,5 @@
 /// @file
-/// Comparisons as tables and as JSON: what verify and diff show.
+/// Comparisons as tables and as JSON, for verify and diff.
 #pragma once
 
 #include <cstddef>
@@ -15,30 +15,30 @@ namespace program {
 /// A row of the table: all tensors of one kind.
 struct KindRow {
     std::string kind;              ///< input, forward, loss, grad or train
-    std::size_t count = 0;         ///< tensors
-    double worst_error = 0;        ///< of them
-    double limit = 0;              ///< what it is held to; the largest, where there are several
-    std::size_t failed = 0;        ///< tensors that don't hold
-    std::size_t not_compared = 0;  ///< tensors for which there is nothing to compare yet
+    std::size_t count = 0;         ///< number of tensors
+    double worst_error = 0;        ///< largest error
+    double limit = 0;              ///< largest limit
+    std::size_t failed = 0;        ///< number of tensors that don't hold
+    std::size_t not_compared = 0;  ///< number of tensors without a counterpart
 };
 
-/// Sorts comparisons by kind.
+/// Summarizes comparisons by kind.
 /// @param comparisons  in any order
 /// @return  a row for each kind that occurs
 std::vector<KindRow> rows_by_kind(const std::vector<bert::Comparison>& comparisons);
 
-/// A table for people: the messages of what doesn't hold, the first in the order of the computation first; then a row a kind,
-/// or a row a tensor.
+/// A text table: the messages of tensors that don't hold, in the order of the computation; then a row for each kind, or for each
+/// tensor.
 /// @param rows  by kind
 /// @param comparisons  in the order of the computation
-/// @param verbose  a row a tensor
-/// @return  lines
+/// @param verbose  whether there is a row for each tensor
+/// @return  the lines
 std::string comparison_table(const std::vector<KindRow>& rows, const std::vector<bert::Comparison>& comparisons, bool verbose);
 
-/// The same as JSON.
+/// Adds the comparisons to a JSON object.
 /// @param rows  by kind
 /// @param comparisons  in the order of the computation
-/// @param verbose  every tensor
+/// @param verbose  whether every tensor is listed
 /// @param[in,out] object  gets `kinds` and `failures`, and `tensors` if verbose
 void add_comparisons(const std::vector<KindRow>& rows, const std::vector<bert::Comparison>& comparisons, bool verbose,
                      JsonObject& object);

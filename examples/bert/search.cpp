@@ -26,18 +26,18 @@ namespace program {
 
 namespace {
 
-/// The options that decide what a text's vector is, as the index remembers them.
+/// The options that determine a text's vector, as stored in the index.
 std::string how(const VectorOptions& options)
 {
     constexpr std::array<const char*, 4> poolings{"mean", "cls", "max", "pooler"};  // in the order of bert::Pooling
-    constexpr std::array<const char*, 3> layers{"one", "sum4", "concat4"};          // of bert::Layers
+    constexpr std::array<const char*, 3> layers{"one", "sum4", "concat4"};          // in the order of bert::Layers
     const auto name = [](const auto& names, auto value) { return std::string(names.at(static_cast<std::size_t>(value))); };
     return "pooling " + name(poolings, *options.pooling) + ", layers " + name(layers, options.layers) + ", layer " +
            (options.layer ? std::to_string(*options.layer) : "last") + ", at most " +
            (options.max_length > 0 ? std::to_string(options.max_length) : "all") + " tokens";
 }
 
-/// The vectors of texts, of length 1.
+/// The vectors of texts, scaled to length 1.
 template <class Real, class Ops>
 bert::Tensor<Real, 2> directions_of(Vectorizer<Real, Ops>& vectorizer, const std::vector<Text>& texts)
 {
@@ -45,12 +45,12 @@ bert::Tensor<Real, 2> directions_of(Vectorizer<Real, Ops>& vectorizer, const std
     const auto W = static_cast<std::ptrdiff_t>(vectors.shape(1));
     for (std::size_t b = 0; b < texts.size(); ++b) {
         const auto row = vectors.begin() + static_cast<std::ptrdiff_t>(b) * W;
-        length_of(texts[b], std::inner_product(row, row + W, row, Real(0)));  // normalized, a vector of zeros is still one
+        length_of(texts[b], std::inner_product(row, row + W, row, Real(0)));  // throws for a vector of zeros
     }
     return vectors;
 }
 
-/// The lines of the files, with their vectors.
+/// Makes an index of texts and their vectors.
 template <class Real, class Ops>
 SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options, const std::vector<Text>& texts)
 {
@@ -71,14 +71,14 @@ SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOpti
     return index;
 }
 
-/// Whether this model makes the index's first vector of its first line: another model, or another tokenizer, doesn't.
+/// Whether the index belongs to this model: whether the model and its tokenizer give its first vector for its first line.
 template <class Real, class Ops>
 bool is_of_this_model(Vectorizer<Real, Ops>& vectorizer, const std::string& place, const SearchIndex<Real>& index)
 {
     if (index.lines.empty()) return true;
     const bert::Tensor<Real, 2> vectors = vectorizer.vectors_of({{place + ": text 0", index.lines[0], std::nullopt}});
     for (std::size_t w = 0; w < vectors.shape(1); ++w)
-        // Other scalars and operations differ by a hundredth of that, in vectors of length 1.
+        // With another scalar or set of operations, vectors of length 1 differ by a hundredth of this limit.
         if (!(std::abs(vectors(0, w) - index.vectors(0, w)) < Real(1e-3))) return false;
     return true;
 }
@@ -96,7 +96,7 @@ SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOption
         bert::fail_input("--scalar", "expected float or double, which --index can hold, got long-double");
     } else {
         const std::string place = options.index.string();
-        std::error_code ignored;  // what can't be looked at, reading it says
+        std::error_code ignored;  // reading the file reports the error
         if (std::filesystem::exists(options.index, ignored) || options.texts.files.empty()) {
             SearchIndex<Real> index = read_search_index<Real>(options.index, vectorizer.width());
             const bool same_texts = options.texts.files.empty() ||

@@ -1,5 +1,5 @@
 /// @file
-/// What `bert search --index` keeps: lines and their vectors.
+/// The file of `bert search --index`: lines and their vectors.
 #pragma once
 
 #include <algorithm>
@@ -25,22 +25,22 @@ namespace program {
 
 /// Lines and their vectors, of length 1.
 ///
-/// As a file: safetensors with `vectors` [N, W], `texts` (U8, the lines one after the other) and `ends` (I64 [N], where each line
-/// ends in `texts`); in the metadata `format`, which is `bert-search-index-1`, and `made`, how texts became vectors.
+/// The file is safetensors with `vectors` [N, W], `texts` (U8, the concatenated lines) and `ends` (I64 [N], the end of each line
+/// in `texts`); its metadata have `format`, which is `bert-search-index-1`, and `made`, the options of the vectors.
 template <class Real>
 struct SearchIndex {
     std::vector<std::string> lines;  ///< N lines
     bert::Tensor<Real, 2> vectors;   ///< [N, W]
-    std::string made;                ///< the options that made the vectors
+    std::string made;                ///< options of the vectors
 };
 
 /// The `format` of the metadata.
 inline constexpr const char* search_index_format = "bert-search-index-1";
 
-/// Refuses vectors whose products aren't cosines.
-/// @param place  the index file
+/// Checks that all vectors have the length 1, so that their products are cosines.
+/// @param place  the index file, for the message
 /// @param vectors  [N, W]
-/// @throws bert::InputError for the first whose length isn't 1, as with NaN in it
+/// @throws bert::InputError for the first one whose length isn't 1
 template <class Real>
 void require_length_1(const std::string& place, const bert::Tensor<Real, 2>& vectors)
 {
@@ -54,11 +54,11 @@ void require_length_1(const std::string& place, const bert::Tensor<Real, 2>& vec
     }
 }
 
-/// Reads an index and checks all that is in it.
+/// Reads and checks an index.
 /// @param path  the file
 /// @param width  W
 /// @return  the index
-/// @throws bert::InputError if it can't be read, isn't one, or contradicts itself
+/// @throws bert::InputError if it can't be read, isn't an index, or is inconsistent
 template <class Real>
 SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size_t width)
 {

@@ -17,7 +17,7 @@ std::filesystem::path model_folder(const CommonOptions& common)
             bert::fail_input(common.model.string(), "expected a model folder, got no folder");
         return common.model;
     }
-    // Without /proc there is no installed program to be found.
+    // Without /proc the installed folder can't be found, and the source folder is used.
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
     const std::filesystem::path installed = self.parent_path().parent_path() / "share" / "bert" / "models" / "default";
     if (std::filesystem::is_directory(installed, ignored)) return installed;

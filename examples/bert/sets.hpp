@@ -1,5 +1,5 @@
 /// @file
-/// From options to types: the scalar and the set of operations, and the folder of the model.
+/// Chooses the scalar type, the set of operations and the model folder by the options.
 #pragma once
 
 #include <filesystem>
@@ -19,20 +19,20 @@ concept FastSet = requires
     typename Ops::InstructionSet;
 };
 
-/// The instruction set of packed weights: that of the set, if it is a fast one.
+/// The instruction set of packed weights: that of a fast set.
 template <class Ops>
 struct PackedFor {
-    using InstructionSet = bert::fast::NoVectors;  ///< of an encoder that is never packed
+    using InstructionSet = bert::simd::NoVectors;  ///< unused, because other encoders are never packed
 };
 template <FastSet Ops>
 struct PackedFor<Ops> {
     using InstructionSet = typename Ops::InstructionSet;
 };
 
-/// Calls `work.template operator()<Real, Ops>()` with the types that the options name.
+/// Calls `work.template operator()<Real, Ops>()` with the types of the options.
 /// @param common  --scalar, --ops, --precision, --threads
 /// @param work  a generic lambda: `[&]<class Real, class Ops>() { ... }`
-/// @return  what it returns
+/// @return  the result of work
 template <class Work>
 int with_set(const CommonOptions& common, const Work& work)
 {
@@ -49,20 +49,20 @@ int with_set(const CommonOptions& common, const Work& work)
     return work.template operator()<long double, bert::Reference>();
 }
 
-/// The model folder that is meant.
+/// The model folder of the options.
 /// @param common  --model
-/// @return  it, or the folder of the default model: beside the installed program, or else in the project that it was built from
-/// @throws bert::InputError if what is meant is no folder
+/// @return  the folder of --model, or that of the default model, which is beside the installed program or in the source folder
+/// @throws bert::InputError if --model isn't a folder
 std::filesystem::path model_folder(const CommonOptions& common);
 
-/// Says which tensors of a model's files weren't used.
+/// Warns of tensors in a model's files that weren't used.
 /// @param common  --quiet
-/// @param report  what load_model said
+/// @param report  report of load_model
 void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report);
 
 /// Loads a model and its tokenizer.
 /// @param common  --model, --quiet
-/// @return  both
+/// @return  the model and its tokenizer
 /// @throws bert::InputError for a file that is missing or broken
 template <class Real, class Ops>
 bert::Pretrained<Real, Ops> load_pretrained(const CommonOptions& common)

@@ -17,7 +17,7 @@ namespace program {
 
 namespace {
 
-/// Makes one pair of what was read: of two arguments, or of a line with a tab.
+/// Splits a line with a tab into a pair.
 void make_pair(Text& text)
 {
     if (text.pair) return;
@@ -28,7 +28,7 @@ void make_pair(Text& text)
     text.text.resize(tab);
 }
 
-/// The pairs that are there without waiting, at most so many; none at the end.
+/// A batch of pairs that can be read without waiting; empty at the end.
 std::vector<Text> some_pairs(TextReader& reader, bool from_arguments)
 {
     if (!from_arguments) {
@@ -44,7 +44,7 @@ std::vector<Text> some_pairs(TextReader& reader, bool from_arguments)
     return texts;
 }
 
-/// The cosine of rows i and j, which are the vectors of these texts.
+/// The cosine of the vectors of texts i and j.
 template <class Real>
 Real cosine(const std::vector<Text>& texts, const bert::Tensor<Real, 2>& vectors, std::size_t i, std::size_t j)
 {
@@ -67,7 +67,7 @@ int similarity(const SimilarityOptions& options)
         const bool from_arguments = !options.texts.arguments.empty() && !options.texts.jsonl;
         for (std::vector<Text> pairs = some_pairs(reader, from_arguments); !pairs.empty();
              pairs = some_pairs(reader, from_arguments)) {
-            std::vector<Text> texts;  // both of the first pair, both of the second, and so on
+            std::vector<Text> texts;  // both texts of each pair in turn
             for (const Text& pair : pairs) {
                 texts.push_back({pair.place, pair.text, std::nullopt});
                 texts.push_back({pair.place, *pair.pair, std::nullopt});

@@ -53,7 +53,7 @@ std::string table_of(const bert::Tokenizer& tokenizer, const bert::Encoding& enc
     return text;
 }
 
-/// The ids of a line: whole numbers with spaces or commas between them, perhaps in brackets.
+/// The ids of a line: whole numbers separated by spaces or commas, optionally in brackets.
 std::vector<std::int64_t> ids_of(std::string_view rest)
 {
     constexpr std::string_view separators = " \t,[]";
@@ -85,7 +85,7 @@ void decode(const bert::Tokenizer& tokenizer, const TokenizeOptions& options, Te
 int tokenize(const TokenizeOptions& options)
 {
     const std::filesystem::path path = options.tokenizer.empty() ? model_folder(options.common) : options.tokenizer;
-    const bert::Tokenizer tokenizer = bert::load_tokenizer(path, options.lowercase);
+    const auto tokenizer = bert::load_tokenizer(path, options.lowercase);
     bert::EncodeOptions encode = options.encode;
     encode.truncation_side = options.truncation_side.value_or(tokenizer.options().encode.truncation_side);
     encode.padding_side = options.padding_side.value_or(tokenizer.options().encode.padding_side);

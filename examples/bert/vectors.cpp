@@ -22,19 +22,19 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
     if (options_.layer && *options_.layer > layers)
         bert::fail_input("--layer", "expected 0 to " + std::to_string(layers) + ", got " + std::to_string(*options_.layer));
     if (options_.layers != bert::Layers::one && layers < 4)
-        bert::fail_input("--layers", "expected a model of at least 4 layers, got one of " + std::to_string(layers));
+        bert::fail_input("--layers", "expected a model with at least 4 layers, got one of " + std::to_string(layers));
     if (options_.max_length > positions)
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
     if (options_.max_length == 0) options_.max_length = positions;
-    if (options_.layer == layers) options_.layer.reset();  // the last one is what comes without a number
+    if (options_.layer == layers) options_.layer.reset();  // empty means the last layer
     if (options_.pooling == bert::Pooling::pooler && (options_.layers != bert::Layers::one || options_.layer))
         bert::fail_input("--pooling", "expected mean, cls, max or none beside --layer or --layers, got pooler");
     {
         const LittleWork threads(config, loading_takes);
         load(common);
     }
-    if (options_.pooling == bert::Pooling::pooler && !model_.pooler)
+    if (options_.pooling == bert::Pooling::pooler && !model_.body.pooler)
         bert::fail_input("--pooling",
                          "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
 }
@@ -66,14 +66,15 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
 {
     if constexpr (FastSet<Ops>) {
         if (packed_) {
-            model_.embeddings.forward(batch, model_.config, activations_.embeddings);
+            const bert::Pass pass{model_.config, batch.sequences, scratch_.workspace};
+            model_.body.embeddings.forward(batch, pass, scratch_.embeddings);
             bert::Tensor<Real, 2> vectors;
-            packed_->forward(activations_.embeddings.norm.y, batch.sequences, vectors, workspace_);
+            packed_->forward(scratch_.embeddings.y, batch.sequences, vectors, scratch_.workspace);
             return vectors;
         }
     }
     const bert::VectorOptions layers{.layers = options_.layers, .layer = options_.layer};
-    return bert::token_vectors(model_, batch, layers, activations_, workspace_);
+    return bert::token_vectors(model_, batch, layers, scratch_);
 }
 
 template <class Real, class Ops>
@@ -82,8 +83,8 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const std::vector<Text>&
     const LittleWork threads(model_.config, batch.sequences.tokens());
     bert::Tensor<Real, 2> vectors = of_tokens(batch);
     if (options_.pooling == bert::Pooling::pooler) {
-        model_.pooler->forward(vectors, batch, activations_.pooler, workspace_);
-        vectors = activations_.pooler.pooled;
+        model_.body.pooler->forward(vectors, batch, {model_.config, batch.sequences, scratch_.workspace}, scratch_.pooler);
+        vectors = scratch_.pooler.pooled;
     } else if (options_.pooling) {
         vectors = bert::pool(vectors, batch.sequences, *options_.pooling);
     }
@@ -100,7 +101,7 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const std::vector<Text>&
 template <class Real, class Ops>
 void Vectorizer<Real, Ops>::fail_non_finite(const Text& text)
 {
-    if (packed_) {  // which took the place of the tensors that are to be looked at
+    if (packed_) {  // model_ doesn't have the packed tensors, which are to be checked
         packed_.reset();
         model_ = bert::load_model<Real, Ops>(folder_);
     }

@@ -1,5 +1,5 @@
 /// @file
-/// Texts to vectors, for the commands that compare or show them.
+/// Vectors of texts, for the commands that compare or print them.
 #pragma once
 
 #include <cmath>
@@ -13,9 +13,10 @@
 #include <bert/core/one_line.hpp>
 #include <bert/core/sequences.hpp>
 #include <bert/core/tensor.hpp>
-#include <bert/core/workspace.hpp>
+#include <bert/fast_tokenizer.hpp>
 #include <bert/model.hpp>
-#include <bert/packed_encoder.hpp>
+#include <bert/ops/fast/packed_encoder.hpp>
+#include <bert/pretrained.hpp>
 #include <bert/tokenizer.hpp>
 
 #include "input.hpp"
@@ -25,12 +26,12 @@
 
 namespace program {
 
-/// How many texts go through the model together.
+/// Number of texts in a batch.
 inline constexpr std::size_t texts_together = 32;
 
-/// The length of a text's vector, for a cosine: a vector of zeros has no direction, and one whose length is infinite none that
-/// could be computed.
-/// @param text  what it is the vector of
+/// The length of a text's vector, for a cosine. A vector of zeros has no direction, and that of a vector of infinite length can't
+/// be computed.
+/// @param text  text of the vector, for the message
 /// @param squares  the sum of the squares of its numbers
 /// @return  the length
 /// @throws bert::InputError as in `argument 1: "a": expected a vector of finite length above 0, got length 0`
@@ -43,14 +44,14 @@ Real length_of(const Text& text, Real squares)
     return std::sqrt(squares);
 }
 
-/// A model, its tokenizer, and what is to be made of texts.
+/// Turns texts into vectors, with a model, its tokenizer and the options.
 template <class Real, class Ops>
 class Vectorizer {
 public:
     /// Loads the model.
     /// @param common  --model, --quiet
     /// @param options  pooling, layers, length
-    /// @throws bert::InputError for a file that is missing or broken, and for options that the model doesn't fit
+    /// @throws bert::InputError for a file that is missing or broken, and for options that don't fit the model
     Vectorizer(const CommonOptions& common, const VectorOptions& options);
 
     /// @return  the model's tokenizer
@@ -64,15 +65,15 @@ public:
 
     /// The vectors of texts, or of their tokens, as the options say.
     /// @param texts  B texts
-    /// @param batch  what batch_of made of them, T tokens
+    /// @param batch  the result of batch_of for these texts, T tokens
     /// @return  [B, W] or [T, W]
-    /// @throws bert::InputError for a text whose vectors aren't finite, with the tensor of the model that is to blame
+    /// @throws bert::InputError for a text with non-finite vectors; the message names the non-finite tensor of the model
     bert::Tensor<Real, 2> vectors_of(const std::vector<Text>& texts, const bert::Batch& batch);
     /// @copydoc vectors_of
     bert::Tensor<Real, 2> vectors_of(const std::vector<Text>& texts) { return vectors_of(texts, batch_of(texts)); }
 
-    /// Numbers in a vector.
-    /// @return  W: H, or 4 H for concat4
+    /// The width of a vector.
+    /// @return  W, which is H, or 4 H for concat4
     std::size_t width() const;
 
 private:
@@ -82,12 +83,11 @@ private:
 
     VectorOptions options_;
     std::filesystem::path folder_;
-    bert::Tokenizer tokenizer_;
+    bert::FastTokenizer tokenizer_;
     bert::Model<Real, Ops> model_;  ///< without the encoder's blocks if they are packed
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
-        packed_;  ///< the encoder's weights, if nothing but its result is wanted
-    bert::ModelActivations<Real> activations_;
-    bert::Workspace workspace_;
+        packed_;  ///< packed weights of the encoder, if only its result is needed
+    bert::EncodeScratch<Real> scratch_;
 };
 
 extern template class Vectorizer<float, bert::Fast>;

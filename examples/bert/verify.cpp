@@ -30,7 +30,7 @@ std::vector<std::filesystem::path> cases_of(const VerifyOptions& options)
 {
     if (!options.cases.empty()) return options.cases;
     const std::filesystem::path folder = std::filesystem::path(BERT_SOURCE_DIR) / "reference_outputs" / "cases" / "default_model";
-    std::error_code ignored;  // what can't be looked at isn't there
+    std::error_code ignored;  // a folder that can't be accessed counts as missing
     if (!std::filesystem::is_directory(folder, ignored)) bert::fail_input("verify", "expected a case, got none");
     return {folder};
 }

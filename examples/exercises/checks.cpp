@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <bert/core/pass.hpp>
+#include <bert/ops/activations.hpp>
 #include <bert/verify/case.hpp>
 #include <bert/verify/gradient_check.hpp>
 
@@ -27,13 +29,13 @@ namespace {
 using bert::NamedTensor;
 using bert::Reference;
 
-/// The first wrong tensor ends a check.
+/// Thrown for the first wrong tensor, which ends a check.
 class Wrong : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// Runs a check, whatever ends it.
+/// Runs a check, and turns every error into a verdict.
 Verdict check(const std::string& exercise, const std::function<void()>& all_of_it)
 {
     checked = {};
@@ -64,7 +66,7 @@ std::vector<double> values(const Tensor& tensor)
     return {tensor.begin(), tensor.end()};
 }
 
-/// Compares one tensor.
+/// Compares one tensor; throws Wrong if it doesn't hold.
 void hold(const NamedTensor& found, const NamedTensor& expected, double limit, const Clues& clues = {})
 {
     const bert::Comparison comparison = bert::compare(found, expected, {}, limit);
@@ -79,10 +81,10 @@ void hold(const std::string& name, const Tensor& found, const Tensor& expected, 
     hold(named(name, found), named(name, expected), limit, clues);
 }
 
-constexpr double exact = 1e-12;         // against stored numbers
-constexpr double by_difference = 1e-7;  // against differences
+constexpr double exact = 1e-12;         // limit for stored numbers
+constexpr double by_difference = 1e-7;  // limit for finite differences
 
-/// Numbers between -1 and 1 that are the same everywhere and have no pattern.
+/// Numbers between -1 and 1 without a pattern, the same in every run.
 template <std::size_t rank>
 bert::Tensor<double, rank> some_numbers(const std::array<std::size_t, rank>& shape, double seed)
 {
@@ -93,7 +95,7 @@ bert::Tensor<double, rank> some_numbers(const std::array<std::size_t, rank>& sha
     return tensor;
 }
 
-/// [rows, columns] to [columns, rows].
+/// The transpose, [columns, rows] of [rows, columns].
 Matrix transposed(const Matrix& x)
 {
     Matrix y;
@@ -104,7 +106,7 @@ Matrix transposed(const Matrix& x)
     return y;
 }
 
-/// The sum of all numbers of y, each times its weight: a loss whose gradient is the weights.
+/// The sum of all numbers of y, each times its weight: a loss whose gradient with respect to y is the weights.
 double weighted_sum(const Matrix& weights, const Matrix& y)
 {
     bert::require_shape("the result", y, {weights.shape(0), weights.shape(1)});
@@ -135,7 +137,7 @@ Tensor sum_of(Tensor a, const Tensor& b)
 
 std::string cases_folder() { return BERT_SOURCE_DIR "/reference_outputs/cases/"; }
 
-/// Whole models with the checked function in its place: every tensor that another implementation stored.
+/// Runs whole models with the checked function, and compares every tensor that another implementation stored.
 void hold_cases(const std::vector<std::string>& names)
 {
     for (const std::string& name : names)
@@ -146,17 +148,17 @@ void hold_cases(const std::vector<std::string>& names)
 
 const std::vector<std::string> whole_models{"pretraining_gelu", "pretraining_hole", "question_answering"};
 
-/// The first stored case's model, batch and stored tensors: what the steps of its first block were given, and what they gave.
+/// A stored case: its model, and the inputs and results of the steps of its first block.
 struct Stored {
     bert::ReferenceCase reference{cases_folder() + "pretraining_gelu"};
     Model model = reference.model<double>();
     bert::Workspace workspace{};
 
     Matrix rows(const std::string& name) const { return reference.rows<double>(name); }
-    const bert::SelfAttention<double>& attention() const { return model.encoder.layer[0].attention; }
-    const bert::FeedForward<double>& feed_forward() const { return model.encoder.layer[0].feed_forward; }
+    const bert::SelfAttention<double>& attention() const { return model.body.encoder.layer[0].attention; }
+    const bert::FeedForward<double>& feed_forward() const { return model.body.encoder.layer[0].feed_forward; }
 
-    /// What goes into the activation.
+    /// Input of the activation function.
     Matrix pre_activation()
     {
         Matrix result;
@@ -165,18 +167,19 @@ struct Stored {
         return result;
     }
 
-    /// What goes into the layer norm behind attention.
+    /// Input of the layer norm after attention.
     Matrix attention_sum()
     {
         Matrix result;
-        Reference::linear(rows("forward.layer.0.context"), attention().output.weight, attention().output.bias, result, workspace);
+        Reference::linear(rows("forward.layer.0.context"), attention().output.dense.weight, attention().output.dense.bias, result,
+                          workspace);
         return sum_of(result, rows("forward.embeddings"));
     }
 
     /// Head 1 of the first sequence.
-    HeadPlace head() const { return {0, reference.batch().sequences.length(0), 5, 5}; }
+    HeadBlock head() const { return {0, reference.batch().sequences.length(0), 5, 5}; }
 
-    /// One head's matrix of a tensor over pairs of positions: the first sequence has no gap.
+    /// The matrix of this head in a tensor [B, A, L, L]; the first sequence has no hole in its mask.
     Matrix pairs(const std::string& name) const
     {
         const auto all = reference.tensor<double, 4>(name);
@@ -188,6 +191,16 @@ struct Stored {
                 result(i, j) = all(0, 1, i, j);
         return result;
     }
+};
+
+/// The pass of attention for a single head and a single sequence.
+struct OneHead {
+    bert::Sequences sequences;
+    bert::Config config = {};
+    bert::Workspace workspace{};
+
+    explicit OneHead(std::size_t n) : sequences{{0, n}} { config.num_attention_heads = 1; }
+    bert::Pass pass() { return {config, sequences, workspace}; }
 };
 
 }  // namespace
@@ -262,11 +275,11 @@ Verdict check_linear(void (*linear)(const Matrix&, const Matrix&, const Vector&,
     return check("03_linear", [&] {
         Stored stored;
         const Matrix x = stored.rows("forward.embeddings");
-        const bert::Linear<double>& map = stored.attention().query;
+        const bert::Linear<double>& query = stored.attention().query;
         Matrix y, with_turned, without_bias;
-        Reference::linear(x, transposed(map.weight), map.bias, with_turned, stored.workspace);
-        Reference::linear(x, map.weight, bert::zeros<double, 1>({map.bias.size()}), without_bias, stored.workspace);
-        linear(x, map.weight, map.bias, y);
+        Reference::linear(x, transposed(query.weight), query.bias, with_turned, stored.workspace);
+        Reference::linear(x, query.weight, bert::zeros<double, 1>({query.bias.size()}), without_bias, stored.workspace);
+        linear(x, query.weight, query.bias, y);
         hold("forward.layer.0.query", y, stored.rows("forward.layer.0.query"), exact,
              {.mistakes = {{values(with_turned), "a transpose: this is x W + b, and W is [out, in]"},
                            {values(without_bias), "the bias is missing"}}});
@@ -292,7 +305,7 @@ Verdict check_linear_backward(void (*linear_backward)(const Matrix&, const Matri
 {
     return check("04_linear_backward", [&] {
         bert::Workspace workspace;
-        constexpr std::size_t T = 4, in = 3, out = 3;  // a square weight: a transpose is wrong numbers, not a wrong shape
+        constexpr std::size_t T = 4, in = 3, out = 3;  // a square weight, whose transpose has the same shape and wrong numbers
         Matrix x = some_numbers<2>({T, in}, 1), weight = some_numbers<2>({out, in}, 2), y, d_x;
         Vector bias = some_numbers<1>({out}, 3);
         const Matrix d_y = some_numbers<2>({T, out}, 4), start_weight = some_numbers<2>({out, in}, 5);
@@ -326,7 +339,7 @@ Verdict check_layer_norm(void (*layer_norm)(const Matrix&, const bert::LayerNorm
     return check("05_layer_norm", [&] {
         Stored stored;
         const Matrix x = stored.attention_sum();
-        const bert::LayerNorm<double>& norm = stored.attention().norm;
+        const bert::LayerNorm<double>& norm = stored.attention().output.norm;
         const double epsilon = stored.model.config.layer_norm_eps, H = static_cast<double>(x.shape(1));
         bert::LayerNormActivations<double> act, right;
         layer_norm(x, norm, epsilon, act);
@@ -473,9 +486,9 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
 {
     return check("08_attention", [&] {
         Stored stored;
-        const HeadPlace head = stored.head();
-        const Matrix query = head.cut(stored.rows("forward.layer.0.query")), key = head.cut(stored.rows("forward.layer.0.key")),
-                     value = head.cut(stored.rows("forward.layer.0.value"));
+        const HeadBlock head = stored.head();
+        const Matrix query = head.take(stored.rows("forward.layer.0.query")), key = head.take(stored.rows("forward.layer.0.key")),
+                     value = head.take(stored.rows("forward.layer.0.value"));
         Matrix scores, probabilities, context;
         attention(query, key, value, scores, probabilities, context);
         const double D = static_cast<double>(head.D);
@@ -492,25 +505,25 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
                     turned(i, d) += right(j, i) * value(j, d);
                     mean(i, d) += value(j, d) / static_cast<double>(head.n);
                 }
-        hold("forward.layer.0.context", context, head.cut(stored.rows("forward.layer.0.context")), exact,
+        hold("forward.layer.0.context", context, head.take(stored.rows("forward.layer.0.context")), exact,
              {.factors = {{1 / static_cast<double>(head.n), "a mean for a sum: the probabilities sum to 1 already"}},
               .mistakes = {{values(turned), "a transpose: row i of the probabilities belongs to the token that asks"},
                            {values(mean), "this is the plain mean of the values: the probabilities are not used"}}});
 
-        bert::Workspace workspace;
-        Matrix q = some_numbers<2>({4, 3}, 1), k = some_numbers<2>({4, 3}, 2), v = some_numbers<2>({4, 3}, 3), d_q, d_k, d_v;
+        OneHead one(4);
+        bert::QueryKeyValue<double> qkv{some_numbers<2>({4, 3}, 1), some_numbers<2>({4, 3}, 2), some_numbers<2>({4, 3}, 3)},
+            d_qkv;
         const Matrix d_context = some_numbers<2>({4, 3}, 4);
         bert::AttentionActivations<double> act, d_act;
-        Reference::attention(Reference{}, q, k, v, bert::Sequences{{0, 4}}, {}, act, workspace);
-        Reference::attention_backward(Reference{}, d_context, q, k, v, bert::Sequences{{0, 4}}, {}, act, d_act, d_q, d_k, d_v,
-                                      workspace);
+        Reference::attention(Reference{}, qkv, one.pass(), act);
+        Reference::attention_backward(Reference{}, d_context, qkv, one.pass(), act, d_act, d_qkv);
         const auto loss = [&] {
-            attention(q, k, v, scores, probabilities, context);
+            attention(qkv.query, qkv.key, qkv.value, scores, probabilities, context);
             return weighted_sum(d_context, context);
         };
-        hold("d_query", d_q, difference_gradient(q, loss), by_difference);
-        hold("d_key", d_k, difference_gradient(k, loss), by_difference);
-        hold("d_value", d_v, difference_gradient(v, loss), by_difference);
+        hold("d_query", d_qkv.query, difference_gradient(qkv.query, loss), by_difference);
+        hold("d_key", d_qkv.key, difference_gradient(qkv.key, loss), by_difference);
+        hold("d_value", d_qkv.value, difference_gradient(qkv.value, loss), by_difference);
         checked.attention = attention;
         hold_cases(whole_models);
     });
@@ -520,18 +533,20 @@ Verdict check_attention_backward(void (*attention_backward)(const Matrix&, const
                                                             const Matrix&, Matrix&, Matrix&, Matrix&))
 {
     return check("09_attention_backward", [&] {
-        bert::Workspace workspace;
         constexpr std::size_t n = 4, D = 3;
-        Matrix q = some_numbers<2>({n, D}, 1), k = some_numbers<2>({n, D}, 2), v = some_numbers<2>({n, D}, 3), d_q, d_k, d_v;
+        OneHead one(n);
+        bert::QueryKeyValue<double> qkv{some_numbers<2>({n, D}, 1), some_numbers<2>({n, D}, 2), some_numbers<2>({n, D}, 3)};
+        Matrix &q = qkv.query, &k = qkv.key, &v = qkv.value;
+        Matrix d_q, d_k, d_v;
         const Matrix d_context = some_numbers<2>({n, D}, 4);
         bert::AttentionActivations<double> act, moved;
-        Reference::attention(Reference{}, q, k, v, bert::Sequences{{0, n}}, {}, act, workspace);
+        Reference::attention(Reference{}, qkv, one.pass(), act);
         const Matrix& p = act.probabilities[0];
         const auto loss = [&] {
-            Reference::attention(Reference{}, q, k, v, bert::Sequences{{0, n}}, {}, moved, workspace);
+            Reference::attention(Reference{}, qkv, one.pass(), moved);
             return weighted_sum(d_context, moved.context);
         };
-        // The gradients of the scores as they are, with the average forgotten, and turned; and what they make of query and key.
+        // The right gradient of the scores, the one without the average, and the gradient of value with p transposed by mistake.
         Matrix d_scores = p, no_average = p;
         auto value_turned = bert::zeros<double, 2>({n, D});
         for (std::size_t i = 0; i < n; ++i) {
@@ -576,16 +591,16 @@ Verdict check_attention_backward(void (*attention_backward)(const Matrix&, const
 
 namespace {
 
-/// A case's model before its first step.
+/// The training of a case before its first step.
 TrainingRun new_run(const bert::ReferenceCase& reference)
 {
     const auto model = reference.model<double>();
     Model nothing = Model::make(model.config);
     return {
-        reference.batch(), reference.labels<double>(), reference.training().options.optimizer, model, nothing, nothing, nothing};
+        reference.batch(), reference.targets<double>(), reference.training().options.optimizer, model, nothing, nothing, nothing};
 }
 
-/// The parameters after some of the project's own steps, with one option changed.
+/// The parameters after some training steps of the project's own trainer, with one option changed.
 std::vector<NamedTensor> parameters_after(const bert::ReferenceCase& reference, std::size_t steps,
                                           const std::function<void(bert::OptimizerOptions&)>& change)
 {
@@ -593,9 +608,9 @@ std::vector<NamedTensor> parameters_after(const bert::ReferenceCase& reference, 
     bert::TrainingOptions options = reference.training().options;
     change(options.optimizer);
     bert::Trainer<double, Reference> trainer(options, model);
-    const std::vector<bert::Example<double>> batch{{reference.batch(), reference.labels<double>()}};
+    const std::vector<bert::LabelledBatch<double>> batch{{reference.batch(), reference.targets<double>()}};
     for (std::size_t k = 0; k < steps; ++k)
-        trainer.step(batch, model);
+        trainer.step(batch);
     std::vector<NamedTensor> result;
     Model::parameters([&](const std::string& name, const auto& tensor) { result.push_back(named(name, tensor)); }, "", model);
     return result;
@@ -609,7 +624,7 @@ NamedTensor joined(const std::vector<NamedTensor>& tensors)
     return all;
 }
 
-/// Holds the parameters to the project's own after as many steps. A single mistake that explains them all is named.
+/// Compares the parameters with those of the project's own trainer. A single mistake that explains all of them is named.
 void hold_parameters(const bert::ReferenceCase& reference, TrainingRun& run, std::size_t steps)
 {
     std::vector<NamedTensor> found;
@@ -671,18 +686,19 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
             },
             "", run.model);
 
-        // AdamW's first step moves each number against the sign of its gradient, by the rate: the differences show which way.
+        // AdamW's first step moves each number by the rate against the sign of its gradient, which differences show.
         run = new_run(reference);
         run.options.schedule = {.kind = bert::ScheduleKind::constant};
         run.options.weight_decay = 0;
         run.options.epsilon = 1e-12;
         Model before = run.model;
         training_step(run);
+        bert::Counts<double> counts;
+        before.count(run.batch, run.targets, counts);
         const auto loss_before = [&] {
-            before.forward(run.batch, run.act, run.workspace);
-            return bert::model_loss(before, run.batch, run.act, run.labels).total;
+            before.forward(run.batch, run.targets, {before.config, run.batch.sequences, run.workspace}, run.act);
+            return before.loss(run.batch, run.targets, counts, {}, run.act).total;
         };
-        run.act.asked_words.reset();
         Model::parameters(
             [&](const std::string& name, auto& tensor, const auto& after) {
                 const std::size_t i = tensor.size() / 2;
@@ -691,7 +707,7 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
                 if (std::abs(difference) > 1e-4 && !(moved * difference < 0))
                     throw Wrong(name + bert::detail::index_text(i, {tensor.shape().begin(), tensor.shape().end()}) +
                                 ": expected a step against the gradient, which is " + bert::detail::number_text(difference, 6) +
-                                " by differences, got one of " + bert::detail::number_text(moved, 6));
+                                " by central differences, got one of " + bert::detail::number_text(moved, 6));
             },
             "", before, run.model);
     });

@@ -14,13 +14,13 @@ namespace exercise {
 struct TrainingRun;  // training.hpp
 struct StepResult;
 
-/// What came of a check.
+/// Result of a check.
 struct Verdict {
     bool right = false;  ///< whether everything holds
-    std::string line;    ///< one line: what holds, or which tensor is first wrong, where, expected and found, and a hint
+    std::string line;    ///< one line: what holds, or the first wrong tensor: the index, the expected and found number, a hint
 };
 
-/// @name Each check takes the function that it checks
+/// @name The checks, each of which takes the function to be checked
 /// @{
 Verdict check_gelu(void (*gelu)(const Matrix& x, Matrix& y));
 Verdict check_gelu_backward(void (*gelu_backward)(const Matrix& d_y, const Matrix& x, Matrix& d_x));
@@ -41,9 +41,9 @@ Verdict check_attention_backward(void (*attention_backward)(const Matrix& d_cont
 Verdict check_training_step(StepResult (*training_step)(TrainingRun& run));
 /// @}
 
-/// Prints the line.
-/// @param verdict  of a check
-/// @return  the exit status: 0 if it is right, else 1
+/// Prints the line of a verdict.
+/// @param verdict  result of a check
+/// @return  the exit status: 0 if everything holds, else 1
 int report(const Verdict& verdict);
 
 }  // namespace exercise

@@ -1,5 +1,5 @@
 /// @file
-/// What every exercise is written with.
+/// The types that all exercises use.
 #pragma once
 
 #include <stdexcept>
@@ -10,19 +10,20 @@
 
 namespace exercise {
 
-/// `x(t, h)` is a number, `x.shape(0)` and `x.shape(1)` are the sizes. A result, [out], comes without a size:
-/// `y.resize({T, out})` gives it one, and what it then holds is garbage: write with `=`, or sum in a variable of your own, before
-/// any `+=`. What is added to, [in,out], has its size and its numbers. A matrix of your own: `Matrix a; a.resize({n, n});`
+/// `x(t, h)` is a number, `x.shape(0)` and `x.shape(1)` are the sizes. A result, [out], has no size yet: `y.resize({T, out})`
+/// sets it and leaves the numbers uninitialized, so write them with `=` before any `+=`. A parameter that is added to, [in,out],
+/// has its size and its numbers. To declare a matrix: `Matrix a; a.resize({n, n});`
 using Matrix = bert::Tensor<double, 2>;
-using Vector = bert::Tensor<double, 1>;  ///< the same with one index, `b(h)`
+using Vector = bert::Tensor<double, 1>;  ///< as Matrix, with one index: `b(h)`
 
-/// Says that a function has not been written yet: the line to be replaced by yours.
+/// Error of a function that has not been written yet.
 class NotWritten : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// @param function  which; its arguments are named behind it, so that no compiler calls them unused
+/// Stands in for the code of an exercise.
+/// @param function  name of the function, followed by its arguments, so that no compiler calls them unused
 /// @throws NotWritten always
 template <class... Arguments>
 void not_written(const char* function, const Arguments&...)

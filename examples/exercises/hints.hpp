@@ -14,11 +14,11 @@
 
 namespace exercise {
 
-/// What a tensor would be with one mistake, or what it is multiplied by.
+/// The known mistakes of one tensor.
 struct Clues {
-    std::vector<std::pair<double, std::string>> factors = {};                ///< found / expected, and what that means
-    std::vector<std::pair<std::vector<double>, std::string>> mistakes = {};  ///< the values with a mistake, and which it is
-    std::vector<double> start = {};  ///< of a gradient that is added to: what was there before
+    std::vector<std::pair<double, std::string>> factors = {};                ///< found / expected, and its meaning
+    std::vector<std::pair<std::vector<double>, std::string>> mistakes = {};  ///< the values with a mistake, and its name
+    std::vector<double> start = {};                                          ///< initial values of a gradient that is added to
 };
 
 namespace detail {
@@ -31,7 +31,7 @@ inline double largest_of(const std::vector<double>& values)
     return largest;
 }
 
-/// Whether all numbers are the same but for rounding.
+/// Whether all numbers are equal up to rounding.
 inline bool same(const std::vector<double>& a, const std::vector<double>& b)
 {
     if (a.size() != b.size()) return false;
@@ -50,11 +50,11 @@ inline std::vector<double> times(double factor, std::vector<double> values)
 
 }  // namespace detail
 
-/// A guess at what went wrong.
-/// @param found  what was computed
-/// @param expected  what should have been, of the same shape
-/// @param clues  what this tensor in particular could suffer from
-/// @return  a sentence, or nothing
+/// Guesses the mistake behind a wrong tensor.
+/// @param found  the computed tensor
+/// @param expected  the expected tensor, of the same shape
+/// @param clues  known mistakes of this tensor
+/// @return  a sentence; empty if there is no guess
 inline std::string hint(const bert::NamedTensor& found, const bert::NamedTensor& expected, const Clues& clues)
 {
     using detail::same;
@@ -78,7 +78,7 @@ inline std::string hint(const bert::NamedTensor& found, const bert::NamedTensor&
     }
     if (detail::largest_of(is) == 0) return "nothing was written";
 
-    // A factor: that of the largest expected number.
+    // The factor is found at the largest expected number, where rounding matters least.
     const std::size_t at = static_cast<std::size_t>(
         std::max_element(should.begin(), should.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }) -
         should.begin());
@@ -86,7 +86,7 @@ inline std::string hint(const bert::NamedTensor& found, const bert::NamedTensor&
     if (factor != 0 && same(is, detail::times(factor, should))) {
         for (const auto& [known, meaning] : clues.factors)
             if (std::abs(factor - known) < 1e-6 * std::abs(known)) return meaning;
-        if (std::abs(factor + 1) < 1e-6) return "the sign is turned round";
+        if (std::abs(factor + 1) < 1e-6) return "the sign is reversed";
         char text[80];
         std::snprintf(text, sizeof text, "every number is %.6g times what it should be", factor);
         return text;

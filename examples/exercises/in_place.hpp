@@ -1,19 +1,21 @@
 /// @file
-/// A set of operations that calls the checked function in place of the project's own, and whole cases held to it.
+/// A set of operations that calls the checked function instead of the project's own.
 #pragma once
 
 #include <cstddef>
 
 #include <bert/core/parameters.hpp>
+#include <bert/core/pass.hpp>
 #include <bert/core/sequences.hpp>
 #include <bert/core/workspace.hpp>
+#include <bert/ops/activations.hpp>
 #include <bert/ops/reference.hpp>
 
 #include "exercise.hpp"
 
 namespace exercise {
 
-/// The checked functions; null: the project's own. A set of operations is a type without state, so they stand here.
+/// The checked functions; if null, the project's own is called. They are global because a set of operations has no state.
 struct Checked {
     void (*gelu)(const Matrix&, Matrix&) = nullptr;
     void (*gelu_backward)(const Matrix&, const Matrix&, Matrix&) = nullptr;
@@ -29,13 +31,14 @@ struct Checked {
 };
 inline Checked checked;
 
-/// The rows and columns of one head of one sequence.
-struct HeadPlace {
+/// Rows and columns of one head of one sequence.
+struct HeadBlock {
     std::size_t first_row, n, first_column, D;
 
-    /// @param all  [T, H]
-    /// @return  the head's own part, [n, D]
-    Matrix cut(const Matrix& all) const
+    /// Copies the head out of a tensor.
+    /// @param all  all tokens and heads, [T, H]
+    /// @return  the head, [n, D]
+    Matrix take(const Matrix& all) const
     {
         Matrix part;
         part.resize({n, D});
@@ -45,9 +48,11 @@ struct HeadPlace {
         return part;
     }
 
-    /// @param what  its name
-    /// @param part  [n, D]
-    /// @param[out] all  [T, H]
+    /// Copies the head into a tensor.
+    /// @param what  name of the part, for the message
+    /// @param part  the head, [n, D]
+    /// @param[in,out] all  all tokens and heads, [T, H]
+    /// @throws std::invalid_argument if part is not [n, D]
     void put(const char* what, const Matrix& part, Matrix& all) const
     {
         bert::require_shape(what, part, {n, D});
@@ -57,16 +62,16 @@ struct HeadPlace {
     }
 };
 
-/// Calls visit(index, place) for each head of each sequence.
+/// Calls visit(index, head) for each head of each sequence.
 template <class Visit>
 void for_each_head(const bert::Sequences& sequences, std::size_t heads, std::size_t H, const Visit& visit)
 {
     for (std::size_t b = 0; b < sequences.count(); ++b)
         for (std::size_t a = 0; a < heads; ++a)
-            visit(b * heads + a, HeadPlace{sequences.begin[b], sequences.length(b), a * (H / heads), H / heads});
+            visit(b * heads + a, HeadBlock{sequences.begin[b], sequences.length(b), a * (H / heads), H / heads});
 }
 
-/// The operations, with the checked function among them. Each is the project's own unless one is checked.
+/// The operations of Reference, with the checked function in place of one of them.
 struct WithChecked : bert::Reference {
     static void gelu(const Matrix& x, Matrix& y) { (checked.gelu != nullptr ? checked.gelu : &Reference::gelu<double>)(x, y); }
 
@@ -108,43 +113,42 @@ struct WithChecked : bert::Reference {
     }
 
     template <class Ops>
-    static void attention(Ops, const Matrix& query, const Matrix& key, const Matrix& value, const bert::Sequences& sequences,
-                          const bert::AttentionOptions& options, bert::AttentionActivations<double>& act,
-                          bert::Workspace& workspace)
+    static void attention(Ops, const bert::QueryKeyValue<double>& qkv, const bert::Pass& pass,
+                          bert::AttentionActivations<double>& act)
     {
-        // The project's own runs first in any case: it gives every tensor its size, and `dropped`, which no exercise knows.
-        Reference::attention(Ops{}, query, key, value, sequences, options, act, workspace);
+        // The project's own always runs first: it sets the sizes of all tensors, and `dropped`, which no exercise computes.
+        Reference::attention(Ops{}, qkv, pass, act);
         if (checked.attention == nullptr) return;
-        for_each_head(sequences, options.heads, query.shape(1), [&](std::size_t index, const HeadPlace& head) {
-            Matrix context;
-            checked.attention(head.cut(query), head.cut(key), head.cut(value), act.scores[index], act.probabilities[index],
-                              context);
-            bert::require_shape("scores", act.scores[index], {head.n, head.n});
-            bert::require_shape("probabilities", act.probabilities[index], {head.n, head.n});
-            head.put("context", context, act.context);
-        });
+        for_each_head(pass.sequences, pass.config.num_attention_heads, qkv.query.shape(1),
+                      [&](std::size_t index, const HeadBlock& head) {
+                          Matrix context;
+                          checked.attention(head.take(qkv.query), head.take(qkv.key), head.take(qkv.value), act.scores[index],
+                                            act.probabilities[index], context);
+                          bert::require_shape("scores", act.scores[index], {head.n, head.n});
+                          bert::require_shape("probabilities", act.probabilities[index], {head.n, head.n});
+                          head.put("context", context, act.context);
+                      });
     }
 
     template <class Ops>
-    static void attention_backward(Ops, const Matrix& d_context, const Matrix& query, const Matrix& key, const Matrix& value,
-                                   const bert::Sequences& sequences, const bert::AttentionOptions& options,
+    static void attention_backward(Ops, const Matrix& d_context, const bert::QueryKeyValue<double>& qkv, const bert::Pass& pass,
                                    const bert::AttentionActivations<double>& act, bert::AttentionActivations<double>& d_act,
-                                   Matrix& d_query, Matrix& d_key, Matrix& d_value, bert::Workspace& workspace)
+                                   bert::QueryKeyValue<double>& d_qkv)
     {
         if (checked.attention_backward == nullptr)
-            return Reference::attention_backward(Ops{}, d_context, query, key, value, sequences, options, act, d_act, d_query,
-                                                 d_key, d_value, workspace);
-        d_query.resize(query.shape());
-        d_key.resize(query.shape());
-        d_value.resize(query.shape());
-        for_each_head(sequences, options.heads, query.shape(1), [&](std::size_t index, const HeadPlace& head) {
-            Matrix d_q, d_k, d_v;
-            checked.attention_backward(head.cut(d_context), head.cut(query), head.cut(key), head.cut(value),
-                                       act.probabilities[index], d_q, d_k, d_v);
-            head.put("d_query", d_q, d_query);
-            head.put("d_key", d_k, d_key);
-            head.put("d_value", d_v, d_value);
-        });
+            return Reference::attention_backward(Ops{}, d_context, qkv, pass, act, d_act, d_qkv);
+        d_qkv.query.resize(qkv.query.shape());
+        d_qkv.key.resize(qkv.query.shape());
+        d_qkv.value.resize(qkv.query.shape());
+        for_each_head(pass.sequences, pass.config.num_attention_heads, qkv.query.shape(1),
+                      [&](std::size_t index, const HeadBlock& head) {
+                          Matrix d_q, d_k, d_v;
+                          checked.attention_backward(head.take(d_context), head.take(qkv.query), head.take(qkv.key),
+                                                     head.take(qkv.value), act.probabilities[index], d_q, d_k, d_v);
+                          head.put("d_query", d_q, d_qkv.query);
+                          head.put("d_key", d_k, d_qkv.key);
+                          head.put("d_value", d_v, d_qkv.value);
+                      });
     }
 };
 

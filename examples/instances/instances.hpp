@@ -17,11 +17,12 @@
 
 /// The instances of one pair. `linkage` is `extern` to declare them, nothing to define them.
 #define BERT_INSTANCES(linkage, Real, Ops)                                                                                 \
+    linkage template struct bert::Encoder<Real, Ops>;                                                                      \
     linkage template struct bert::Model<Real, Ops>;                                                                        \
-    linkage template bert::Model<Real, Ops> bert::load_model(const std::filesystem::path&, bert::LoadReport*);             \
+    linkage template bert::Model<Real, Ops> bert::load_model(const std::filesystem::path&, bert::LoadReport*,              \
+                                                             const bert::Family&);                                         \
     linkage template bert::Tensor<Real, 2> bert::token_vectors(const bert::Model<Real, Ops>&, const bert::Batch&,          \
-                                                               const bert::VectorOptions&, bert::ModelActivations<Real>&,  \
-                                                               bert::Workspace&);                                          \
+                                                               const bert::VectorOptions&, bert::EncodeScratch<Real>&);    \
     linkage template std::vector<bert::NamedTensor> bert::forward_trace(const bert::Model<Real, Ops>&, const bert::Batch&, \
                                                                         const bert::ModelActivations<Real>&, std::size_t); \
     linkage template class bert::Trainer<Real, Ops>;                                                                       \

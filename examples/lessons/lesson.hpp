@@ -1,5 +1,5 @@
 /// @file
-/// What the lessons share: printing a tensor, claiming something, asking an exercise. Nothing here is needed to understand BERT.
+/// What the lessons share: show, claim, exercise, and finite differences. Nothing here is needed to understand BERT.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace lesson {
 
-/// A number with so many digits behind the point; what rounds to zero has no sign.
+/// A number as text, with a fixed number of digits after the point; a zero has no sign.
 inline std::string number_text(double value, int digits)
 {
     char text[64];
@@ -57,8 +57,8 @@ double max_difference(const Tensor& a, const Tensor& b)
     return largest;
 }
 
-/// The gradient as the loss itself shows it: each number of a tensor is moved by h to both sides, and moved back.
-/// `loss` computes the loss anew, from the tensor as it is then.
+/// The gradient of a loss by central differences: each number of the tensor is changed by +h and -h, and restored.
+/// `loss` computes the loss from the tensor's present numbers.
 template <class Tensor, class Loss>
 Tensor by_differences(Tensor& tensor, const Loss& loss, double h = 1e-5)
 {
@@ -75,15 +75,15 @@ Tensor by_differences(Tensor& tensor, const Loss& loss, double h = 1e-5)
     return gradient;
 }
 
-/// Says what has just been shown. If it isn't so, the program ends with status 1.
+/// Prints a claim. If it doesn't hold, the program ends with status 1.
 inline void claim(bool holds, const char* text)
 {
     std::printf("   %s %s\n", holds ? "true:" : "FALSE:", text);
     if (!holds) std::exit(1);
 }
 
-/// Asks an exercise and looks at the answer. A wrong one ends the program with status 1.
-/// `is_right` is called if there is an answer.
+/// Prints an exercise's question and checks the answer. A wrong one ends the program with status 1.
+/// `is_right` is called only if there is an answer.
 template <class Check>
 void exercise(int number, const char* question, bool answered, Check is_right)
 {

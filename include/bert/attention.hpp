@@ -1,16 +1,20 @@
 /// @file
-/// The attention sub-layer: every token looks at every token of its sequence, and takes what it needs.
+/// The attention sub-layer: every token attends to the tokens of its sequence (in a causal model, to itself and those before it),
+/// and takes a weighted mean of their values.
 #pragma once
 
 #include <cstddef>
 
+#include "bert/add_and_norm.hpp"
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/name.hpp"
 #include "bert/core/parameters.hpp"
+#include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/core/workspace.hpp"
 #include "bert/ops/activations.hpp"
+#include "bert/ops/fuses.hpp"
 #include "bert/ops/reference.hpp"
 
 namespace bert {
@@ -18,27 +22,27 @@ namespace bert {
 /// What SelfAttention::forward computes.
 template <class Real>
 struct SelfAttentionActivations {
-    bool keep_scores = false;  ///< set by the caller: whether a fast set of operations writes scores and probabilities out
-    Dropout dropout;           ///< set by the caller: none in inference
-    Tensor<Real, 2> query;     ///< what each token asks, [T, H]
-    Tensor<Real, 2> key;       ///< what each token is found by, [T, H]
-    Tensor<Real, 2> value;     ///< what each token gives, [T, H]
-    AttentionActivations<Real> heads;  ///< scores and probabilities per sequence and head, and the context, [T, H]
-    ResidualActivations<Real> output;  ///< output.norm.y, [T, H], goes on to the feed-forward network
+    QueryKeyValue<Real> qkv;           ///< query, key and value, [T, H] each
+    AttentionActivations<Real> heads;  ///< of the attention heads: scores, probabilities, after_dropout, [n, n] for each head of
+                                       ///< each sequence of n tokens; context, [T, H]
+    AddAndNormActivations<Real> output;  ///< activations of Add & Norm
+
+    /// @return  the result, [T, H]
+    const Tensor<Real, 2>& y() const { return output.y(); }
 };
 
-/// Four affine maps and a layer norm. (Vaswani et al. 2017, section 3.2; Devlin et al. 2019, section 3.)
+/// Three linear layers, attention, and Add & Norm. (Vaswani et al. 2017, section 3.2; Devlin et al. 2019, section 3. The paper's
+/// projections have no biases; those of the published code have.)
 template <class Real, class Ops = Reference>
 struct SelfAttention {
-    Linear<Real> query;    ///< [H, H], [H]; published as self.query
-    Linear<Real> key;      ///< [H, H], [H]; published as self.key
-    Linear<Real> value;    ///< [H, H], [H]; published as self.value
-    Linear<Real> output;   ///< mixes the heads, [H, H], [H]; published as output.dense
-    LayerNorm<Real> norm;  ///< [H] each; published as output.LayerNorm
+    Linear<Real> query;            ///< [H, H], [H]; published as self.query
+    Linear<Real> key;              ///< [H, H], [H]; published as self.key
+    Linear<Real> value;            ///< [H, H], [H]; published as self.value
+    AddAndNorm<Real, Ops> output;  ///< its linear layer mixes the heads: [H, H], [H], norm [H] each; published as output
 
     /// The parameters with their published names.
     /// @param visit  called with each name and its tensors
-    /// @param name  prefix
+    /// @param name  prefix, as in `encoder.layer.0.attention`
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
     static void parameters(Visit&& visit, const Name& name, Selves&... selves)
@@ -46,78 +50,105 @@ struct SelfAttention {
         Linear<Real>::parameters(visit, name + ".self.query", selves.query...);
         Linear<Real>::parameters(visit, name + ".self.key", selves.key...);
         Linear<Real>::parameters(visit, name + ".self.value", selves.value...);
-        Linear<Real>::parameters(visit, name + ".output.dense", selves.output...);
-        LayerNorm<Real>::parameters(visit, name + ".output.LayerNorm", selves.norm...);
+        AddAndNorm<Real, Ops>::parameters(visit, name + ".output", selves.output...);
     }
 
-    /// Zeros of a configuration's sizes.
     /// @param config  sizes
-    /// @return  the component
+    /// @return  the component, all zeros
     static SelfAttention make(const Config& config)
     {
         const std::size_t H = config.hidden_size;
-        return {make_linear<Real>(H, H), make_linear<Real>(H, H), make_linear<Real>(H, H), make_linear<Real>(H, H),
-                make_layer_norm<Real>(H)};
+        return {make_linear<Real>(H, H), make_linear<Real>(H, H), make_linear<Real>(H, H), AddAndNorm<Real, Ops>::make(H, H)};
     }
 
-    /// Attends, mixes the heads, adds the input and normalizes.
+    /// Attends, then adds and normalizes.
     /// \f[ q = x W_q^T + b_q,\quad k = x W_k^T + b_k,\quad v = x W_v^T + b_v,\quad
-    ///     c = \mathrm{attention}(q, k, v),\quad y = \mathrm{LayerNorm}(x + c\,W_o^T + b_o) \f]
-    /// Symbols: \f$q, k, v\f$ `act.query`, `act.key`, `act.value`, \f$c\f$ `act.heads.context`, \f$y\f$ `act.output.norm.y`;
-    /// \f$W_q, b_q\f$ `query.weight`, `query.bias`, k and v likewise; \f$W_o, b_o\f$ `output.weight`, `output.bias`.
+    ///     c = \mathrm{softmax}\Big(\frac{q k^T}{\sqrt D}\Big)\,v,\quad y = \mathrm{AddAndNorm}(c, x) \f]
+    /// where c is computed for each head of each sequence, D columns wide (ops/reference/attention.hpp).
+    /// Symbols: \f$q, k, v\f$ `act.qkv.query`, `act.qkv.key`, `act.qkv.value`, \f$c\f$ `act.heads.context`, \f$y\f$ `act.y()`;
+    /// \f$W_q, b_q\f$ `query.weight`, `query.bias`, k and v likewise.
     /// @param x  hidden states, [T, H]
-    /// @param sequences  where each sequence begins
-    /// @param config  num_attention_heads and layer_norm_eps
-    /// @param[in,out] act  every tensor of the formula; keep_scores and dropout are read
-    /// @param workspace  scratch
+    /// @param pass  sequences, num_attention_heads, is_causal, layer_norm_eps, dropout, keep_all, workspace
+    /// @param[out] act  every tensor of the formula (`Fast`: see AttentionActivations and AddAndNormActivations)
     /// @throws std::invalid_argument if a shape doesn't fit
-    void forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config, SelfAttentionActivations<Real>& act,
-                 Workspace& workspace) const
+    void forward(const Tensor<Real, 2>& x, const Pass& pass, SelfAttentionActivations<Real>& act) const
     {
-        const AttentionOptions options = options_of(config, act);
-        Ops::query_key_value(Ops{}, x, query, key, value, act.query, act.key, act.value, workspace);
-        Ops::attention(Ops{}, act.query, act.key, act.value, sequences, options, act.heads, workspace);
-        Ops::linear_residual_layer_norm(Ops{}, act.heads.context, output, x, norm, Real(config.layer_norm_eps),
-                                        act.dropout.at(DropoutSite::attention), act.output, workspace);
+        attend(x, pass, act);
+        output.forward(act.heads.context, x, pass.at(DropoutSite::attention), act.output);
     }
 
-    /// The same steps from the last to the first. x was used four times: by the residual, as query, as key and as value.
-    /// \f[ \delta x = \delta a + \delta q\,W_q + \delta k\,W_k + \delta v\,W_v,\quad a = x + c\,W_o^T + b_o \f]
-    /// Symbols: \f$\delta a\f$ `d_act.output.sum`, what the layer norm's backward makes of δy.
-    /// @param d_y  [T, H]
+    /// The steps of forward in reverse order. x was used four times: as residual, by value, by key and by query.
+    /// \f[ (\delta c, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad (\delta q, \delta k, \delta v) =
+    /// \mathrm{attention}'(\delta c),\quad
+    ///     \delta x = \delta r + \delta q\,W_q + \delta k\,W_k + \delta v\,W_v \f]
+    /// and \f$\delta W_q \mathrel{+}= \delta q^T x\f$, \f$\delta b_q \mathrel{+}= \sum_t \delta q_t\f$, k and v likewise.
+    /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta c\f$ `d_act.heads.context`, \f$\delta r\f$, the residual's gradient,
+    /// `d_act.output.sum`, \f$\delta q, \delta k, \delta v\f$ `d_act.qkv`, \f$\delta x\f$ `d_x`, \f$\delta W_q, \delta b_q\f$
+    /// `d_attention.query`.
+    /// @param d_y  [T, H]; may be d_act.output.norm.y
     /// @param x  as in forward
-    /// @param sequences  as in forward
-    /// @param config  as in forward
+    /// @param pass  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_attention  is added to
-    /// @param[out] d_act  the gradients of query, key, value, heads.context, output.sum and output.projected, with Reference of
-    ///     the rest of heads, too; that of output.dropped is output.sum's, that of output.norm.y is d_y
-    /// @param[out] d_x  [T, H]
-    /// @param workspace  scratch
+    /// @param[out] d_act  the gradients of act's tensors; `Fast` writes those of qkv, heads.context, output.sum, output.projected
+    /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
-    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass,
                   const SelfAttentionActivations<Real>& act, SelfAttention& d_attention, SelfAttentionActivations<Real>& d_act,
-                  Tensor<Real, 2>& d_x, Workspace& workspace) const
+                  Tensor<Real, 2>& d_x) const
     {
-        Ops::linear_residual_layer_norm_backward(Ops{}, d_y, act.heads.context, output, norm,
-                                                 act.dropout.at(DropoutSite::attention), act.output, d_attention.output,
-                                                 d_attention.norm, d_act.output, d_act.heads.context, workspace);
-        Ops::attention_backward(Ops{}, d_act.heads.context, act.query, act.key, act.value, sequences, options_of(config, act),
-                                act.heads, d_act.heads, d_act.query, d_act.key, d_act.value, workspace);
-        d_x = d_act.output.sum;  // by the residual
-        Ops::query_key_value_backward(Ops{}, d_act.query, d_act.key, d_act.value, x, query, key, value, d_attention.query,
-                                      d_attention.key, d_attention.value, d_x, workspace);
+        require_shape("attention: d_y", d_y, x.shape());
+        require_linear("attention: d_query", d_attention.query, x.shape(1), x.shape(1));
+        require_linear("attention: d_key", d_attention.key, x.shape(1), x.shape(1));
+        require_linear("attention: d_value", d_attention.value, x.shape(1), x.shape(1));
+        output.backward(d_y, act.heads.context, pass.at(DropoutSite::attention), act.output, d_attention.output, d_act.output,
+                        d_act.heads.context);
+        d_x = d_act.output.sum;
+        attend_backward(x, pass, act, d_attention, d_act, d_x);
     }
 
-    /// @param config  num_attention_heads
-    /// @param act  keep_scores and dropout
-    /// @return  how attention is run
-    static AttentionOptions options_of(const Config& config, const SelfAttentionActivations<Real>& act)
+    /// Three linear layers, then attention: c of the formula above.
+    /// @param x  hidden states, [T, H]
+    /// @param pass  as in forward
+    /// @param[out] act  qkv and heads
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void attend(const Tensor<Real, 2>& x, const Pass& pass, SelfAttentionActivations<Real>& act) const
     {
-        return {.heads = config.num_attention_heads,
-                .causal = false,
-                .keep_scores = act.keep_scores,
-                .dropout = act.dropout.at(DropoutSite::probabilities)};
+        require_linear("attention: query", query, x.shape(1), x.shape(1));
+        require_linear("attention: key", key, x.shape(1), x.shape(1));
+        require_linear("attention: value", value, x.shape(1), x.shape(1));
+        require_sequences("attention: sequences", pass.sequences, x.shape(0));
+        if constexpr (fuses<Ops>) return Ops::attend(*this, x, pass, act);  // the three products as one (ops/fast/block.hpp)
+        Ops::linear(x, query.weight, query.bias, act.qkv.query, pass.workspace);
+        Ops::linear(x, key.weight, key.bias, act.qkv.key, pass.workspace);
+        Ops::linear(x, value.weight, value.bias, act.qkv.value, pass.workspace);
+        // Ops{}, the set itself: attention calls its softmax and its dropout, replaced ones too.
+        Ops::attention(Ops{}, act.qkv, pass, act.heads);
+    }
+
+    /// The backward of attend.
+    /// @param x  as in attend
+    /// @param pass  as in attend
+    /// @param act  what attend computed
+    /// @param[in,out] d_attention  query, key and value are added to
+    /// @param[in,out] d_act  d_act.heads.context is read; the gradients of qkv and of the other members of heads are written
+    /// @param[in,out] d_x  [T, H]; is added to: by query, by key, by value
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void attend_backward(const Tensor<Real, 2>& x, const Pass& pass, const SelfAttentionActivations<Real>& act,
+                         SelfAttention& d_attention, SelfAttentionActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
+    {
+        if constexpr (fuses<Ops>) return Ops::attend_backward(*this, x, pass, act, d_attention, d_act, d_x);
+        Tensor<Real, 2> d_by_value, d_by_key, d_by_query;  // parts of the gradient of x, [T, H] each
+        Ops::attention_backward(Ops{}, d_act.heads.context, act.qkv, pass, act.heads, d_act.heads, d_act.qkv);
+        Ops::linear_backward(d_act.qkv.value, x, value.weight, d_attention.value.weight, d_attention.value.bias, d_by_value,
+                             pass.workspace);
+        Ops::linear_backward(d_act.qkv.key, x, key.weight, d_attention.key.weight, d_attention.key.bias, d_by_key,
+                             pass.workspace);
+        Ops::linear_backward(d_act.qkv.query, x, query.weight, d_attention.query.weight, d_attention.query.bias, d_by_query,
+                             pass.workspace);
+        add(d_by_query, d_x);  // a sum's order decides its last bit: query, key, value, as in the fused form
+        add(d_by_key, d_x);
+        add(d_by_value, d_x);
     }
 };
 

@@ -1,5 +1,5 @@
 /// @file
-/// The sizes and choices that make a model, under the names of the published config.json.
+/// A model's sizes and choices, under their names in the published config.json.
 #pragma once
 
 #include <algorithm>
@@ -18,11 +18,13 @@
 
 namespace bert {
 
-/// A model's configuration. The defaults are those of the reference library: BERT-base, uncased.
+/// A model's configuration. The defaults are those of the transformers library: BERT-base, uncased.
 /// @see Devlin, Chang, Lee and Toutanova 2019, section 3
 struct Config {
     std::string model_type = "bert";         ///< the family
-    std::string architecture = "BertModel";  ///< class of the model: one of bert_architectures, first of `architectures`
+    std::string architecture = "BertModel";  ///< published name of the model's class; see io/architectures.hpp
+    std::vector<std::string> heads;          ///< the names of its heads, as in `masked_lm`
+    bool has_pooler = true;                  ///< whether its body ends in a pooler
 
     std::size_t vocab_size = 30522;             ///< V, tokens
     std::size_t hidden_size = 768;              ///< H
@@ -30,49 +32,42 @@ struct Config {
     std::size_t num_attention_heads = 12;       ///< A, divides H
     std::size_t intermediate_size = 3072;       ///< I
     std::size_t max_position_embeddings = 512;  ///< longest sequence, tokens
-    std::size_t type_vocab_size = 2;            ///< segments
+    std::size_t type_vocab_size = 2;            ///< number of token types
 
-    Activation hidden_act = Activation::gelu;   ///< of the feed-forward network and the masked-word head
+    bool is_causal = false;                     ///< whether a token attends only to itself and to earlier tokens, as in GPT
+    Activation hidden_act = Activation::gelu;   ///< of the feed-forward network and the masked-LM head
     double layer_norm_eps = 1e-12;              ///< epsilon of every layer norm
     double initializer_range = 0.02;            ///< standard deviation of new weights
     double hidden_dropout_prob = 0.1;           ///< in [0, 1)
     double attention_probs_dropout_prob = 0.1;  ///< in [0, 1)
     std::optional<double> classifier_dropout;   ///< in [0, 1), before a classifier; without it, hidden_dropout_prob
 
-    std::optional<std::size_t> pad_token_id = 0;  ///< token whose embedding learns nothing from the lookup
-    bool tie_word_embeddings = true;              ///< the masked-word head's matrix is the word table
+    std::optional<std::size_t> pad_token_id = 0;  ///< token whose embedding gets no gradient from the lookup
+    bool tie_word_embeddings = true;              ///< whether the masked-LM head's matrix is the word table
 
-    std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< of C classes by number, published as `id2label`
+    std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< names of the C classes, published as `id2label`
     std::string problem_type;  ///< "regression", "single_label_classification", "multi_label_classification" or "": checked and
-                               ///< written; which loss is taken follows from the labels that are given
-    std::string dtype = "float32";  ///< of the stored weights: also "float64", "float16" or "bfloat16"
+                               ///< written; the loss follows from the type of the target
+    std::string dtype = "float32";  ///< of the stored weights: "float32", "float64", "float16" or "bfloat16"
 
-    std::string other_keys = "{}";  ///< what else the file said: a JSON object that is written back as it was
+    std::string other_keys = "{}";  ///< the file's other keys: a JSON object that is written back unchanged
 
     /// Number of classes of a classifier, published as `num_labels`.
     /// @return  C
     std::size_t num_labels() const { return labels.size(); }
 
-    /// Whether all members are equal.
-    /// @return  whether they are
-    friend bool operator==(const Config&, const Config&) = default;
-};
+    /// @param name  of a head
+    /// @return  whether the model has it
+    bool has_head(std::string_view name) const { return std::find(heads.begin(), heads.end(), name) != heads.end(); }
 
-/// The models of BERT, by the names of their published classes.
-inline constexpr std::array<std::string_view, 8> bert_architectures{
-    "BertModel",
-    "BertForPreTraining",
-    "BertForMaskedLM",
-    "BertForNextSentencePrediction",
-    "BertForSequenceClassification",
-    "BertForTokenClassification",
-    "BertForQuestionAnswering",
-    "BertForMultipleChoice",
+    /// Compares all members.
+    /// @return  whether they are equal
+    friend bool operator==(const Config&, const Config&) = default;
 };
 
 namespace detail {
 
-/// `a, b or c`
+/// Joins names: `a, b or c`.
 template <class Names>
 std::string one_of(const Names& names)
 {
@@ -109,11 +104,6 @@ template <class Got>
 inline void check_config(const Config& config, std::string_view place = "config")
 {
     using detail::fail_key;
-    if (config.model_type != "bert") fail_key(place, "model_type", "bert", config.model_type);
-    const auto& known = bert_architectures;
-    if (std::find(known.begin(), known.end(), config.architecture) == known.end())
-        fail_key(place, "architectures", detail::one_of(known), config.architecture);
-
     struct Size {
         const char* key;
         std::size_t value;
@@ -144,7 +134,7 @@ inline void check_config(const Config& config, std::string_view place = "config"
         fail_key(place, largest.key, "a model of at most 2^40 parameters", largest.value);
     }
 
-    // What dropout's random numbers can tell apart.
+    // Dropout's random numbers have 12 bits for the head and 16 for the layer.
     if (config.num_attention_heads > 4096) fail_key(place, "num_attention_heads", "at most 4096", config.num_attention_heads);
     if (config.num_hidden_layers > 65536) fail_key(place, "num_hidden_layers", "at most 65536", config.num_hidden_layers);
     const auto check_dropout = [place](const char* key, double probability) {
@@ -161,8 +151,8 @@ inline void check_config(const Config& config, std::string_view place = "config"
     if (config.pad_token_id && *config.pad_token_id >= config.vocab_size)
         fail_key(place, "pad_token_id", "less than vocab_size (" + std::to_string(config.vocab_size) + ")", *config.pad_token_id);
     if (config.labels.empty()) fail_key(place, "id2label", "at least one label", "none");
-    if (config.architecture == "BertForQuestionAnswering" && config.num_labels() != 2)
-        fail_key(place, "id2label", "2 labels (start and end) for BertForQuestionAnswering", config.num_labels());
+    if (config.has_head("question_answering") && config.num_labels() != 2)
+        fail_key(place, "id2label", "2 labels (start and end) for question answering", config.num_labels());
 
     constexpr std::array<std::string_view, 3> problems{"regression", "single_label_classification", "multi_label_classification"};
     if (!config.problem_type.empty() && std::find(problems.begin(), problems.end(), config.problem_type) == problems.end())

@@ -1,5 +1,5 @@
 /// @file
-/// Embeddings: the sum of what a token is, where it stands and which text it belongs to, normalized.
+/// Embeddings: for each token the sum of three vectors, its own, its position's and its segment's, normalized.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,9 @@
 
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/name.hpp"
 #include "bert/core/parameters.hpp"
+#include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/ops/activations.hpp"
@@ -18,24 +20,22 @@ namespace bert {
 /// What Embeddings::forward computes.
 template <class Real>
 struct EmbeddingsActivations {
-    Dropout dropout;                  ///< set by the caller: none in inference
     Tensor<Real, 2> word;             ///< rows of the word table, [T, H]
     Tensor<Real, 2> segment;          ///< rows of the segment table, [T, H]
     Tensor<Real, 2> position;         ///< rows of the position table, [T, H]
-    Tensor<Real, 2> sum;              ///< all three, [T, H]
-    LayerNormActivations<Real> norm;  ///< of the sum
-    Tensor<Real, 2> dropped;          ///< norm.y after dropout, [T, H]; empty without
-
-    /// @return  what goes into the encoder, [T, H]
-    const Tensor<Real, 2>& y() const { return dropout.hidden > 0 ? dropped : norm.y; }
+    Tensor<Real, 2> sum;              ///< the sum of all three, [T, H]
+    LayerNormActivations<Real> norm;  ///< of the sum: rstd [T], x_hat and y [T, H]
+    Tensor<Real, 2> y;                ///< norm.y after dropout, [T, H]: the encoder's input
 };
 
-/// Three tables and a layer norm. (Devlin et al. 2019, section 3 and figure 2.)
+/// Three tables and a layer norm. (Devlin et al. 2019, section 3 and figure 2. Layer norm and dropout are from the published
+/// code. That the padding token's row learns nothing from the lookup is the transformers library's; google-research/bert has no
+/// such exception.)
 template <class Real, class Ops = Reference>
 struct Embeddings {
-    Tensor<Real, 2> word;      ///< what a token is, [V, H]; published as word_embeddings.weight
-    Tensor<Real, 2> position;  ///< where it stands, [max_position_embeddings, H]; published as position_embeddings.weight
-    Tensor<Real, 2> segment;   ///< which text it belongs to, [type_vocab_size, H]; published as token_type_embeddings.weight
+    Tensor<Real, 2> word;  ///< a row for each token id, the paper's token embeddings, [V, H]; published as word_embeddings.weight
+    Tensor<Real, 2> position;  ///< a row for each position, [max_position_embeddings, H]; published as position_embeddings.weight
+    Tensor<Real, 2> segment;   ///< a row for each segment, [type_vocab_size, H]; published as token_type_embeddings.weight
     LayerNorm<Real> norm;      ///< [H] each; published as LayerNorm
 
     /// The parameters with their published names.
@@ -45,15 +45,15 @@ struct Embeddings {
     template <class Visit, class... Selves>
     static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
-        visit(name + ".word_embeddings.weight", selves.word...);
-        visit(name + ".position_embeddings.weight", selves.position...);
-        visit(name + ".token_type_embeddings.weight", selves.segment...);
-        LayerNorm<Real>::parameters(visit, name + ".LayerNorm", selves.norm...);
+        const Name own = name.at_depth(0);
+        visit((own + ".word_embeddings.weight").of(ParameterKind::table), selves.word...);
+        visit((own + ".position_embeddings.weight").of(ParameterKind::table), selves.position...);
+        visit((own + ".token_type_embeddings.weight").of(ParameterKind::table), selves.segment...);
+        LayerNorm<Real>::parameters(visit, own + ".LayerNorm", selves.norm...);
     }
 
-    /// Zeros of a configuration's sizes.
     /// @param config  sizes
-    /// @return  the component
+    /// @return  the component, all zeros
     static Embeddings make(const Config& config)
     {
         const std::size_t H = config.hidden_size;
@@ -63,7 +63,7 @@ struct Embeddings {
 
     /// Checks a batch before anything is computed.
     /// @param batch  T tokens: ids, segments, positions
-    /// @throws std::invalid_argument for an id, segment or position that its table doesn't have, and if a shape doesn't fit
+    /// @throws std::invalid_argument for an id, segment or position outside its table, and if a shape doesn't fit
     void check(const Batch& batch) const
     {
         const std::size_t T = batch.sequences.tokens();
@@ -77,20 +77,23 @@ struct Embeddings {
     }
 
     /// Looks up each token's three rows, adds them and normalizes the sum.
-    /// Added in this order, as the reference library does: it decides the last bit.
-    /// \f[ y_t = \mathrm{LayerNorm}\big((\mathrm{word}_{\mathrm{ids}_t} + \mathrm{segment}_{\mathrm{segments}_t})
-    ///     + \mathrm{position}_{\mathrm{positions}_t}\big) \f]
-    /// Symbols: the three rows `act.word`, `act.segment`, `act.position`, their sum `act.sum`, \f$y\f$ `act.y()`.
-    /// @param batch  T tokens: ids, segments, positions
-    /// @param config  layer_norm_eps
-    /// @param[in,out] act  the rows, their sum, and its layer norm, which in training is dropped from; dropout is read
-    /// @throws std::invalid_argument for an id, segment or position that its table doesn't have, and if a shape doesn't fit
-    void forward(const Batch& batch, const Config& config, EmbeddingsActivations<Real>& act) const
+    /// \f[ s_t = (E_{\mathrm{ids}_t} + S_{\mathrm{segments}_t}) + P_{\mathrm{positions}_t},\quad
+    ///     y = \mathrm{dropout}(\mathrm{LayerNorm}(s)) \f]
+    /// The order of the additions, which decides the last bit, is that of the transformers library.
+    /// Symbols: the tables \f$E, S, P\f$ `word`, `segment`, `position`, their rows `act.word`, `act.segment`, `act.position`;
+    /// ids, segments, positions `batch.ids`, `batch.segments`, `batch.positions`; \f$s\f$ `act.sum`, LayerNorm(s) `act.norm.y`,
+    /// \f$y\f$ `act.y`.
+    /// @param batch  ids, segments, positions, [T] each
+    /// @param pass  layer_norm_eps and dropout
+    /// @param[out] act  every tensor of the formula
+    /// @throws std::invalid_argument for an id, segment or position outside its table, and if a shape doesn't fit
+    void forward(const Batch& batch, const Pass& pass, EmbeddingsActivations<Real>& act) const
     {
         const std::size_t T = batch.sequences.tokens(), H = word.shape(1);
         check(batch);
         require_shape("embeddings: segment table", segment, {segment.shape(0), H});
         require_shape("embeddings: position table", position, {position.shape(0), H});
+        require_layer_norm("embeddings: LayerNorm", norm, H);
         Ops::embedding_lookup(batch.ids, word, act.word);
         Ops::embedding_lookup(batch.segments, segment, act.segment);
         Ops::embedding_lookup(batch.positions, position, act.position);
@@ -98,27 +101,36 @@ struct Embeddings {
         for (std::size_t t = 0; t < T; ++t)
             for (std::size_t h = 0; h < H; ++h)
                 act.sum(t, h) = act.word(t, h) + act.segment(t, h) + act.position(t, h);
-        Ops::layer_norm(act.sum, norm, Real(config.layer_norm_eps), act.norm);
-        if (act.dropout.hidden > 0) Ops::dropout(act.norm.y, act.dropout.at(DropoutSite::embeddings), act.dropped);
+        Ops::layer_norm(act.sum, norm, Real(pass.config.layer_norm_eps), act.norm);
+        Ops::dropout(act.norm.y, pass.at(DropoutSite::embeddings).dropout.place(), act.y);
     }
 
-    /// The gradient of a sum is that of each of its terms: all three rows of a token get it, added up over the tokens that took
-    /// the same row. The word table's row of the padding token learns nothing here.
+    /// The steps of forward in reverse order. The gradient of a sum is that of each of its terms: all three rows of a token
+    /// receive it, added up over the tokens that share a row. The padding token's row of the word table receives none.
+    /// \f[ \delta s = \mathrm{LayerNorm}'(m\,\delta y),\quad
+    ///     \delta P_r \mathrel{+}= \sum_{t:\,\mathrm{positions}_t = r} \delta s_t \f]
+    /// and likewise for \f$\delta S\f$ and \f$\delta E\f$.
+    /// Symbols: \f$m\f$ the factors of dropout, \f$m\,\delta y\f$ `d_act.norm.y`, \f$\delta s\f$ `d_act.sum`,
+    /// \f$\delta P, \delta S, \delta E\f$ the tables of `d_embeddings`.
     /// @param d_y  [T, H]
     /// @param batch  as in forward
-    /// @param config  pad_token_id
+    /// @param pass  pad_token_id and dropout
     /// @param act  what forward computed
     /// @param[in,out] d_embeddings  is added to
-    /// @param[out] d_act  the gradients of norm.y and sum
+    /// @param[out] d_act  the gradients of norm.y and sum, [T, H] each
     /// @throws std::invalid_argument if a shape doesn't fit
-    void backward(const Tensor<Real, 2>& d_y, const Batch& batch, const Config& config, const EmbeddingsActivations<Real>& act,
+    void backward(const Tensor<Real, 2>& d_y, const Batch& batch, const Pass& pass, const EmbeddingsActivations<Real>& act,
                   Embeddings& d_embeddings, EmbeddingsActivations<Real>& d_act) const
     {
-        Ops::dropout_backward(d_y, act.dropout.at(DropoutSite::embeddings), d_act.norm.y);
+        require_shape("embeddings: d_y", d_y, {batch.sequences.tokens(), word.shape(1)});
+        require_shape("embeddings: d_word", d_embeddings.word, word.shape());
+        require_shape("embeddings: d_segment", d_embeddings.segment, segment.shape());
+        require_shape("embeddings: d_position", d_embeddings.position, position.shape());
+        Ops::dropout_backward(d_y, pass.at(DropoutSite::embeddings).dropout.place(), d_act.norm.y);
         Ops::layer_norm_backward(d_act.norm.y, norm, act.norm, d_embeddings.norm, d_act.sum);
-        Ops::embedding_lookup_backward(d_act.sum, batch.ids, config.pad_token_id, d_embeddings.word);
-        Ops::embedding_lookup_backward(d_act.sum, batch.segments, std::nullopt, d_embeddings.segment);
         Ops::embedding_lookup_backward(d_act.sum, batch.positions, std::nullopt, d_embeddings.position);
+        Ops::embedding_lookup_backward(d_act.sum, batch.segments, std::nullopt, d_embeddings.segment);
+        Ops::embedding_lookup_backward(d_act.sum, batch.ids, pass.config.pad_token_id, d_embeddings.word);
     }
 };
 

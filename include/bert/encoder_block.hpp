@@ -3,18 +3,23 @@
 #pragma once
 
 #include "bert/attention.hpp"
+#include "bert/config.hpp"
+#include "bert/core/name.hpp"
+#include "bert/core/pass.hpp"
+#include "bert/core/tensor.hpp"
 #include "bert/feed_forward.hpp"
+#include "bert/ops/reference.hpp"
 
 namespace bert {
 
 /// What EncoderBlock::forward computes.
 template <class Real>
 struct EncoderBlockActivations {
-    SelfAttentionActivations<Real> attention;   ///< of the first sub-layer
-    FeedForwardActivations<Real> feed_forward;  ///< of the second
+    SelfAttentionActivations<Real> attention;   ///< activations of the first sub-layer
+    FeedForwardActivations<Real> feed_forward;  ///< activations of the second
 
     /// @return  the block's result, [T, H]
-    const Tensor<Real, 2>& y() const { return feed_forward.output.norm.y; }
+    const Tensor<Real, 2>& y() const { return feed_forward.y(); }
 };
 
 /// Attention over the sequence, then a network on each token. (Vaswani et al. 2017, section 3.1 and figure 1, left.)
@@ -34,51 +39,47 @@ struct EncoderBlock {
         FeedForward<Real, Ops>::parameters(visit, name, selves.feed_forward...);
     }
 
-    /// Zeros of a configuration's sizes.
     /// @param config  sizes
-    /// @return  the component
+    /// @return  the component, all zeros
     static EncoderBlock make(const Config& config)
     {
         return {SelfAttention<Real, Ops>::make(config), FeedForward<Real, Ops>::make(config)};
     }
 
-    /// Both sub-layers.
-    /// \f[ a = \mathrm{LayerNorm}(x + \mathrm{Attention}(x)),\quad y = \mathrm{LayerNorm}(a + \mathrm{FeedForward}(a)) \f]
-    /// Symbols: \f$a\f$ `attended`, \f$y\f$ `act.y()`. The layer norm stands after the residual (post-LN), and there is none
-    /// after the last block.
+    /// Runs both sub-layers, each of which ends in Add & Norm.
+    /// \f[ a = \mathrm{SelfAttention}(x),\quad y = \mathrm{FeedForward}(a) \f]
+    /// Symbols: \f$a\f$ `attended`, \f$y\f$ `act.y()`.
     /// @param x  hidden states, [T, H]
-    /// @param sequences  where each sequence begins
-    /// @param config  heads, activation, epsilon
-    /// @param[in,out] act  every tensor of both sub-layers; attention.keep_scores and both dropouts are read
-    /// @param workspace  scratch
-    void forward(const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config, EncoderBlockActivations<Real>& act,
-                 Workspace& workspace) const
+    /// @param pass  sequences, num_attention_heads, is_causal, hidden_act, layer_norm_eps, dropout, keep_all, workspace
+    /// @param[out] act  every tensor of both sub-layers
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void forward(const Tensor<Real, 2>& x, const Pass& pass, EncoderBlockActivations<Real>& act) const
     {
-        attention.forward(x, sequences, config, act.attention, workspace);
-        const Tensor<Real, 2>& attended = act.attention.output.norm.y;  // [T, H]
-        feed_forward.forward(attended, config, act.feed_forward, workspace);
+        attention.forward(x, pass, act.attention);
+        const Tensor<Real, 2>& attended = act.attention.y();  // [T, H]
+        feed_forward.forward(attended, pass, act.feed_forward);
     }
 
-    /// The second sub-layer's gradient, then the first one's.
+    /// The steps of forward in reverse order.
+    /// \f[ \delta a = \mathrm{FeedForward}'(\delta y),\quad \delta x = \mathrm{SelfAttention}'(\delta a) \f]
+    /// where a prime is a sub-layer's backward. Symbols: \f$\delta y\f$ `d_y`, \f$\delta a\f$ `d_attended`, \f$\delta x\f$ `d_x`.
     /// @param d_y  [T, H]
     /// @param x  as in forward
-    /// @param sequences  as in forward
-    /// @param config  as in forward
+    /// @param pass  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_block  is added to
-    /// @param[out] d_act  as both sub-layers write it, and the gradient of attention.output.norm.y
-    /// @param[out] d_x  [T, H]
-    /// @param workspace  scratch
+    /// @param[out] d_act  gradients of both sub-layers' activations; d_attended is its attention.output.norm.y
+    /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
-    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Sequences& sequences, const Config& config,
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass,
                   const EncoderBlockActivations<Real>& act, EncoderBlock& d_block, EncoderBlockActivations<Real>& d_act,
-                  Tensor<Real, 2>& d_x, Workspace& workspace) const
+                  Tensor<Real, 2>& d_x) const
     {
-        const Tensor<Real, 2>& attended = act.attention.output.norm.y;  // [T, H]
-        Tensor<Real, 2>& d_attended = d_act.attention.output.norm.y;    // [T, H]
-        feed_forward.backward(d_y, attended, config, act.feed_forward, d_block.feed_forward, d_act.feed_forward, d_attended,
-                              workspace);
-        attention.backward(d_attended, x, sequences, config, act.attention, d_block.attention, d_act.attention, d_x, workspace);
+        require_shape("encoder_block: d_y", d_y, x.shape());
+        const Tensor<Real, 2>& attended = act.attention.y();          // [T, H]
+        Tensor<Real, 2>& d_attended = d_act.attention.output.norm.y;  // [T, H]
+        feed_forward.backward(d_y, attended, pass, act.feed_forward, d_block.feed_forward, d_act.feed_forward, d_attended);
+        attention.backward(d_attended, x, pass, act.attention, d_block.attention, d_act.attention, d_x);
     }
 };
 

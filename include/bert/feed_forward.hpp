@@ -1,15 +1,17 @@
 /// @file
-/// The feed-forward sub-layer: the same small network for every token, by itself.
+/// The feed-forward sub-layer: the same small network, applied to each token separately.
 #pragma once
 
 #include <cstddef>
 
+#include "bert/add_and_norm.hpp"
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/name.hpp"
 #include "bert/core/parameters.hpp"
+#include "bert/core/pass.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/core/workspace.hpp"
-#include "bert/ops/activations.hpp"
+#include "bert/ops/fuses.hpp"
 #include "bert/ops/reference.hpp"
 
 namespace bert {
@@ -17,80 +19,91 @@ namespace bert {
 /// What FeedForward::forward computes.
 template <class Real>
 struct FeedForwardActivations {
-    Dropout dropout;                   ///< set by the caller: none in inference
-    Tensor<Real, 2> pre_activation;    ///< before the activation, [T, I]
-    Tensor<Real, 2> intermediate;      ///< after it, [T, I]; backward computes it again rather than have it kept
-    ResidualActivations<Real> output;  ///< output.norm.y, [T, H], is the block's output
+    Tensor<Real, 2> pre_activation;      ///< before the activation, [T, I]
+    Tensor<Real, 2> activated;           ///< after it, [T, I]; `Fast` writes it with keep_all only
+    AddAndNormActivations<Real> output;  ///< activations of Add & Norm
+
+    /// @return  the result, [T, H]
+    const Tensor<Real, 2>& y() const { return output.y(); }
 };
 
-/// Two affine maps with an activation between them, and a layer norm. (Vaswani et al. 2017, section 3.3.)
+/// A linear layer, an activation, and Add & Norm. (Vaswani et al. 2017, section 3.3, with ReLU; Devlin et al. 2019, appendix A.2,
+/// for GELU.)
 template <class Real, class Ops = Reference>
 struct FeedForward {
-    Linear<Real> intermediate;  ///< widens, [I, H], [I]; published as intermediate.dense
-    Linear<Real> output;        ///< narrows again, [H, I], [H]; published as output.dense
-    LayerNorm<Real> norm;       ///< [H] each; published as output.LayerNorm
+    Linear<Real> intermediate;     ///< widens to I, [I, H], [I]; published as intermediate.dense
+    AddAndNorm<Real, Ops> output;  ///< its linear layer narrows to H, [H, I], [H]; norm [H] each; published as output
 
     /// The parameters with their published names.
     /// @param visit  called with each name and its tensors
-    /// @param name  prefix
+    /// @param name  prefix, as in `encoder.layer.0`
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
     static void parameters(Visit&& visit, const Name& name, Selves&... selves)
     {
         Linear<Real>::parameters(visit, name + ".intermediate.dense", selves.intermediate...);
-        Linear<Real>::parameters(visit, name + ".output.dense", selves.output...);
-        LayerNorm<Real>::parameters(visit, name + ".output.LayerNorm", selves.norm...);
+        AddAndNorm<Real, Ops>::parameters(visit, name + ".output", selves.output...);
     }
 
-    /// Zeros of a configuration's sizes.
     /// @param config  sizes
-    /// @return  the component
+    /// @return  the component, all zeros
     static FeedForward make(const Config& config)
     {
         const std::size_t H = config.hidden_size, I = config.intermediate_size;
-        return {make_linear<Real>(I, H), make_linear<Real>(H, I), make_layer_norm<Real>(H)};
+        return {make_linear<Real>(I, H), AddAndNorm<Real, Ops>::make(I, H)};
     }
 
-    /// Widens to I, applies the activation, narrows to H, adds the input and normalizes.
-    /// \f[ y = \mathrm{LayerNorm}\big(x + f(x W_1^T + b_1)\,W_2^T + b_2\big) \f]
-    /// Symbols: \f$W_1, b_1\f$ `intermediate`, \f$W_2, b_2\f$ `output`, \f$f\f$ config.hidden_act, \f$y\f$ `act.output.norm.y`.
+    /// Widens to I, applies the activation, then narrows to H, adds and normalizes.
+    /// \f[ u = x W^T + b,\quad z = f(u),\quad y = \mathrm{AddAndNorm}(z, x) \f]
+    /// Symbols: \f$W, b\f$ `intermediate.weight`, `intermediate.bias`, \f$u\f$ `act.pre_activation`, \f$f\f$
+    /// pass.config.hidden_act, \f$z\f$ `act.activated`, \f$y\f$ `act.y()`.
     /// @param x  hidden states, [T, H]
-    /// @param config  hidden_act and layer_norm_eps
-    /// @param[in,out] act  every tensor of the formula; dropout is read
-    /// @param workspace  scratch
-    void forward(const Tensor<Real, 2>& x, const Config& config, FeedForwardActivations<Real>& act, Workspace& workspace) const
+    /// @param pass  hidden_act, layer_norm_eps, dropout, keep_all, workspace
+    /// @param[out] act  every tensor of the formula (`Fast`: see the structs)
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void forward(const Tensor<Real, 2>& x, const Pass& pass, FeedForwardActivations<Real>& act) const
     {
-        Ops::linear_activation(Ops{}, x, intermediate, config.hidden_act, act.pre_activation, act.intermediate, workspace);
-        Ops::linear_residual_layer_norm(Ops{}, act.intermediate, output, x, norm, Real(config.layer_norm_eps),
-                                        act.dropout.at(DropoutSite::feed_forward), act.output, workspace);
+        const std::size_t H = x.shape(1), I = intermediate.weight.shape(0);
+        require_linear("feed_forward: intermediate", intermediate, I, H);
+        require_linear("feed_forward: output", output.dense, H, I);
+        if constexpr (fuses<Ops>) return Ops::feed_forward(*this, x, pass, act);  // as one; keeps less (ops/fast/block.hpp)
+        Ops::linear(x, intermediate.weight, intermediate.bias, act.pre_activation, pass.workspace);
+        // Ops{}, the set itself: activate calls its functions, replaced ones too.
+        Ops::activate(Ops{}, pass.config.hidden_act, act.pre_activation, act.activated);
+        output.forward(act.activated, x, pass.at(DropoutSite::feed_forward), act.output);
     }
 
-    /// The same steps from the last to the first. x was used twice: by the residual, and by the first map. f(u) is computed once
-    /// more: the time of a hundredth of a step, for a quarter of the memory that a block keeps between forward and backward.
-    /// \f[ \delta x = \delta a + \delta u\,W_1,\quad u = x W_1^T + b_1,\quad a = x + f(u)\,W_2^T + b_2 \f]
-    /// Symbols: \f$u\f$ `act.pre_activation`, \f$\delta a\f$ `d_act.output.sum`, what the layer norm's backward makes of δy.
+    /// The steps of forward in reverse order. x was used twice: as residual and by the first linear layer.
+    /// \f[ (\delta z, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad \delta u = \delta z \cdot f'(u),\quad
+    ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_t \delta u_t,\quad \delta x = \delta u\,W + \delta
+    ///     r \f]
+    /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta z\f$ `d_act.activated`, \f$\delta r\f$, the residual's gradient,
+    /// `d_act.output.sum`, \f$\delta u\f$ `d_act.pre_activation`, \f$\delta W, \delta b\f$ `d_feed_forward.intermediate`,
+    /// \f$\delta x\f$ `d_x`.
     /// @param d_y  [T, H]
     /// @param x  as in forward
-    /// @param config  as in forward
+    /// @param pass  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_feed_forward  is added to
-    /// @param[out] d_act  the gradients of pre_activation, intermediate, output.sum and output.projected; that of output.dropped
-    ///     is output.sum's, that of output.norm.y is d_y
-    /// @param[out] d_x  [T, H]
-    /// @param workspace  scratch
+    /// @param[out] d_act  the gradients of pre_activation, activated (not by `Fast`), output.sum and output.projected
+    /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
-    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Config& config,
-                  const FeedForwardActivations<Real>& act, FeedForward& d_feed_forward, FeedForwardActivations<Real>& d_act,
-                  Tensor<Real, 2>& d_x, Workspace& workspace) const
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass, const FeedForwardActivations<Real>& act,
+                  FeedForward& d_feed_forward, FeedForwardActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
-        Tensor<Real, 2>& intermediate_again = d_act.pre_activation;  // [T, I], until its place's own gradient comes
-        Ops::activate(Ops{}, config.hidden_act, act.pre_activation, intermediate_again);
-        Ops::linear_residual_layer_norm_backward(Ops{}, d_y, intermediate_again, output, norm,
-                                                 act.dropout.at(DropoutSite::feed_forward), act.output, d_feed_forward.output,
-                                                 d_feed_forward.norm, d_act.output, d_act.intermediate, workspace);
-        d_x = d_act.output.sum;  // by the residual
-        Ops::linear_activation_backward(Ops{}, d_act.intermediate, x, intermediate, config.hidden_act, act.pre_activation,
-                                        d_feed_forward.intermediate, d_act.pre_activation, d_x, workspace);
+        const std::size_t H = x.shape(1), I = intermediate.weight.shape(0);
+        require_shape("feed_forward: d_y", d_y, x.shape());
+        require_linear("feed_forward: d_intermediate", d_feed_forward.intermediate, I, H);
+        if constexpr (fuses<Ops>) {  // reads d_y from d_x and writes over it
+            if (&d_x != &d_y) d_x = d_y;
+            return Ops::feed_forward_backward(*this, x, pass, act, d_feed_forward, d_act, d_x);
+        }
+        output.backward(d_y, act.activated, pass.at(DropoutSite::feed_forward), act.output, d_feed_forward.output, d_act.output,
+                        d_act.activated);
+        Ops::activate_backward(Ops{}, pass.config.hidden_act, d_act.activated, act.pre_activation, d_act.pre_activation);
+        Ops::linear_backward(d_act.pre_activation, x, intermediate.weight, d_feed_forward.intermediate.weight,
+                             d_feed_forward.intermediate.bias, d_x, pass.workspace);
+        add(d_act.output.sum, d_x);
     }
 };
 

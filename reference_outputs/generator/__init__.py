@@ -1,1 +1,1 @@
-"""Drives the reference library and writes what it computes as cases (see reference_outputs/README.md)."""
+"""Drives the transformers library and writes what it computes as cases (see reference_outputs/README.md)."""

@@ -1,4 +1,4 @@
-"""What the reference library computes for a batch, under the names that cases use.
+"""What the transformers library computes for a batch, under the names that cases use.
 
 Letters: B sequences, L positions, A heads, D = H / A, H hidden width, I intermediate width, V vocabulary, C classes.
 """

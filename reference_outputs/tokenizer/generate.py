@@ -1,8 +1,8 @@
-"""Makes the stored results of the reference tokenizers again: generate.py DATA [--without-hashes], DATA being the folder of real data.
+"""Makes the stored results of the tokenizers library again: generate.py DATA [--without-hashes], DATA being the folder of real data.
 
 Writes, beside itself:
-  tokenizers/NAME.json  small tokenizers of all kinds, as the reference stores them
-  encodings.json        texts and pairs with all options, what the reference makes of them in full, and decoded ids
+  tokenizers/NAME.json  small tokenizers of all kinds, as the tokenizers library stores them
+  encodings.json        texts and pairs with all options, what the tokenizers library makes of them in full, and decoded ids
   hashes.json           (some minutes) the CRC-32 of what it makes of every Unicode scalar value, of random strings, and of real texts
 
 What a hash covers, for each string in turn: the number of tokens, the ids, the offsets (start, end of each), the word ids, all as
@@ -57,7 +57,7 @@ def small_vocabulary():
 
 
 def build(vocabulary, added=(), **options):
-    """A tokenizer of BERT as the reference makes it of a vocabulary."""
+    """A tokenizer of BERT as the tokenizers library makes it of a vocabulary."""
     ids = {token: row for row, token in enumerate(vocabulary)}
     tokenizer = Tokenizer(WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(**options)
@@ -183,7 +183,7 @@ def encodings(tokenizer):
             case.update(as_json(encoding))
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # the reference refuses it (a failed assertion of it is not an Exception), and so must we
+        except BaseException:  # the tokenizers library refuses it (a failed assertion of it is not an Exception), and so must we
             case["refused"] = True
         tokenizer.no_truncation()
         tokenizer.no_padding()

@@ -17,6 +17,7 @@
 #include <bert/core/threads.hpp>
 #include <bert/io/packed_folder.hpp>
 #include <bert/ops/fast.hpp>
+#include <bert/ops/product/cblas.hpp>
 
 namespace {
 
@@ -74,7 +75,8 @@ int main(int count, char** arguments)
         return 2;
     }
     try {
-        bert::set_engine(engine == "own" ? bert::Engine::own : bert::Engine::cblas);
+        static const bert::CblasEngine cblas;
+        bert::set_engine(engine == "own" ? nullptr : &cblas);
         bert::set_threads(std::stoul(arguments[2]));
         if (precision == "bf16")
             serve<bert::FastBf16>(arguments[1]);

@@ -1,5 +1,5 @@
-// The tokenizer's throughput, for tokenizer.py: reads a vocabulary and a file, then encodes all lines of it each time that a number
-// of threads comes in on standard input, and prints the seconds and the number of tokens.
+// The tokenizer's throughput, for tokenizer.py: reads a vocabulary and a file, then encodes all lines of it each time that a
+// number of threads comes in on standard input, and prints the seconds and the number of tokens.
 //
 //   tokenizer VOCABULARY FILE
 #include <chrono>
@@ -20,7 +20,7 @@ int main(int count, char** arguments)
         return 2;
     }
     try {
-        const bert::Tokenizer tokenizer = bert::load_tokenizer(arguments[1]);
+        const auto tokenizer = bert::load_tokenizer(arguments[1]);
         std::vector<std::string> lines;
         std::ifstream file(arguments[2], std::ios::binary);
         for (std::string line; std::getline(file, line);)
@@ -28,7 +28,8 @@ int main(int count, char** arguments)
         for (std::size_t threads = 0; std::cin >> threads;) {
             bert::set_threads(threads);
             const auto begin = std::chrono::steady_clock::now();
-            const std::vector<bert::Encoding> encodings = tokenizer.encode_batch(lines);  // kept, as the reference keeps them
+            const std::vector<bert::Encoding> encodings =
+                tokenizer.encode_batch(lines);  // kept, as the tokenizers library keeps them
             const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
             std::size_t tokens = 0;
             for (const bert::Encoding& encoding : encodings)

@@ -3,10 +3,11 @@
 //
 //   training FOLDER BATCHES THREADS float32|bf16
 //
-// BATCHES is a file of numbers: how many batches; of each, how many sequences; of each, its length n, then n ids, n types, n labels
-// of words (-100: none), and the label of the text.
+// BATCHES is a file of numbers: how many batches; of each, how many sequences; of each, its length n, then n ids, n token types,
+// n words that masked LM predicts (-100: none), and the class of the text.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -17,11 +18,13 @@
 #include <vector>
 
 #include "bert/bert.hpp"
+#include "bert/core/parameter_list.hpp"
+#include "bert/training/clipping.hpp"
 #include "bert/training/trainer.hpp"
 
 namespace {
 
-using Example = bert::Example<float>;
+using Example = bert::LabelledBatch<float>;
 
 std::vector<std::int64_t> numbers(std::ifstream& file, std::size_t count)
 {
@@ -49,12 +52,24 @@ std::vector<Example> read_batches(const char* path, const Model& model)
             texts.push_back(numbers(file, 1)[0]);
         }
         batch.batch = bert::pack(ids, types);
-        bert::IndexTensor<1>& label = model.next_sentence ? batch.labels.next_sentence : batch.labels.classes;
-        label.resize({B});
-        std::copy(texts.begin(), texts.end(), label.begin());
-        if (!model.masked_word) continue;
-        batch.labels.masked_words.resize({words.size()});
-        std::copy(words.begin(), words.end(), batch.labels.masked_words.begin());
+        bert::IndexTensor<1> classes;
+        classes.resize({B});
+        std::copy(texts.begin(), texts.end(), classes.begin());
+        if (model.next_sentence)
+            batch.targets.next_sentence = classes;
+        else
+            batch.targets.sequence_classification = classes;
+        if (!model.masked_lm) continue;
+        bert::MaskedLmTarget target;
+        std::vector<std::int64_t> masked;
+        for (std::size_t t = 0; t < words.size(); ++t) {
+            if (words[t] == bert::ignored_label) continue;
+            target.rows.push_back(t);
+            masked.push_back(words[t]);
+        }
+        target.ids.resize({masked.size()});
+        std::copy(masked.begin(), masked.end(), target.ids.begin());
+        batch.targets.masked_lm = target;
     }
     return batches;
 }
@@ -65,14 +80,16 @@ std::vector<double> before_any_step(const Model& model, const Example& example)
 {
     bert::ModelActivations<float> act;
     bert::ModelGradients<float> d_act;
+    bert::Counts<float> counts;
     bert::Workspace workspace;
     auto gradient = Model::make(model.config);
-    act.asked_words = bert::labelled_rows(example.labels.masked_words);
-    model.forward(example.batch, act, workspace);
-    const double loss = bert::model_loss(model, example.batch, act, example.labels).total;
-    bert::model_loss_backward(model, example.batch, act, example.labels, {}, d_act);
-    model.backward(example.batch, act, gradient, d_act, workspace);
-    return {loss, bert::gradient_norm(gradient, [](const std::string&) { return true; }).norm};
+    const bert::Pass pass{model.config, example.batch.sequences, workspace};
+    model.count(example.batch, example.targets, counts);
+    model.forward(example.batch, example.targets, pass, act);
+    const double loss = model.loss(example.batch, example.targets, counts, {}, act).total;
+    model.loss_backward(example.batch, example.targets, counts, {}, act, d_act);
+    model.backward(example.batch, pass, act, gradient, d_act);
+    return {loss, bert::gradient_norm(bert::parameter_list<float>(gradient), [](std::size_t) { return true; }).value};
 }
 
 template <class Ops>
@@ -89,7 +106,7 @@ void serve(const char* folder, const char* path)
         const auto begin = std::chrono::steady_clock::now();
         for (std::size_t pass = 0; pass < passes; ++pass)
             for (const Example& batch : batches)
-                trainer.step(std::span(&batch, 1), model);
+                trainer.step(std::span(&batch, 1));
         const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
         std::printf("%.6f %.9g %.9g\n", time.count() / static_cast<double>(passes * batches.size()), checked[0], checked[1]);
         std::fflush(stdout);

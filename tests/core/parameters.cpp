@@ -26,14 +26,6 @@ TEST_CASE("Parameters are visited under their published names, several instances
     CHECK(bert::count_parameters(a) == 3);
 }
 
-TEST_CASE("A name grows from part to part, and is written out on demand")
-{
-    const bert::Name encoder = "encoder", layer = encoder + ".layer.";
-    CHECK((layer + std::size_t{12} + ".bias").text() == "encoder.layer.12.bias");
-    CHECK(layer.text() == "encoder.layer.");
-    CHECK(std::string(bert::Name("")).empty());
-}
-
 TEST_CASE("Copying converts the scalar, and refuses other shapes")
 {
     const LayerNorm<double> from{{1.5, 2.5}, {0.1, -3}};

@@ -37,15 +37,15 @@ TEST_CASE("A thread gets no more than was prepared before the loop")
 {
     Workspace workspace;
     CHECK_THROWS_WITH(workspace.of_thread<float>(0, Scratch::sums, 1),
-                      "workspace: of_thread: expected no more than was prepared, got 1 values");
+                      "workspace: of_thread: expected at most the prepared number of values, got 1 values");
     workspace.prepare_threads<float>(Scratch::sums, 10);
     workspace.of_thread<float>(0, Scratch::sums, 10);
     CHECK_THROWS_WITH(workspace.of_thread<float>(0, Scratch::sums, 11),
-                      "workspace: of_thread: expected no more than was prepared, got 11 values");
+                      "workspace: of_thread: expected at most the prepared number of values, got 11 values");
     CHECK_THROWS_WITH(workspace.of_thread<double>(0, Scratch::sums, 6),
-                      "workspace: of_thread: expected no more than was prepared, got 6 values");
+                      "workspace: of_thread: expected at most the prepared number of values, got 6 values");
     CHECK_THROWS_WITH(workspace.of_thread<float>(bert::threads(), Scratch::sums, 1),
-                      "workspace: of_thread: expected no more than was prepared, got 1 values");
+                      "workspace: of_thread: expected at most the prepared number of values, got 1 values");
 }
 
 TEST_CASE("Memory that can't be had is an error, and so is a number of bytes that is no number")

@@ -23,7 +23,7 @@ LOOKED_AT = {
 LOOKED_AT_IN_FORMULAS = {
     "scores(i, j) = product * scale;": ["product", "scale"],
     "probabilities(i, j) /= sum;": ["largest", "sum", "probabilities"],
-    "context(head.first_row + i, d) = sum;": ["sum"],
+    "context(head.first_row + i, column) = sum;": ["sum"],
 }
 # Whose lines a step halts at, every one of them.
 FORMULAS = ["attention_scores", "softmax", "attention_context"]

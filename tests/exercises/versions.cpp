@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -144,26 +145,29 @@ exercise::StepResult step_with(exercise::TrainingRun& run)
 {
     exercise::StepResult result;
     if (slip != Slip::gradient_kept)
-        exercise::for_each_parameter(run, [](const std::string&, auto&, auto& g, auto&, auto&) { g.fill(0); });
-    run.act.asked_words = bert::labelled_rows(run.labels.masked_words);
-    run.model.forward(run.batch, run.act, run.workspace);
-    result.loss = bert::model_loss(run.model, run.batch, run.act, run.labels).total;
-    bert::model_loss_backward(run.model, run.batch, run.act, run.labels, {}, run.d_act);
-    run.model.backward(run.batch, run.act, run.gradient, run.d_act, run.workspace);
-    result.norm = bert::gradient_norm(run.gradient, [](const std::string&) { return true; }).norm;
+        exercise::for_each_parameter(run,
+                                     [](const std::string&, std::span<double> g, const auto&) { std::ranges::fill(g, 0.0); });
+    const bert::Pass pass{run.model.config, run.batch.sequences, run.workspace};
+    bert::Counts<double> counts;
+    run.model.count(run.batch, run.targets, counts);
+    run.model.forward(run.batch, run.targets, pass, run.act);
+    result.loss = run.model.loss(run.batch, run.targets, counts, {}, run.act).total;
+    run.model.loss_backward(run.batch, run.targets, counts, {}, run.act, run.d_act);
+    run.model.backward(run.batch, pass, run.act, run.gradient, run.d_act);
+    result.norm = bert::gradient_norm(bert::parameter_list<double>(run.gradient), [](std::size_t) { return true; }).value;
     result.learning_rate = run.options.learning_rate * run.options.schedule.factor(run.steps + (slip == Slip::schedule_ahead));
     ++run.steps;
-    exercise::for_each_parameter(run, [&](const std::string& name, auto& p, auto& g, auto& m, auto& v) {
+    exercise::for_each_parameter(run, [&](const std::string& name, std::span<double> g, const auto& numbers) {
         const bool decayed = slip == Slip::all_decayed || exercise::is_decayed(run.options, name);
-        bert::UpdateOptions update{.rate = result.learning_rate,
+        bert::UpdateOptions update{.learning_rate = result.learning_rate,
                                    .beta1 = run.options.beta1,
                                    .beta2 = run.options.beta2,
                                    .epsilon = run.options.epsilon,
-                                   .decay = decayed ? run.options.weight_decay : 0,
+                                   .weight_decay = decayed ? run.options.weight_decay : 0,
                                    .scale = slip == Slip::not_clipped ? 1 : run.options.clipping.factor(result.norm),
                                    .step = run.steps};
         if (slip == Slip::along_gradient) update.scale *= -1;
-        bert::adamw(g, update, p, m, v);
+        Reference::adamw<double>(g, update, numbers);
     });
     return result;
 }
@@ -207,10 +211,10 @@ TEST_CASE("exercise 2: back through GELU")
                        Reference::gelu_backward(d_y, x, d_x);
                        each(Matrix(d_x), d_x, [](double v) { return -v; });
                    },
-                   {"d_x[", "the sign is turned round"}}});
+                   {"d_x[", "the sign is reversed"}}});
 }
 
-TEST_CASE("exercise 3: a linear map")
+TEST_CASE("exercise 3: a linear layer")
 {
     try_versions(exercise::check_linear, exercise::linear, right_linear,
                  {{[](const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y) {
@@ -235,7 +239,7 @@ TEST_CASE("exercise 3: a linear map")
                    {"forward.layer.0.query: expected shape ["}}});
 }
 
-TEST_CASE("exercise 4: back through a linear map")
+TEST_CASE("exercise 4: back through a linear layer")
 {
     try_versions(exercise::check_linear_backward, exercise::linear_backward, right_linear_backward,
                  {{[](const Matrix& d_y, const Matrix& x, const Matrix& weight, Matrix& d_weight, Vector& d_bias, Matrix& d_x) {

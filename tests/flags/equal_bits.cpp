@@ -1,18 +1,22 @@
-// Compiled as a reader's own program may be, with neither this project's warnings nor -ffp-contract=off: which bits are equal then.
+// Compiled as a reader's own program may be, with neither this project's warnings nor -ffp-contract=off: which bits are equal
+// then.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <vector>
 
+#include <bert/core/pass.hpp>
 #include <bert/core/sequences.hpp>
 #include <bert/core/tensor.hpp>
 #include <bert/core/threads.hpp>
 #include <bert/core/workspace.hpp>
+#include <bert/inference.hpp>
+#include <bert/io/architectures.hpp>
 #include <bert/model.hpp>
 #include <bert/ops/fast.hpp>
+#include <bert/ops/fast/packed_encoder.hpp>
 #include <bert/ops/reference.hpp>
-#include <bert/packed_encoder.hpp>
 #include <bert/training/trainer.hpp>
 
 #include "catch.hpp"
@@ -26,7 +30,7 @@ template <class Real, class Ops>
 bert::Model<Real, Ops> random_model(bert::Activation activation)
 {
     bert::Config config;
-    config.architecture = "BertForPreTraining";
+    bert::set_architecture("BertForPreTraining", config);
     config.vocab_size = 101;
     config.hidden_size = 69;
     config.num_hidden_layers = 2;
@@ -58,6 +62,18 @@ std::vector<std::vector<std::int64_t>> random_texts()
     return texts;
 }
 
+// The last block's hidden states, for results alone.
+template <class Real, class Ops>
+bert::Tensor<Real, 2> hidden_states(const bert::Model<Real, Ops>& model, const bert::Batch& batch, bert::Workspace& workspace)
+{
+    const bert::Pass pass{model.config, batch.sequences, workspace};
+    bert::EmbeddingsActivations<Real> embeddings;
+    bert::InferenceActivations<Real> act;
+    model.body.embeddings.forward(batch, pass, embeddings);
+    return bert::infer(model.body.encoder, embeddings.y, pass, model.config.num_hidden_layers, act,
+                       [](std::size_t, const bert::Tensor<Real, 2>&) {});
+}
+
 template <class Real, class Operations>
 struct Set {
     using Number = Real;
@@ -79,15 +95,14 @@ TEMPLATE_TEST_CASE("A text has the same bits alone and in any batch, with any nu
     for (const bert::Activation activation : {bert::Activation::gelu, bert::Activation::gelu_tanh, bert::Activation::relu}) {
         const auto model = random_model<Real, typename TestType::Ops>(activation);
         const bert::Batch batch = bert::pack(texts);
-        bert::ModelActivations<Real> act;
         bert::Workspace workspace;
         bert::set_threads(1);
-        const bert::Tensor<Real, 2> together = model.infer(batch, act, workspace);
+        const bert::Tensor<Real, 2> together = hidden_states(model, batch, workspace);
         for (const std::size_t count : {1U, 2U, 3U}) {
             bert::set_threads(count);
-            CHECK((model.infer(batch, act, workspace) == together));
+            CHECK((hidden_states(model, batch, workspace) == together));
             for (std::size_t b = 0; b < texts.size(); ++b) {
-                const bert::Tensor<Real, 2> alone = model.infer(bert::pack({texts[b]}), act, workspace);
+                const bert::Tensor<Real, 2> alone = hidden_states(model, bert::pack({texts[b]}), workspace);
                 const Real* const expected = together.data() + batch.sequences.begin[b] * model.config.hidden_size;
                 CHECK(std::equal(alone.begin(), alone.end(), expected));
             }
@@ -102,21 +117,25 @@ TEMPLATE_TEST_CASE("Training has the same bits with any number of threads", "", 
     using Model = bert::Model<Real, typename TestType::Ops>;
     const std::size_t threads = bert::threads();
     const auto start = random_model<Real, typename TestType::Ops>(bert::Activation::gelu);
-    bert::Example<Real> example{bert::pack(random_texts()), {}};
+    bert::LabelledBatch<Real> example{bert::pack(random_texts()), {}};
     const std::size_t T = example.batch.sequences.tokens(), B = example.batch.sequences.count();
-    example.labels.masked_words.resize({T});
-    for (std::size_t t = 0; t < T; ++t)
-        example.labels.masked_words(t) = t % 7 == 0 ? static_cast<std::int64_t>(t % 101) : bert::ignored_label;
-    example.labels.next_sentence = bert::zeros<std::int64_t, 1>({B});
-    const auto trained = [&](std::size_t count, bool recompute) {
+    bert::MaskedLmTarget target;
+    for (std::size_t t = 0; t < T; t += 7)
+        target.rows.push_back(t);
+    target.ids.resize({target.rows.size()});
+    for (std::size_t m = 0; m < target.rows.size(); ++m)
+        target.ids(m) = static_cast<std::int64_t>(target.rows[m] % 101);
+    example.targets.masked_lm = target;
+    example.targets.next_sentence = bert::zeros<std::int64_t, 1>({B});
+    const auto trained = [&](std::size_t count, bool gradient_checkpointing) {
         bert::set_threads(count);
         Model model = start;
         bert::TrainingOptions options;
-        options.recompute = recompute;
+        options.gradient_checkpointing = gradient_checkpointing;
         bert::Trainer<Real, typename TestType::Ops> trainer(options, model);
         std::vector<Real> numbers;
         for (int step = 0; step < 3; ++step)
-            numbers.push_back(trainer.step(std::vector{example}, model).losses.total);
+            numbers.push_back(trainer.step(std::vector{example}).losses.total);
         Model::parameters([&](const auto&, const auto& tensor) { numbers.insert(numbers.end(), tensor.begin(), tensor.end()); },
                           "", model);
         return numbers;
@@ -133,14 +152,17 @@ TEMPLATE_TEST_CASE("What is kept, and packed weights, change no bit", "", FastFl
     using Real = typename TestType::Number;
     const auto model = random_model<Real, typename TestType::Ops>(bert::Activation::gelu);
     const bert::Batch batch = bert::pack(random_texts());
-    bert::ModelActivations<Real> running, kept;
+    bert::ModelActivations<Real> act, kept;
     bert::Workspace workspace;
-    const bert::Tensor<Real, 2> y = model.infer(batch, running, workspace);
-    kept.encoder.keep_all = true;
-    model.forward(batch, kept, workspace);
-    CHECK((kept.encoder.layer.back().y() == y));
-    const auto packed = bert::pack_weights<typename TestType::Ops::InstructionSet>(model.encoder, model.config);
+    const bert::Tensor<Real, 2> y = hidden_states(model, batch, workspace);
+    bert::Pass pass{model.config, batch.sequences, workspace};
+    model.forward(batch, {}, pass, act);
+    CHECK((act.body.encoder.layer.back().y() == y));
+    pass.keep_all = true;
+    model.forward(batch, {}, pass, kept);
+    CHECK((kept.body.encoder.layer.back().y() == y));
+    const auto packed = bert::pack_weights<typename TestType::Ops::InstructionSet>(model.body.encoder, model.config);
     bert::Tensor<Real, 2> z;
-    packed.forward(kept.embeddings.y(), batch.sequences, z, workspace);
+    packed.forward(kept.body.embeddings.y, batch.sequences, z, workspace);
     CHECK((z == y));
 }

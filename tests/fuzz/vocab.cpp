@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "bert/fast_tokenizer.hpp"
 #include "bert/io/tokenizer_config.hpp"
 
 namespace {
@@ -28,12 +29,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         tokenizer_options.vocabulary = bert::detail::vocabulary_from_lines("vocab.txt", input.substr(0, end));
         tokenizer_options.added_tokens = bert::special_added_tokens();
         tokenizer_options.normalizer.lowercase = size % 2 == 0;
-        const bert::Tokenizer tokenizer(tokenizer_options);
+        const bert::FastTokenizer tokenizer(tokenizer_options);
         bert::EncodeOptions options;
         options.special_tokens = false;
         const bert::Encoding whole = tokenizer.encode(text, options);
         bert::Encoding steps;
-        tokenizer.tokenize(text, steps);
+        tokenizer.Tokenizer::tokenize(text, steps);
         require(whole.ids == steps.ids && whole.offsets == steps.offsets && whole.word_ids == steps.word_ids);
         require(whole.replaced == steps.replaced);
         for (const auto& [begin, after] : whole.offsets)
@@ -41,10 +42,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
         options.max_length = 3;
         options.stride = 1;
-        const bert::Encoding cut = tokenizer.encode(text, options);
-        require(cut.size() <= 3 && cut.size() == std::min<std::size_t>(3, whole.size()));
-        std::size_t tokens = cut.size();
-        for (const bert::Encoding& window : cut.overflow)
+        const bert::Encoding truncated = tokenizer.encode(text, options);
+        require(truncated.size() <= 3 && truncated.size() == std::min<std::size_t>(3, whole.size()));
+        std::size_t tokens = truncated.size();
+        for (const bert::Encoding& window : truncated.overflow)
             tokens += window.size() - 1;
         require(tokens == whole.size());
         tokenizer.decode(whole.ids, true);

@@ -40,7 +40,7 @@ std::string tensor_a(const std::string& fields) { return "{\"a\":{" + fields + "
 
 }  // namespace
 
-TEST_CASE("tensors and metadata of a file that the reference library wrote")
+TEST_CASE("tensors and metadata of a file that the safetensors library wrote")
 {
     // safetensors 0.8: save({"s": float64 2.5, "w": float32 [[1, 2], [3, 4], [5, 6.5]], "h": bfloat16 [1, 2]}, {"format": "pt"})
     std::string file = file_of(
@@ -82,7 +82,7 @@ TEST_CASE("tensors come in the order of their bytes, an empty one before the one
     CHECK(contents.tensors[2].data[1] == std::byte{4});
 }
 
-TEST_CASE("what the reference library accepts is accepted")
+TEST_CASE("what the safetensors library accepts is accepted")
 {
     const std::string fields = R"("dtype":"F32","shape":[1],"data_offsets":[0,4])";
     CHECK(message("{}") == "no error");

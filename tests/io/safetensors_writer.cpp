@@ -13,7 +13,7 @@
 
 using namespace bert;
 
-TEST_CASE("a file has the bytes that the reference library writes")
+TEST_CASE("a file has the bytes that the safetensors library writes")
 {
     const Tensor<double, 1> b = {1, 2};
     const Tensor<float, 2> weight = {{1, 2, 3}, {4, 5, 6.5}};
@@ -43,7 +43,7 @@ TEST_CASE("a file has the bytes that the reference library writes")
           std::string("\x80\x01\0\0\0\0\0\0", 8) + header + std::string(reinterpret_cast<const char*>(data), sizeof data));
 }
 
-TEST_CASE("a file without tensors has the bytes that the reference library writes")
+TEST_CASE("a file without tensors has the bytes that the safetensors library writes")
 {
     const TemporaryFolder folder;
     write_safetensors(folder / "f", {}, {});
@@ -52,7 +52,7 @@ TEST_CASE("a file without tensors has the bytes that the reference library write
     CHECK(contents_of(folder / "f") == std::string("\x20\0\0\0\0\0\0\0{\"__metadata__\":{\"format\":\"pt\"}}", 40));
 }
 
-TEST_CASE("a file of many tensors has the bytes that the reference library writes")
+TEST_CASE("a file of many tensors has the bytes that the safetensors library writes")
 {
     // q.weight [5, 3] and k.bias [1, 7] of 12 layers, element j of layer i: float(j) / 7 - i
     std::vector<Tensor<float, 2>> tensors;

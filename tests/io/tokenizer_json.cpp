@@ -1,5 +1,5 @@
-// Reading tokenizers: what a good file means, and what is said of a bad one. That the stored tokenizers give the reference's
-// results is tested with the tokenizer itself.
+// Reading tokenizers: what a good file means, and what is said of a bad one. That the stored tokenizers give the tokenizers
+// library's results is tested with the tokenizer itself.
 #include "catch.hpp"
 
 #include <cstdint>
@@ -64,7 +64,7 @@ TEST_CASE("a vocab.txt alone is an uncased tokenizer")
     const Folder folder;
     folder.write("vocab.txt", vocabulary);
     for (const auto& path : {folder.path, folder.path / "vocab.txt"}) {
-        const bert::Tokenizer tokenizer = bert::load_tokenizer(path);
+        const auto tokenizer = bert::load_tokenizer(path);
         CHECK(tokenizer.vocab_size() == 9);
         CHECK(tokenizer.encode("AB [MASK]").ids == std::vector<std::int64_t>{2, 5, 6, 4, 3});
         CHECK(bert::load_tokenizer(path, false).encode("A").ids == std::vector<std::int64_t>{2, 8, 3});
@@ -81,7 +81,7 @@ TEST_CASE("a tokenizer_config.json beside it says the rest")
         "pad_token": "<pad>", "cls_token": "<s>", "mask_token": {"content": "<mask>", "lstrip": true, "normalized": false},
         "added_tokens_decoder": {"7": {"content": "later"}, "6": {"content": "<x>", "special": true}},
         "additional_special_tokens": ["<y>"], "unknown_key": [1, 2]})");
-    const bert::Tokenizer tokenizer = bert::load_tokenizer(folder.path);
+    const auto tokenizer = bert::load_tokenizer(folder.path);
     CHECK(tokenizer.encode("A \xC3\x81 a").ids == std::vector<std::int64_t>{2, 5, 5, 4, 3});
     CHECK(tokenizer.id("<x>") == 6);
     CHECK(tokenizer.id("later") == 7);
@@ -104,7 +104,7 @@ TEST_CASE("a tokenizer.json is taken if there is one, without its truncation and
     folder.write("vocab.txt", vocabulary);
     folder.write("tokenizer.json", document.dump());
     folder.write("tokenizer_config.json", R"({"do_lower_case": true, "model_max_length": 1e30})");
-    const bert::Tokenizer tokenizer = bert::load_tokenizer(folder.path);
+    const auto tokenizer = bert::load_tokenizer(folder.path);
     CHECK(tokenizer.encode("A a b").size() == 5);
     CHECK(tokenizer.encode("A").ids[1] == *tokenizer.id("A"));
     CHECK(tokenizer.options().model_max_length == 0);

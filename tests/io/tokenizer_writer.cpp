@@ -1,4 +1,4 @@
-// Writing tokenizers: what is written is what the reference writes, and gives the same tokenizer when it is read again.
+// Writing tokenizers: what is written is what the tokenizers library writes, and gives the same tokenizer when it is read again.
 #include "catch.hpp"
 
 #include <filesystem>
@@ -18,7 +18,7 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("a tokenizer.json is written as the reference writes it")
+TEST_CASE("a tokenizer.json is written as the tokenizers library writes it")
 {
     const nlohmann::json hashes = reference::json("hashes.json");
     const auto strings = reference::random_strings(0, hashes.at("parts"));

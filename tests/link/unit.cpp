@@ -4,12 +4,13 @@
 
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 
+#include <bert/attention.hpp>
+#include <bert/feed_forward.hpp>
 #include <bert/ops/fast.hpp>
 #include <bert/ops/product/check.hpp>
-#include <bert/training/optimizers.hpp>
-#include <bert/training/update.hpp>
 
 namespace {
 
@@ -36,7 +37,7 @@ void print_products(const std::string& kind)
     auto x = filled<Real>(T, in, 0.7), weight = filled<Real>(out, in, 1.3), d_y = filled<Real>(T, out, 0.3);
     x(0, 0) = static_cast<Real>(1e-39);  // no normal float: an instruction for bfloat16 takes it for 0
     const auto bias = bert::zeros<Real, 1>({out});
-    bert::Tensor<Real, 2> y, d_x, before, context;
+    bert::Tensor<Real, 2> y, d_x;
     auto d_weight = bert::zeros<Real, 2>({out, in});
     auto d_bias = bias;
     Ops::linear(x, weight, bias, y, workspace);
@@ -45,18 +46,51 @@ void print_products(const std::string& kind)
     print(kind + "linear_backward", d_x);
     print(kind + "linear_backward: weight", d_weight);
     print(kind + "linear_backward: bias", d_bias);
-    Ops::linear_activation(Ops{}, x, {weight, bias}, bert::Activation::gelu, before, y, workspace);
-    print(kind + "linear_activation", y);
-    const auto query = filled<Real>(T, 48, 0.9), key = filled<Real>(T, 48, 1.7), value = filled<Real>(T, 48, 2.3);
-    bert::AttentionActivations<Real> act, d_act;
+}
+
+// The boxes that are fused, forward and backward.
+template <class Ops, class Real>
+void print_boxes(const std::string& kind)
+{
+    constexpr std::size_t T = 37;
+    bert::Config config;
+    config.hidden_size = 48;
+    config.num_attention_heads = 2;
+    config.intermediate_size = 71;
     const bert::Sequences sequences{{0, 17, T}};
-    const bert::AttentionOptions options{.heads = 2, .keep_scores = true};
-    bert::Tensor<Real, 2> d_query, d_key, d_value;
-    Ops::attention(Ops{}, query, key, value, sequences, options, act, workspace);
-    Ops::attention_backward(Ops{}, filled<Real>(T, 48, 2.9), query, key, value, sequences, options, act, d_act, d_query, d_key,
-                            d_value, workspace);
-    print(kind + "attention", act.context);
-    print(kind + "attention_backward", d_query);
+    bert::Workspace workspace;
+    const bert::Pass pass{.config = config,
+                          .sequences = sequences,
+                          .workspace = workspace,
+                          .dropout = {.hidden = 0.1, .probabilities = 0.1, .stream = {7, 1}},
+                          .keep_all = true};
+    const auto x = filled<Real>(T, 48, 0.9), d_y = filled<Real>(T, 48, 2.9);
+    double frequency = 1.7;
+    const auto fill = [&](const bert::Name&, auto& tensor) {
+        frequency += 0.1;
+        for (std::size_t i = 0; i < tensor.size(); ++i)
+            tensor.data()[i] = static_cast<Real>(0.3 * std::sin(frequency * static_cast<double>(i + 1)));
+    };
+    auto attention = bert::SelfAttention<Real, Ops>::make(config), d_attention = attention;
+    bert::SelfAttention<Real, Ops>::parameters(fill, "", attention);
+    bert::SelfAttentionActivations<Real> act, d_act;
+    bert::Tensor<Real, 2> d_x;
+    attention.forward(x, pass, act);
+    attention.backward(d_y, x, pass, act, d_attention, d_act, d_x);
+    print(kind + "self-attention", act.y());
+    print(kind + "self-attention: context", act.heads.context);
+    print(kind + "self-attention backward", d_x);
+    print(kind + "self-attention backward: query", d_act.qkv.query);
+    print(kind + "self-attention backward: weight", d_attention.query.weight);
+    auto feed_forward = bert::FeedForward<Real, Ops>::make(config), d_feed_forward = feed_forward;
+    bert::FeedForward<Real, Ops>::parameters(fill, "", feed_forward);
+    bert::FeedForwardActivations<Real> inner, d_inner;
+    feed_forward.forward(x, pass, inner);
+    feed_forward.backward(d_y, x, pass, inner, d_feed_forward, d_inner, d_x);
+    print(kind + "feed-forward", inner.y());
+    print(kind + "feed-forward: activated", inner.activated);
+    print(kind + "feed-forward backward", d_x);
+    print(kind + "feed-forward backward: weight", d_feed_forward.output.dense.weight);
 }
 
 template <class Ops, class Real>
@@ -95,13 +129,22 @@ template <class Real>
 void print_training()
 {
     const auto gradient = filled<Real>(7, 31, 0.8);
-    auto parameter = filled<Real>(7, 31, 1.9), m = bert::zeros<Real, 2>({7, 31}), v = m;
-    bert::adamw(gradient, {.rate = 0.01, .decay = 0.1}, parameter, m, v);
-    print("adamw", parameter);
-    const double squares = bert::sum_of_squares(parameter);
+    const std::span<const Real> g(gradient.data(), gradient.size());
+    const auto print_step = [&](const char* operation, const auto& update) {
+        auto parameter = filled<Real>(7, 31, 1.9), m = bert::zeros<Real, 2>({7, 31}), v = m;
+        const auto span_of = [](bert::Tensor<Real, 2>& tensor) { return std::span<Real>(tensor.data(), tensor.size()); };
+        update(bert::ParameterAndMoments<Real>{span_of(parameter), span_of(m), span_of(v)});
+        print(operation, parameter);
+    };
+    const bert::UpdateOptions options{.learning_rate = 0.01, .weight_decay = 0.1};
+    print_step("adamw", [&](const bert::ParameterAndMoments<Real>& numbers) { bert::Fast::adamw(g, options, numbers); });
+    print_step("bert_adam", [&](const bert::ParameterAndMoments<Real>& numbers) { bert::Fast::bert_adam(g, options, numbers); });
+    print_step("lamb", [&](const bert::ParameterAndMoments<Real>& numbers) { bert::Fast::lamb(g, options, numbers); });
+    const double squares = bert::Fast::sum_of_squares(g);
     print_bits(UNIT, sizeof(Real) == 4 ? "sum_of_squares in float" : "sum_of_squares in double", &squares, 1);
-    bert::set_to_zero(parameter);
-    print("set_to_zero", parameter);
+    auto zeroed = gradient;
+    bert::Fast::set_to_zero(std::span<Real>(zeroed.data(), zeroed.size()));
+    print("set_to_zero", zeroed);
 }
 
 void print_all()
@@ -110,6 +153,9 @@ void print_all()
     print_products<bert::Fast, float>("");
     print_products<bert::Fast, double>("");
     print_products<bert::FastBf16, float>("bfloat16: ");
+    print_boxes<bert::Fast, float>("");
+    print_boxes<bert::Fast, double>("");
+    print_boxes<bert::FastBf16, float>("bfloat16: ");
     print_rows<bert::Fast, float>();
     print_rows<bert::Fast, double>();
     print_training<float>();

@@ -22,9 +22,9 @@ using bert::Workspace;
 
 namespace {
 
-using Plain = bert::FastOperations<bert::fast::Bf16Products<bert::fast::NoVectors>>;
-using Vectors = bert::FastOperations<bert::fast::Bf16Products<bert::fast::DefaultArch, bert::product::NoTiles>>;
-using Tiles = bert::FastOperations<bert::fast::Bf16Products<bert::fast::DefaultArch, bert::product::LoopTiles>>;
+using Plain = bert::FastOperations<bert::fast::Bf16Products<bert::simd::NoVectors>>;
+using Vectors = bert::FastOperations<bert::fast::Bf16Products<bert::simd::DefaultArch, bert::product::NoTiles>>;
+using Tiles = bert::FastOperations<bert::fast::Bf16Products<bert::simd::DefaultArch, bert::product::LoopTiles>>;
 
 std::mt19937 generator(5);
 
@@ -151,33 +151,33 @@ TEMPLATE_TEST_CASE("linear's backward in bfloat16 is that of rounded numbers, ov
     }
 }
 
-TEMPLATE_TEST_CASE("attention in bfloat16 stays near the reference's, whatever the width of a head", "", FastBf16, Plain, Vectors,
+TEMPLATE_TEST_CASE("attention in bfloat16 stays near Reference's, whatever the width of a head", "", FastBf16, Plain, Vectors,
                    Tiles)
 {
     Workspace workspace;
     const bert::Sequences sequences{{0, 1, 1, 18, 131}};
     for (const std::size_t D : {1U, 5U, 32U, 33U, 64U}) {
         const std::size_t H = 2 * D;
-        const auto query = random<2>({131, H}), key = random<2>({131, H}), value = random<2>({131, H});
+        const bert::QueryKeyValue<float> qkv{random<2>({131, H}), random<2>({131, H}), random<2>({131, H})};
         const auto d_context = random<2>({131, H});
         bert::AttentionActivations<float> act, expected, d_act, d_expected;
-        Tensor<float, 2> d_query, d_key, d_value, expected_query, expected_key, expected_value;
-        const bert::AttentionOptions options{.heads = 2, .keep_scores = true};
-        Reference::attention(Reference{}, query, key, value, sequences, options, expected, workspace);
-        Reference::attention_backward(Reference{}, d_context, query, key, value, sequences, options, expected, d_expected,
-                                      expected_query, expected_key, expected_value, workspace);
+        bert::QueryKeyValue<float> d_qkv, expected_d_qkv;
+        bert::Config config;
+        config.num_attention_heads = 2;
+        const bert::Pass pass{.config = config, .sequences = sequences, .workspace = workspace, .keep_all = true};
+        Reference::attention(Reference{}, qkv, pass, expected);
+        Reference::attention_backward(Reference{}, d_context, qkv, pass, expected, d_expected, expected_d_qkv);
         // 2^-9 of each operand, of numbers that cancel in part where a gradient is p (d - mean).
         const auto near = [&](const Tensor<float, 2>& found, const Tensor<float, 2>& wanted) {
             return error(found, wanted) < 0.04;
         };
-        TestType::attention(TestType{}, query, key, value, sequences, options, act, workspace);
-        TestType::attention_backward(TestType{}, d_context, query, key, value, sequences, options, act, d_act, d_query, d_key,
-                                     d_value, workspace);
+        TestType::attention(TestType{}, qkv, pass, act);
+        TestType::attention_backward(TestType{}, d_context, qkv, pass, act, d_act, d_qkv);
         INFO("D " << D);
         CHECK(near(act.context, expected.context));
-        CHECK(near(d_query, expected_query));
-        CHECK(near(d_key, expected_key));
-        CHECK(near(d_value, expected_value));
+        CHECK(near(d_qkv.query, expected_d_qkv.query));
+        CHECK(near(d_qkv.key, expected_d_qkv.key));
+        CHECK(near(d_qkv.value, expected_d_qkv.value));
         CHECK(error(act.context, expected.context) > 1e-5);  // or it would not be in bfloat16
     }
 }

@@ -10,20 +10,34 @@
 #include <random>
 #include <vector>
 
+#include "bert/ops/product/cblas.hpp"
 #include "bert/ops/product/check.hpp"
+#include "bert/ops/product/loops.hpp"
+#ifdef TESTS_HAVE_ONEDNN
+#include "bert/ops/product/onednn.hpp"
+#endif
 #include "bert/ops/product/packed_linear.hpp"
 #include "catch.hpp"
 
-using bert::Engine;
+using bert::ProductEngine;
 using bert::Tensor;
 using bert::Workspace;
 
 namespace {
 
+const bert::CblasEngine cblas;
+const bert::LoopsEngine loops;
+#ifdef TESTS_HAVE_ONEDNN
+const bert::OnednnEngine onednn;
+const std::vector<const ProductEngine*> all_engines{nullptr, &cblas, &onednn, &loops};
+#else
+const std::vector<const ProductEngine*> all_engines{nullptr, &cblas, &loops};
+#endif
+
 // Chooses an engine for one test.
 struct Using {
-    explicit Using(Engine engine) { bert::set_engine(engine); }
-    ~Using() { bert::set_engine(Engine::own); }
+    explicit Using(const ProductEngine* engine) { bert::set_engine(engine); }
+    ~Using() { bert::set_engine(nullptr); }
 };
 
 std::mt19937 generator(11);
@@ -39,7 +53,7 @@ Tensor<Real, 2> random(std::size_t rows, std::size_t columns)
 }
 
 // x Wᵀ with the engine in use.
-template <class Real, class Arch = bert::fast::DefaultArch>
+template <class Real, class Arch = bert::simd::DefaultArch>
 Tensor<Real, 2> multiply(const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight)
 {
     const std::size_t out = weight.shape(0);
@@ -82,8 +96,7 @@ double error(const Tensor<Real, 2>& y, const Tensor<Real, 2>& x, const Tensor<Re
 
 TEMPLATE_TEST_CASE("Every engine computes x Wᵀ", "", float, double)
 {
-    for (const Engine engine : {Engine::own, Engine::cblas, Engine::onednn, Engine::loops}) {
-        if (!bert::has_engine(engine)) continue;
+    for (const ProductEngine* const engine : all_engines) {
         const Using chosen(engine);
         for (const auto& [T, in, out] : std::vector<std::array<std::size_t, 3>>{{0, 5, 3},
                                                                                 {1, 1, 1},
@@ -104,8 +117,7 @@ TEMPLATE_TEST_CASE("Every engine computes x Wᵀ", "", float, double)
 
 TEMPLATE_TEST_CASE("The left of a product may be turned: Aᵀ M", "", float, double)
 {
-    for (const Engine engine : {Engine::own, Engine::cblas, Engine::onednn, Engine::loops}) {
-        if (!bert::has_engine(engine)) continue;
+    for (const ProductEngine* const engine : all_engines) {
         const Using chosen(engine);
         for (const auto& [K, rows, out] : std::vector<std::array<std::size_t, 3>>{
                  {0, 5, 3}, {1, 1, 1}, {7, 1, 5}, {64, 33, 1}, {15, 300, 65}, {800, 31, 40}, {5, 2050, 3}, {9, 1024, 4}}) {
@@ -114,7 +126,7 @@ TEMPLATE_TEST_CASE("The left of a product may be turned: Aᵀ M", "", float, dou
             y.resize({rows, out});
             y.fill(std::numeric_limits<TestType>::quiet_NaN());
             Workspace workspace;
-            bert::product::multiply<bert::fast::DefaultArch>(
+            bert::product::multiply<bert::simd::DefaultArch>(
                 bert::product::transposed(bert::product::rows_of(a)), bert::product::Right::plain,
                 std::array{bert::product::rows_of(m)}, workspace,
                 [&](std::size_t, std::size_t row, std::size_t column, const TestType* sums, std::size_t count) {
@@ -138,7 +150,9 @@ TEST_CASE("A product by hand")
 {
     // (1 2) times the rows (3 4), (5 6), (7 8): 3 + 8, 5 + 12, 7 + 16.
     const Tensor<double, 2> x = {{1, 2}}, weight = {{3, 4}, {5, 6}, {7, 8}}, expected = {{11, 17, 23}};
-    for (const Engine engine : {Engine::own, Engine::cblas, Engine::loops}) {
+    for (const ProductEngine* const engine :
+         {static_cast<const ProductEngine*>(nullptr), static_cast<const ProductEngine*>(&cblas),
+          static_cast<const ProductEngine*>(&loops)}) {
         const Using chosen(engine);
         CHECK((multiply(x, weight) == expected));
     }
@@ -146,7 +160,7 @@ TEST_CASE("A product by hand")
 
 TEMPLATE_TEST_CASE("A panel that the matrix doesn't fill is filled up with zeros", "", float, double)
 {
-    using Kernel = bert::product::KernelOf<TestType, bert::fast::DefaultArch>;
+    using Kernel = bert::product::KernelOf<TestType, bert::simd::DefaultArch>;
     constexpr std::size_t width = Kernel::panel_width;
     std::vector<TestType> panel(2 * width), right(2 * width);
     const std::vector<TestType> W{1, 2, 3, 4, 5, 6};  // [3, 2], its rows the panel's columns
@@ -171,7 +185,8 @@ TEMPLATE_TEST_CASE("Packed weights give the bits of weights packed on the way", 
     const auto x = random<TestType>(45, 800);
     bert::Linear<TestType> first{random<TestType>(70, 800), bert::zeros<TestType, 1>({70})};
     bert::Linear<TestType> second{random<TestType>(9, 800), bert::zeros<TestType, 1>({9})};
-    for (const Engine engine : {Engine::own, Engine::loops}) {
+    for (const ProductEngine* const engine :
+         {static_cast<const ProductEngine*>(nullptr), static_cast<const ProductEngine*>(&loops)}) {
         const Using chosen(engine);
         const auto packed = bert::pack_linear(std::array<const bert::Linear<TestType>*, 2>{&first, &second});
         CHECK(packed.out == 79);
@@ -202,7 +217,7 @@ TEST_CASE("The strands of a next panel hold each of its lines once")
         std::vector<std::uintptr_t> all;
         for (const std::uintptr_t strand : next.strands)
             for (std::size_t k = 0; strand != 0 && k < K; ++k)
-                all.push_back(strand + k * next.step);
+                all.push_back(strand + k * next.line_stride);
         std::sort(all.begin(), all.end());
         return all;
     };
@@ -219,27 +234,28 @@ TEST_CASE("The strands of a next panel hold each of its lines once")
     const auto all_rows = bert::product::rows_of(matrix);
     CHECK(lines(bert::product::next_in_columns(all_rows, 2 * line, 2 * line, 1), rows) == columns);
     CHECK(lines(bert::product::next_in_columns(all_rows, 2 * line, 2 * line, 2), rows / 2) == columns);  // two rows for one k
-    CHECK(lines(bert::product::next_in_one_piece(matrix.data(), 2 * width, 6), 6) == piece);
-    CHECK(lines(bert::product::next_in_one_piece(matrix.data(), 2 * width, 3), 3) == piece);
+    CHECK(lines(bert::product::next_contiguous(matrix.data(), 2 * width, 6), 6) == piece);
+    CHECK(lines(bert::product::next_contiguous(matrix.data(), 2 * width, 3), 3) == piece);
     CHECK(lines({}, 3).empty());
 }
 
-TEST_CASE("An engine is chosen by name, and what the program lacks is refused")
+TEST_CASE("An engine is chosen for the whole program; without a choice it is the own kernel")
 {
-    CHECK(bert::engine() == Engine::own);
+    CHECK(bert::engine() == nullptr);
     {
-        const Using chosen(Engine::loops);
-        CHECK(bert::engine() == Engine::loops);
+        const Using chosen(&loops);
+        CHECK(bert::engine() == &loops);
+        CHECK(bert::engine_name(bert::engine()) == "loops");
     }
-    CHECK(bert::engine() == Engine::own);
-    CHECK(bert::engine_name(Engine::cblas) == "cblas");
-    if (!bert::has_engine(Engine::onednn))
-        CHECK_THROWS_WITH(bert::set_engine(Engine::onednn), "set_engine: onednn: this program was built without it");
+    CHECK(bert::engine() == nullptr);
+    CHECK(bert::engine_name(nullptr) == "own");
+    CHECK(bert::engine_name(&cblas) == "cblas");
 }
 
 TEST_CASE("The own engine and plain loops keep the bits of a row; the report says what an engine is")
 {
-    for (const Engine engine : {Engine::own, Engine::loops}) {
+    for (const ProductEngine* const engine :
+         {static_cast<const ProductEngine*>(nullptr), static_cast<const ProductEngine*>(&loops)}) {
         const Using chosen(engine);
         const bert::EngineReport report = bert::check_engine();
         CHECK(report.engine == bert::engine_name(engine));
@@ -248,7 +264,7 @@ TEST_CASE("The own engine and plain loops keep the bits of a row; the report say
         CHECK(report.same_bits_bf16);
         CHECK(report.matrix_unit.sums_as_loops);
     }
-    const Using chosen(Engine::cblas);
+    const Using chosen(&cblas);
     const bert::EngineReport report = bert::check_engine();
     CHECK_FALSE(report.kernel.empty());
     if (!report.suits_processor || !report.same_bits_float || !report.same_bits_double) CHECK_FALSE(report.advice.empty());
@@ -256,9 +272,8 @@ TEST_CASE("The own engine and plain loops keep the bits of a row; the report say
 
 TEST_CASE("A CBLAS's kernel is measured against the processor's vectors")
 {
-    using bert::product::openblas_width;
     using bert::product::VectorWidth;
-    CHECK(openblas_width("SkylakeX") == VectorWidth::avx512);
-    CHECK(openblas_width("Haswell") == VectorWidth::avx2);
-    CHECK(openblas_width("Prescott") == VectorWidth::narrow);
+    CHECK(bert::CblasEngine::openblas_width("SkylakeX") == VectorWidth::avx512);
+    CHECK(bert::CblasEngine::openblas_width("Haswell") == VectorWidth::avx2);
+    CHECK(bert::CblasEngine::openblas_width("Prescott") == VectorWidth::narrow);
 }

@@ -103,7 +103,7 @@ TEST_CASE("Tiles that are not configured are refused, before and after")
         CHECK_THROWS_AS(tiles.load_sums(sums.data(), columns), std::logic_error);
         CHECK_THROWS_AS(tiles.load(pairs.data(), tile_side, pairs.data()), std::logic_error);
         CHECK_THROWS_AS(tiles.store_sums(sums.data(), columns), std::logic_error);
-        CHECK_THROWS_WITH(tiles.multiply_add(), "tiles: expected configured ones, got tiles that never were or are released");
+        CHECK_THROWS_WITH(tiles.multiply_add(), "tiles: expected configured tiles, got tiles that are not configured");
     };
     check_refused();
     tiles.configure(16, 3);
@@ -113,7 +113,7 @@ TEST_CASE("Tiles that are not configured are refused, before and after")
     tiles.store_sums(sums.data(), columns);
     tiles.release();
     check_refused();
-    CHECK_THROWS_WITH(tiles.configure(0, 1), "tiles: expected 1 to 16 rows and 0 to 16, got 0 and 1");
+    CHECK_THROWS_WITH(tiles.configure(0, 1), "tiles: rows: expected 1 to 16 and 0 to 16, got 0 and 1");
     CHECK_THROWS_AS(tiles.configure(17, 0), std::invalid_argument);
     CHECK_THROWS_AS(tiles.configure(16, 17), std::invalid_argument);
 }
@@ -134,11 +134,11 @@ TEST_CASE("Configuring makes zeros of all tiles")
 
 TEST_CASE("The check of a unit finds sums that are not the documented ones")
 {
-    using Arch = bert::fast::DefaultArch;
+    using Arch = bert::simd::DefaultArch;
     const auto stand_in = bert::check_matrix_unit<bert::fast::Bf16Products<Arch, LoopTiles>>();
     const auto other = bert::check_matrix_unit<bert::fast::Bf16Products<Arch, OtherSums>>();
     CHECK(stand_in.sums_as_loops);
-    if (bert::fast::Vector<float, Arch>::size == tile_side) {
+    if (bert::simd::Vector<float, Arch>::size == tile_side) {
         CHECK(stand_in.is_used);
         CHECK(stand_in.name == "loops");
         CHECK(stand_in.advice.empty());

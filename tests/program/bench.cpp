@@ -16,14 +16,16 @@ TEST_CASE("bench measures training steps")
         CHECK(line["tokens_per_second"] > 0);
         CHECK(line["gflops"] > 0);
     }
-    const std::vector<std::string> pieces{"bench",    "--train", "--batch",  "4", "--pieces",    "2",    "--recompute",
-                                          "--length", "16",      "--repeat", "1", "--precision", "bf16", "--json"};
-    const nlohmann::json line = run(pieces).json()[0];
+    const std::vector<std::string> in_micro_batches{
+        "bench",    "--train", "--batch",  "4", "--micro-batch", "3",    "--gradient-checkpointing",
+        "--length", "16",      "--repeat", "1", "--precision",   "bf16", "--json"};
+    const nlohmann::json line = run(in_micro_batches).json()[0];
     CHECK(line["precision"] == "bf16");
     CHECK(line["peak_memory_mib"] > 1);
-    CHECK(run({"bench", "--train", "--batch", "4", "--pieces", "3"}).error ==
-          "bert: --pieces: expected a divisor of the batch's 4 sequences, got 3\n");
-    CHECK(run({"bench", "--recompute"}).error == "bert: --recompute: expected --train beside it\n");
+    CHECK(run({"bench", "--train", "--batch", "4", "--micro-batch", "5"}).error ==
+          "bert: --micro-batch: expected at most the batch's 4 sequences, got 5\n");
+    CHECK(run({"bench", "--gradient-checkpointing"}).error == "bert: --gradient-checkpointing: expected --train beside it\n");
+    CHECK(run({"bench", "--micro-batch", "1"}).error == "bert: --micro-batch: expected --train beside it\n");
     const Run forward = run({"bench", "--json", "--batch", "1", "--length", "16", "--repeat", "1"});
     CHECK(forward.json()[0]["train"] == false);
 }
@@ -50,7 +52,8 @@ TEST_CASE("bench measures a model and one that is made up")
     const TemporaryFolder folder;
     put(folder / "config.json",
         R"({"model_type": "bert", "architectures": ["BertModel"], "hidden_size": 8, "num_attention_heads": 2,
-                                    "num_hidden_layers": 1, "intermediate_size": 12, "vocab_size": 20, "max_position_embeddings": 9})");
+                                    "num_hidden_layers": 1, "intermediate_size": 12, "vocab_size": 20,
+                                    "max_position_embeddings": 9})");
     const std::string config = folder / "config.json";
     CHECK(run({"bench", "--config", config, "--length", "9", "--repeat", "1"}).status == 0);
     const Run longer = run({"bench", "--config", config, "--length", "10"});

@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-/// The last hidden states that the reference library computed for the default case, [B, L, H].
+/// The last hidden states that the transformers library computed for the default case, [B, L, H].
 bert::Tensor<double, 3> expected_states()
 {
     const bert::SafetensorsFile file(default_case() + "/expected.safetensors");
@@ -41,7 +41,7 @@ double largest_difference(const std::vector<double>& found, const std::vector<do
 
 }  // namespace
 
-TEST_CASE("vectors are the reference library's hidden states, pooled")
+TEST_CASE("vectors are the transformers library's hidden states, pooled")
 {
     const auto states = expected_states();
     const std::size_t H = states.shape(2);
@@ -143,7 +143,7 @@ TEST_CASE("what doesn't fit the model is refused")
           "bert: --max-length: expected at most the model's 128 positions, got 129\n");
     CHECK(run({"encode", "--layer", "3", "a"}).error == "bert: --layer: expected 0 to 2, got 3\n");
     CHECK(run({"encode", "--layers", "sum4", "a"}).error ==
-          "bert: --layers: expected a model of at least 4 layers, got one of 2\n");
+          "bert: --layers: expected a model with at least 4 layers, got one of 2\n");
 }
 
 TEST_CASE("a token that the tokenizer has and the model hasn't is named")
@@ -172,7 +172,7 @@ TEST_CASE("a token that the tokenizer has and the model hasn't is named")
         }
     bert::write_safetensors(model / "model.safetensors", views);
     CHECK(run({"encode", "--model", model, "--input", "jsonl"}, "{\"text\": \"a\", \"pair\": \"b\"}\n").error ==
-          "bert: standard input:1: token \"b\": expected a type below type_vocab_size (1), got 1\n");
+          "bert: standard input:1: token \"b\": expected a token type id below type_vocab_size (1), got 1\n");
     CHECK(run({"encode", "--model", model, "a"}).status == 0);
 
     // A tokenizer without special tokens.

@@ -13,7 +13,7 @@
 
 #include "program.hpp"
 
-TEST_CASE("words and probabilities are those of the reference library's logits")
+TEST_CASE("words and probabilities are those of the transformers library's logits")
 {
     const bert::SafetensorsFile file(default_case() + "/expected.safetensors");
     const auto logits = bert::read_tensor<double, 3>(*file.find("forward.logits.mlm"));
@@ -54,7 +54,7 @@ TEST_CASE("a text without a mask, and a model without the head, are refused")
     const Run headless = run({"fill-mask", "--model", model, "a [MASK]"});
     CHECK(headless.status == 2);
     CHECK(headless.error.find("bert: " + model.string() +
-                              ": expected a model with a masked-word head, as BertForMaskedLM, got BertModel\n") !=
+                              ": expected a model with a masked-LM head, as BertForMaskedLM, got BertModel\n") !=
           std::string::npos);
     CHECK(headless.error.starts_with("bert: warning: " + model.string() + ": "));  // of the head's tensors
 }

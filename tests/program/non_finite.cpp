@@ -17,8 +17,9 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 std::string said_of(const std::string& place, const std::string& text)
 {
     return "bert: " + place + ": \"" + text +
-           "\": expected finite numbers, got others; tensor \"bert.encoder.layer.0.attention.output.dense.bias\" of the model "
-           "isn't finite\n";
+           "\": expected finite numbers, got non-finite ones; tensor \"bert.encoder.layer.0.attention.output.dense.bias\" of the "
+           "model "
+           "is non-finite\n";
 }
 
 using Words = std::vector<std::string>;
@@ -97,8 +98,8 @@ TEST_CASE("layers that are added or put side by side are refused, too")
         CHECK(result.status == 2);
         CHECK(result.out.empty());
         CHECK(result.error ==
-              "bert: argument 1: \"a cat\": expected finite numbers, got others; tensor "
-              "\"bert.encoder.layer.3.output.dense.bias\" of the model isn't finite\n");
+              "bert: argument 1: \"a cat\": expected finite numbers, got non-finite ones; tensor "
+              "\"bert.encoder.layer.3.output.dense.bias\" of the model is non-finite\n");
     }
 }
 
@@ -109,8 +110,8 @@ TEST_CASE("the text that is named is the one whose token isn't finite")
     const std::string model = folder / "model";
     changed_model(model, {"word_embeddings.weight", "predictions.decoder.weight"}, not_a_number, 1);
     const std::string wrong =
-        "bert: standard input:2: \"a [PAD]\": expected finite numbers, got others; tensor "
-        "\"bert.embeddings.word_embeddings.weight\" of the model isn't finite\n";
+        "bert: standard input:2: \"a [PAD]\": expected finite numbers, got non-finite ones; tensor "
+        "\"bert.embeddings.word_embeddings.weight\" of the model is non-finite\n";
     for (const Words& way : std::vector<Words>{{}, {"--pooling", "none"}, {"--pooling", "max", "--layer", "0"}}) {
         const Run result = run(joined({"encode", "--model", model}, way), "a cat\na [PAD]\na whale\n");
         CHECK(result.status == 2);
@@ -149,7 +150,8 @@ TEST_CASE("similarity, search and fill-mask refuse a model with NaN")
     changed_model(head, {"cls.predictions.bias"}, not_a_number, 0);
     CHECK(run({"encode", "--model", head, "a"}).status == 0);
     CHECK(refused({"fill-mask", "--model", head, "a [MASK]"})
-              .ends_with("expected finite numbers, got others; tensor \"cls.predictions.bias\" of the model isn't finite\n"));
+              .ends_with(
+                  "expected finite numbers, got non-finite ones; tensor \"cls.predictions.bias\" of the model is non-finite\n"));
 }
 
 TEST_CASE("vectors of an index that aren't of length 1 are refused")
@@ -189,14 +191,14 @@ TEST_CASE("numbers that overflow are told from weights that aren't finite")
         CHECK(result.status == 2);
         CHECK(result.out.empty());
         CHECK(result.error ==
-              "bert: argument 1: \"a cat\": expected finite numbers, got others; every weight of the model is "
-              "finite: its numbers overflow\n");
+              "bert: argument 1: \"a cat\": expected finite numbers, got non-finite ones; all weights of the model are finite: "
+              "the computation overflows\n");
     }
     // The embeddings themselves are finite, but not the squares of their numbers.
     CHECK(run({"encode", "--layer", "0", "--model", model, "a cat"}).status == 0);
     CHECK(run({"encode", "--layer", "0", "--normalize", "--model", model, "a cat"}).error ==
-          "bert: argument 1: \"a cat\": expected finite numbers, got others; every weight of the model is finite: its numbers "
-          "overflow\n");
+          "bert: argument 1: \"a cat\": expected finite numbers, got non-finite ones; all weights of the model are finite: "
+          "the computation overflows\n");
     CHECK(run({"similarity", "--layer", "0", "--model", model, "a cat", "a whale"}).error ==
           "bert: argument 1: \"a cat\": expected a vector of finite length above 0, got length inf\n");
 }

@@ -8,7 +8,7 @@
 
 using Json = nlohmann::json;
 
-TEST_CASE("ids, tokens, offsets and types are the reference tokenizer's")
+TEST_CASE("ids, tokens, offsets and types are the tokenizers library's")
 {
     const Json texts = Json::parse(contents_of(default_case() + "/texts.json"));
     std::string input;
@@ -93,9 +93,9 @@ TEST_CASE("what is too long is cut into windows, what is too short is padded")
         return result.error;
     };
     CHECK(error({"--max-length", "2"}) ==
-          "bert: argument 1: max_length: expected at least 3, room for one token beside 2 special ones, got 2\n");
+          "bert: argument 1: max_length: expected at least 3, room for one token besides 2 special ones, got 2\n");
     CHECK(error({"--max-length", "5", "--stride", "3"}) ==
-          "bert: argument 1: stride: expected less than the 3 tokens that a window holds beside the special ones, got 3\n");
+          "bert: argument 1: stride: expected less than 3, the tokens of a window without the special ones, got 3\n");
     CHECK(error({"--max-length", "5", "--truncation", "only_second"}) ==
           "bert: argument 1: truncation: only_second: expected a pair, got one text\n");
     CHECK(error({"--stride", "3"}) == "bert: --stride: expected --max-length beside it, got none\n");

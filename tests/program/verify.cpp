@@ -120,7 +120,7 @@ TEST_CASE("a case that is broken is refused")
     CHECK(cut.error.starts_with("bert: " + (broken / "expected.safetensors").string() + ": "));
 }
 
-TEST_CASE("a dump holds against the reference's tensors")
+TEST_CASE("a dump holds against the transformers library's tensors")
 {
     const TemporaryFolder folder;
     const std::string expected = default_case() + "/expected.safetensors", found = folder / "found.safetensors",

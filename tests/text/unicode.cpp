@@ -1,5 +1,5 @@
-// What becomes of each Unicode scalar value, against stored hashes of what the reference makes of it in three contexts, with
-// small tokenizers that are stored as well: tests/tokenizer.cpp does the same with published vocabularies.
+// What becomes of each Unicode scalar value, against stored hashes of what the tokenizers library makes of it in three contexts,
+// with small tokenizers that are stored as well: tests/tokenizer.cpp does the same with published vocabularies.
 #include "catch.hpp"
 
 #include <cstddef>
@@ -48,13 +48,13 @@ TEST_CASE("decompositions and lower case")
     CHECK(text(bert::lower_case(0xDF)) == U"\u00DF");
 }
 
-TEST_CASE("all 1,112,064 scalar values give the reference's ids and offsets: small tokenizers")
+TEST_CASE("all 1,112,064 scalar values give the tokenizers library's ids and offsets: small tokenizers")
 {
     const nlohmann::json hashes = reference::json("hashes.json");
     const auto contexts = hashes.at("contexts").get<std::vector<std::string>>();
     for (const auto& [name, blocks] : hashes.at("scalars").items()) {
         if (name.find("bert") == 0) continue;
-        const bert::Tokenizer tokenizer = reference::small(name);
+        const auto tokenizer = reference::small(name);
         REQUIRE(blocks.size() == 272);  // of 4096 code points each
         // Every block where a rule differs from all other tokenizers'; of the rest each seventh.
         const std::size_t step = name == "uncased" || name == "cased" ? 1 : 7;

@@ -16,7 +16,7 @@ const bert::Vocabulary vocabulary({"[UNK]", "un", "##aff", "##able", "##a", "##f
 std::vector<std::int64_t> ids(const bert::WordPiece& wordpiece, std::u32string_view word)
 {
     std::vector<std::int64_t> result;
-    for (const bert::Piece& piece : wordpiece.cut(vocabulary, word))
+    for (const bert::Piece& piece : wordpiece.split(vocabulary, word))
         result.push_back(piece.id);
     return result;
 }
@@ -27,7 +27,7 @@ TEST_CASE("the longest piece is taken first, from the left")
 {
     const bert::WordPiece wordpiece(vocabulary);
     // "una" is longer than "un"; "##ff", "##able" follow.
-    CHECK(wordpiece.cut(vocabulary, U"unaffable") == std::vector<bert::Piece>{{6, {0, 3}}, {5, {3, 5}}, {3, {5, 9}}});
+    CHECK(wordpiece.split(vocabulary, U"unaffable") == std::vector<bert::Piece>{{6, {0, 3}}, {5, {3, 5}}, {3, {5, 9}}});
     CHECK(ids(wordpiece, U"una\u00E9") == std::vector<std::int64_t>{6, 8});
     CHECK(ids(wordpiece, U"unable") == std::vector<std::int64_t>{6, 10, 11});  // greedy: not un ##able
 }
@@ -35,7 +35,7 @@ TEST_CASE("the longest piece is taken first, from the left")
 TEST_CASE("a word that can't be cut is unknown as a whole")
 {
     const bert::WordPiece wordpiece(vocabulary);
-    CHECK(wordpiece.cut(vocabulary, U"unx") == std::vector<bert::Piece>{{0, {0, 3}}});
+    CHECK(wordpiece.split(vocabulary, U"unx") == std::vector<bert::Piece>{{0, {0, 3}}});
     CHECK(ids(wordpiece, U"x") == std::vector<std::int64_t>{0});
     CHECK(ids(wordpiece, U"able") == std::vector<std::int64_t>{7, 10, 11});
     CHECK(ids(wordpiece, U"ff") == std::vector<std::int64_t>{0});  // only inside of a word

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <instances.hpp>
+#include "bert/io/architectures.hpp"
 
 #include "catch.hpp"
 
@@ -19,28 +20,33 @@ constexpr std::int64_t words = 60, mask = 1;
 
 // A small language: a sentence has one of six topics, whose ten words it draws from. A seventh of the words are masked, and the
 // second half of a text is a sentence of the next topic, half of the time.
-bert::Example<float> example(std::mt19937_64& generator)
+bert::LabelledBatch<float> example(std::mt19937_64& generator)
 {
     std::vector<std::vector<std::int64_t>> ids(B), segments(B);
-    bert::Example<float> result;
-    std::vector<std::int64_t> labels;
-    result.labels.next_sentence.resize({B});
+    bert::LabelledBatch<float> result;
+    std::vector<std::int64_t> masked_words;
+    auto& masked_lm = result.targets.masked_lm.emplace();
+    auto& next_sentence = result.targets.next_sentence.emplace();
+    next_sentence.resize({B});
     for (std::size_t b = 0; b < B; ++b) {
         const bool is_other = generator() % 2 == 1;
-        result.labels.next_sentence(b) = is_other ? 1 : 0;
+        next_sentence(b) = is_other ? 1 : 0;
         const std::uint64_t topic = generator() % topics;
         for (std::size_t t = 0; t < L; ++t) {
             const std::uint64_t here = (topic + (is_other && t >= L / 2 ? 1 : 0)) % topics;
             const auto word = static_cast<std::int64_t>(here * words / topics + generator() % (words / topics));
             const bool is_masked = generator() % 7 == 0;
-            labels.push_back(is_masked ? word + 2 : bert::ignored_label);
+            if (is_masked) {
+                masked_lm.rows.push_back(b * L + t);
+                masked_words.push_back(word + 2);
+            }
             ids[b].push_back(is_masked ? mask : word + 2);
             segments[b].push_back(t < L / 2 ? 0 : 1);
         }
     }
     result.batch = bert::pack(ids, segments);
-    result.labels.masked_words.resize({labels.size()});
-    std::copy(labels.begin(), labels.end(), result.labels.masked_words.begin());
+    masked_lm.ids.resize({masked_words.size()});
+    std::copy(masked_words.begin(), masked_words.end(), masked_lm.ids.begin());
     return result;
 }
 
@@ -49,7 +55,7 @@ template <class Ops>
 std::vector<double> curve(std::uint64_t seed)
 {
     bert::Config config;
-    config.architecture = "BertForPreTraining";
+    bert::set_architecture("BertForPreTraining", config);
     config.vocab_size = words + 2;
     config.hidden_size = 32;
     config.num_attention_heads = 4;
@@ -71,8 +77,8 @@ std::vector<double> curve(std::uint64_t seed)
     bert::Trainer<float, Ops> trainer(options, model);
     std::vector<double> means(steps / window);
     for (std::size_t k = 0; k < steps; ++k) {
-        const bert::Example<float> batch = example(texts);
-        means[k / window] += static_cast<double>(trainer.step(std::span(&batch, 1), model).losses.total) / window;
+        const bert::LabelledBatch<float> batch = example(texts);
+        means[k / window] += static_cast<double>(trainer.step(std::span(&batch, 1)).losses.total) / window;
     }
     return means;
 }

@@ -4,10 +4,14 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <span>
 #include <string>
 
+#include "bert/core/parameter_list.hpp"
+#include "bert/core/random.hpp"
+#include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
+#include "bert/io/architectures.hpp"
 #include "bert/model.hpp"
 
 #include "catch.hpp"
@@ -21,7 +25,7 @@ namespace {
 bert::Config config()
 {
     bert::Config config;
-    config.architecture = "BertForPreTraining";
+    bert::set_architecture("BertForPreTraining", config);
     config.vocab_size = 501;
     config.hidden_size = 40;
     config.num_hidden_layers = 2;
@@ -62,8 +66,8 @@ TEST_CASE("Random numbers of a tensor: the values of an implementation in Python
     const double expected[] = {-0.01476674021446823, -1.7015760919754674, -0.8272082655300044, -1.2152567409504917,
                                -0.20830174501739088, -0.5956978302865531, -1.2359538900216556, -0.4680762361563588};
     auto normal = bert::zeros<double, 2>({4, 9}), truncated = normal;
-    bert::fill_randomly(Initialization::normal, 1, seed, 3, normal);
-    bert::fill_randomly(Initialization::truncated_normal, 1, seed, 3, truncated);
+    bert::fill_randomly(Initialization::normal, 1, seed, 3, std::span(normal.data(), normal.size()));
+    bert::fill_randomly(Initialization::truncated_normal, 1, seed, 3, std::span(truncated.data(), truncated.size()));
     for (std::size_t i = 0; i < 8; ++i) {
         CHECK(std::abs(normal.data()[i] - expected[i]) < 1e-15);
         CHECK(truncated.data()[i] == normal.data()[i]);
@@ -79,7 +83,7 @@ TEST_CASE("A fresh model: matrices and tables of the distribution's moments, bia
 {
     auto model = Model<double>::make(config());
     bert::initialize(model, 1);
-    const Moments words = moments_of(model.embeddings.word);  // 20,040 numbers
+    const Moments words = moments_of(model.body.embeddings.word);  // 20,040 numbers
     const double root = std::sqrt(20000.0);
     CHECK(std::abs(words.mean) < 4 * 0.03 / root);
     // The padding row is 1 of 501; a deviation's own is sigma / sqrt(2 n), a fourth moment's sqrt(96 / n).
@@ -87,8 +91,8 @@ TEST_CASE("A fresh model: matrices and tables of the distribution's moments, bia
     CHECK(std::abs(words.fourth - 3) < 4 * std::sqrt(96.0) / root);
     CHECK(words.largest > 3 * 0.03);
     for (std::size_t h = 0; h < 40; ++h) {
-        CHECK(model.embeddings.word(7, h) == 0);
-        CHECK(model.embeddings.word(8, h) != 0);
+        CHECK(model.body.embeddings.word(7, h) == 0);
+        CHECK(model.body.embeddings.word(8, h) != 0);
     }
     Model<double>::parameters(
         [](const std::string& name, const auto& tensor) {
@@ -102,22 +106,22 @@ TEST_CASE("A fresh model: matrices and tables of the distribution's moments, bia
             }
         },
         "", model);
-    CHECK(std::abs(moments_of(model.encoder.layer[1].feed_forward.output.weight).deviation - 0.03) <
+    CHECK(std::abs(moments_of(model.body.encoder.layer[1].feed_forward.output.dense.weight).deviation - 0.03) <
           4 * 0.03 / std::sqrt(7200.0));
-    CHECK((model.encoder.layer[0].attention.query.weight != model.encoder.layer[0].attention.key.weight));
-    CHECK((model.encoder.layer[0].attention.query.weight != model.encoder.layer[1].attention.query.weight));
+    CHECK((model.body.encoder.layer[0].attention.query.weight != model.body.encoder.layer[0].attention.key.weight));
+    CHECK((model.body.encoder.layer[0].attention.query.weight != model.body.encoder.layer[1].attention.query.weight));
 }
 
 TEST_CASE("The original's distribution ends at two sigma, which leaves 0.8796 of it, and no row is 0")
 {
     auto model = Model<double>::make(config());
     bert::initialize(model, 1, Initialization::truncated_normal);
-    const Moments words = moments_of(model.embeddings.word);
+    const Moments words = moments_of(model.body.embeddings.word);
     CHECK(words.largest <= 2 * 0.03);
     CHECK(words.largest > 1.99 * 0.03);
     // Variance of a normal cut at 2 sigma: 1 - 4 phi(2) / (2 Phi(2) - 1) = 0.7737.
     CHECK(std::abs(words.deviation - 0.8796 * 0.03) < 4 * 0.03 / std::sqrt(40000.0));
-    CHECK(model.embeddings.word(7, 0) != 0);
+    CHECK(model.body.embeddings.word(7, 0) != 0);
 }
 
 TEST_CASE("A seed makes the same model with any number of threads, in float and double, and another seed another one")
@@ -133,18 +137,20 @@ TEST_CASE("A seed makes the same model with any number of threads, in float and 
         auto in_float = Model<float>::make(config());
         bert::initialize(in_float, 5);
         bool same = true, rounded = true;
-        Model<double>::parameters(
-            [&](const std::string&, const auto& a, const auto& b, const auto& c) {
-                for (std::size_t i = 0; i < a.size(); ++i) {
-                    same = same && a.data()[i] == b.data()[i];
-                    rounded = rounded && static_cast<float>(a.data()[i]) == c.data()[i];
-                }
-            },
-            "", one, other, in_float);
+        const auto a = bert::parameter_list<double>(one), b = bert::parameter_list<double>(other);
+        const auto c = bert::parameter_list<float>(in_float);
+        REQUIRE(c.size() == a.size());
+        for (std::size_t k = 0; k < a.size(); ++k) {
+            REQUIRE(c[k].shape == a[k].shape);
+            for (std::size_t i = 0; i < a[k].values.size(); ++i) {
+                same = same && a[k].values[i] == b[k].values[i];
+                rounded = rounded && static_cast<float>(a[k].values[i]) == c[k].values[i];
+            }
+        }
         CHECK(same);
         CHECK(rounded);
         bert::initialize(other, 6);
-        CHECK((other.embeddings.word != one.embeddings.word));
+        CHECK((other.body.embeddings.word != one.body.embeddings.word));
     }
     bert::set_threads(threads);
 }

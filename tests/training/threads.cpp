@@ -4,9 +4,10 @@
 #include <vector>
 
 #include "bert/core/threads.hpp"
+#include "bert/io/architectures.hpp"
 #include "bert/model.hpp"
 #include "bert/ops/fast.hpp"
-#include "bert/packed_encoder.hpp"
+#include "bert/ops/fast/packed_encoder.hpp"
 #include "bert/training/initialize.hpp"
 #include "bert/training/trainer.hpp"
 
@@ -20,7 +21,7 @@ namespace {
 bert::Config config()
 {
     bert::Config config;
-    config.architecture = "BertForPreTraining";
+    bert::set_architecture("BertForPreTraining", config);
     config.vocab_size = 70;
     config.hidden_size = 40;
     config.num_hidden_layers = 2;
@@ -30,18 +31,21 @@ bert::Config config()
     return config;
 }
 
-bert::Example<float> example()
+bert::LabelledBatch<float> example()
 {
     std::vector<std::vector<std::int64_t>> ids(6);
     for (std::size_t b = 0; b < ids.size(); ++b)
         for (std::size_t i = 0; i < 10 + 9 * b; ++i)
             ids[b].push_back(static_cast<std::int64_t>((7 * b + 3 * i) % 70));
-    bert::Example<float> example{bert::pack(ids), {}};
+    bert::LabelledBatch<float> example{bert::pack(ids), {}};
     const std::size_t T = example.batch.sequences.tokens();
-    example.labels.masked_words.resize({T});
-    for (std::size_t t = 0; t < T; ++t)
-        example.labels.masked_words(t) = t % 5 == 0 ? static_cast<std::int64_t>(t % 70) : bert::ignored_label;
-    example.labels.next_sentence = {0, 1, 1, 0, 1, 0};
+    auto& masked_lm = example.targets.masked_lm.emplace();
+    masked_lm.ids.resize({(T + 4) / 5});
+    for (std::size_t t = 0; t < T; t += 5) {
+        masked_lm.rows.push_back(t);
+        masked_lm.ids(t / 5) = static_cast<std::int64_t>(t % 70);
+    }
+    example.targets.next_sentence = {0, 1, 1, 0, 1, 0};
     return example;
 }
 
@@ -50,7 +54,7 @@ bert::Example<float> example()
 TEST_CASE("Training steps of each optimizer, and inference, have the bits of one thread with two and three")
 {
     const std::size_t threads = bert::threads();
-    const std::vector<bert::Example<float>> batch{example()};
+    const std::vector<bert::LabelledBatch<float>> batch{example()};
     for (const auto kind : {bert::OptimizerKind::adamw, bert::OptimizerKind::bert_adam, bert::OptimizerKind::lamb}) {
         std::vector<float> losses;
         bert::Tensor<float, 2> hidden;
@@ -64,13 +68,14 @@ TEST_CASE("Training steps of each optimizer, and inference, have the bits of one
             bert::Trainer<float, Fast> trainer(options, model);
             std::vector<float> curve;
             for (int step = 0; step < 3; ++step)
-                curve.push_back(trainer.step(batch, model).losses.total);
-            const auto packed = bert::pack_weights(model.encoder, model.config);
-            bert::ModelActivations<float> act;
+                curve.push_back(trainer.step(batch).losses.total);
+            const auto packed = bert::pack_weights(model.body.encoder, model.config);
+            bert::EmbeddingsActivations<float> act;
             bert::Workspace workspace;
             bert::Tensor<float, 2> y;
-            model.embeddings.forward(batch[0].batch, model.config, act.embeddings);
-            packed.forward(act.embeddings.norm.y, batch[0].batch.sequences, y, workspace);
+            const bert::Sequences& sequences = batch[0].batch.sequences;
+            model.body.embeddings.forward(batch[0].batch, {model.config, sequences, workspace}, act);
+            packed.forward(act.y, sequences, y, workspace);
             if (count == 1) {
                 losses = curve;
                 hidden = y;

@@ -1,18 +1,19 @@
 // The verification of products in bfloat16: the set itself holds, and mistakes that its rounding could hide are noticed.
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bert/io/families/bert.hpp"
 #include "bert/ops/fast.hpp"
 #include "bert/verify/case.hpp"
 #include "catch.hpp"
 
 using bert::FastBf16;
-using bert::Linear;
-using bert::Workspace;
+using bert::Pass;
 
 namespace {
 
@@ -32,8 +33,8 @@ enum class Mistake {
     attention_residual,      // what goes past attention is missing
     feed_forward_residual,   // what goes past the feed-forward network is missing
     repeated_ids,            // of a word that stands twice only the last gives a gradient
-    bias_gradient,           // of the query, key and value maps is missing
-    query_weight_transposed  // so is the query map's gradient
+    bias_gradient,           // of query, key and value is missing
+    query_weight_transposed  // the gradient of the query's weight
 };
 Mistake mistake = Mistake::none;
 
@@ -45,6 +46,7 @@ void shrink(Mistake which, Tensor& tensor)
             value *= 0.9F;
 }
 
+// Mistakes in operations: the boxes run their statements.
 struct Mistaken : FastBf16 {
     template <class Real>
     static void cross_entropy_backward(Real d_loss, const Matrix<Real>& logits, const bert::IndexTensor<1>& labels,
@@ -56,17 +58,17 @@ struct Mistaken : FastBf16 {
 
     template <class Real>
     static void mean_squared_error_backward(Real d_loss, const Matrix<Real>& predictions, const bert::Tensor<Real, 1>& values,
-                                            Matrix<Real>& d_predictions)
+                                            std::optional<double> divisor, Matrix<Real>& d_predictions)
     {
-        FastBf16::mean_squared_error_backward(d_loss, predictions, values, d_predictions);
+        FastBf16::mean_squared_error_backward(d_loss, predictions, values, divisor, d_predictions);
         shrink(Mistake::loss_factor, d_predictions);
     }
 
     template <class Real>
     static void binary_cross_entropy_backward(Real d_loss, const Matrix<Real>& logits, const Matrix<Real>& labels,
-                                              Matrix<Real>& d_logits)
+                                              std::optional<double> divisor, Matrix<Real>& d_logits)
     {
-        FastBf16::binary_cross_entropy_backward(d_loss, logits, labels, d_logits);
+        FastBf16::binary_cross_entropy_backward(d_loss, logits, labels, divisor, d_logits);
         shrink(Mistake::loss_factor, d_logits);
     }
 
@@ -79,24 +81,19 @@ struct Mistaken : FastBf16 {
     }
 
     template <class Ops, class Real>
-    static void attention(Ops, const Matrix<Real>& query, const Matrix<Real>& key, const Matrix<Real>& value,
-                          const bert::Sequences& sequences, const bert::AttentionOptions& options,
-                          bert::AttentionActivations<Real>& act, Workspace& workspace)
+    static void attention(Ops, const bert::QueryKeyValue<Real>& qkv, const Pass& pass, bert::AttentionActivations<Real>& act)
     {
-        FastBf16::attention(Ops{}, query, key, value, sequences, options, act, workspace);
+        FastBf16::attention(Ops{}, qkv, pass, act);
         shrink(Mistake::context_factor, act.context);
     }
 
     template <class Ops, class Real>
-    static void attention_backward(Ops, const Matrix<Real>& d_context, const Matrix<Real>& query, const Matrix<Real>& key,
-                                   const Matrix<Real>& value, const bert::Sequences& sequences,
-                                   const bert::AttentionOptions& options, const bert::AttentionActivations<Real>& act,
-                                   bert::AttentionActivations<Real>& d_act, Matrix<Real>& d_query, Matrix<Real>& d_key,
-                                   Matrix<Real>& d_value, Workspace& workspace)
+    static void attention_backward(Ops, const Matrix<Real>& d_context, const bert::QueryKeyValue<Real>& qkv, const Pass& pass,
+                                   const bert::AttentionActivations<Real>& act, bert::AttentionActivations<Real>& d_act,
+                                   bert::QueryKeyValue<Real>& d_qkv)
     {
-        FastBf16::attention_backward(Ops{}, d_context, query, key, value, sequences, options, act, d_act, d_query, d_key, d_value,
-                                     workspace);
-        shrink(Mistake::value_factor, d_value);
+        FastBf16::attention_backward(Ops{}, d_context, qkv, pass, act, d_act, d_qkv);
+        shrink(Mistake::value_factor, d_qkv.value);
     }
 
     template <class Real>
@@ -116,37 +113,9 @@ struct Mistaken : FastBf16 {
         }
     }
 
-    template <class Ops, class Real>
-    static void query_key_value_backward(Ops, const Matrix<Real>& d_query, const Matrix<Real>& d_key, const Matrix<Real>& d_value,
-                                         const Matrix<Real>& x, const Linear<Real>& query_map, const Linear<Real>& key_map,
-                                         const Linear<Real>& value_map, Linear<Real>& d_query_map, Linear<Real>& d_key_map,
-                                         Linear<Real>& d_value_map, Matrix<Real>& d_x, Workspace& workspace)
-    {
-        if (mistake == Mistake::attention_residual) d_x.fill(0);
-        FastBf16::query_key_value_backward(Ops{}, d_query, d_key, d_value, x, query_map, key_map, value_map, d_query_map,
-                                           d_key_map, d_value_map, d_x, workspace);
-        if (mistake == Mistake::bias_gradient)
-            for (auto* const map : {&d_query_map, &d_key_map, &d_value_map})
-                map->bias.fill(0);
-        if (mistake == Mistake::query_weight_transposed)
-            for (std::size_t i = 0; i < x.shape(1); ++i)
-                for (std::size_t j = 0; j < i; ++j)
-                    std::swap(d_query_map.weight(i, j), d_query_map.weight(j, i));
-    }
-
-    template <class Ops, class Real>
-    static void linear_activation_backward(Ops, const Matrix<Real>& d_y, const Matrix<Real>& x, const Linear<Real>& map,
-                                           bert::Activation activation, const Matrix<Real>& pre_activation, Linear<Real>& d_map,
-                                           Matrix<Real>& d_pre_activation, Matrix<Real>& d_x, Workspace& workspace)
-    {
-        if (mistake == Mistake::feed_forward_residual) d_x.fill(0);
-        FastBf16::linear_activation_backward(Ops{}, d_y, x, map, activation, pre_activation, d_map, d_pre_activation, d_x,
-                                             workspace);
-    }
-
     template <class Real>
     static void embedding_lookup_backward(const Matrix<Real>& d_y, const bert::IndexTensor<1>& ids,
-                                          std::optional<std::size_t> constant_row, Matrix<Real>& d_table)
+                                          std::optional<std::size_t> padding_row, Matrix<Real>& d_table)
     {
         Matrix<Real> some = d_y;
         if (mistake == Mistake::repeated_ids)
@@ -154,32 +123,64 @@ struct Mistaken : FastBf16 {
                 if (std::find(ids.begin() + static_cast<std::ptrdiff_t>(t) + 1, ids.end(), ids(t)) != ids.end())
                     for (std::size_t h = 0; h < some.shape(1); ++h)
                         some(t, h) = 0;
-        FastBf16::embedding_lookup_backward(some, ids, constant_row, d_table);
+        FastBf16::embedding_lookup_backward(some, ids, padding_row, d_table);
     }
 };
 
+// Mistakes in the fused forms of the boxes.
+struct MistakenBoxes : FastBf16 {
+    using Itself = MistakenBoxes;
+
+    template <class Box, class Real, class Act>
+    static void attend_backward(const Box& box, const Matrix<Real>& x, const Pass& pass, const Act& act, Box& d_box, Act& d_act,
+                                Matrix<Real>& d_x)
+    {
+        if (mistake == Mistake::attention_residual) d_x.fill(0);
+        FastBf16::attend_backward(box, x, pass, act, d_box, d_act, d_x);
+        if (mistake == Mistake::bias_gradient)
+            for (auto* const dense : {&d_box.query, &d_box.key, &d_box.value})
+                dense->bias.fill(0);
+        if (mistake == Mistake::query_weight_transposed)
+            for (std::size_t i = 0; i < x.shape(1); ++i)
+                for (std::size_t j = 0; j < i; ++j)
+                    std::swap(d_box.query.weight(i, j), d_box.query.weight(j, i));
+    }
+
+    template <class Box, class Real, class Act>
+    static void feed_forward_backward(const Box& box, const Matrix<Real>& x, const Pass& pass, const Act& act, Box& d_box,
+                                      Act& d_act, Matrix<Real>& d_x)
+    {
+        FastBf16::feed_forward_backward(box, x, pass, act, d_box, d_act, d_x);
+        if (mistake == Mistake::feed_forward_residual)
+            for (std::size_t i = 0; i < d_x.size(); ++i)
+                d_x.data()[i] -= d_act.output.sum.data()[i];
+    }
+};
+
+template <class Ops = Mistaken>
 bert::CaseReport report_with(Mistake which, const std::filesystem::path& folder)
 {
     mistake = which;
-    auto report = bert::verify_case<float, Mistaken>(bert::ReferenceCase(folder));
+    auto report = bert::verify_case<float, Ops>(bert::ReferenceCase(folder));
     mistake = Mistake::none;
     return report;
 }
 
 // The name of the first tensor in the order of the computation that doesn't hold.
+template <class Ops = Mistaken>
 std::string first_failure(Mistake which, const char* name)
 {
-    for (const bert::Comparison& comparison : report_with(which, cases / name).comparisons)
+    for (const bert::Comparison& comparison : report_with<Ops>(which, cases / name).comparisons)
         if (!comparison.holds) return comparison.name;
     return "none";
 }
 
 }  // namespace
 
-TEST_CASE("Every case holds with products in bfloat16")
+TEMPLATE_TEST_CASE("Every case holds with products in bfloat16", "", Mistaken, MistakenBoxes)
 {
     for (const auto& entry : std::filesystem::directory_iterator(cases))
-        for (const bert::Comparison& comparison : report_with(Mistake::none, entry.path()).comparisons) {
+        for (const bert::Comparison& comparison : report_with<TestType>(Mistake::none, entry.path()).comparisons) {
             INFO(entry.path().filename() << ": " << comparison.message);
             CHECK(comparison.holds);
         }
@@ -201,12 +202,13 @@ TEST_CASE("In bfloat16 a factor of 0.9 is noticed where it begins")
 TEST_CASE("In bfloat16 a term that is missing and a matrix that is transposed are noticed where they are")
 {
     CHECK(first_failure(Mistake::layer_norm_term, "pretraining_gelu") == "grad.cls.predictions.transform.dense.bias");
-    CHECK(first_failure(Mistake::attention_residual, "pretraining_gelu") == "grad.forward.layer.0.output");
-    CHECK(first_failure(Mistake::feed_forward_residual, "pretraining_gelu") ==
+    CHECK(first_failure<MistakenBoxes>(Mistake::attention_residual, "pretraining_gelu") == "grad.forward.layer.0.output");
+    CHECK(first_failure<MistakenBoxes>(Mistake::feed_forward_residual, "pretraining_gelu") ==
           "grad.bert.encoder.layer.1.attention.output.LayerNorm.bias");
     CHECK(first_failure(Mistake::repeated_ids, "pretraining_gelu") == "grad.bert.embeddings.token_type_embeddings.weight");
-    CHECK(first_failure(Mistake::bias_gradient, "pretraining_gelu") == "grad.bert.encoder.layer.1.attention.self.value.bias");
-    CHECK(first_failure(Mistake::query_weight_transposed, "pretraining_gelu") ==
+    CHECK(first_failure<MistakenBoxes>(Mistake::bias_gradient, "pretraining_gelu") ==
+          "grad.bert.encoder.layer.1.attention.self.value.bias");
+    CHECK(first_failure<MistakenBoxes>(Mistake::query_weight_transposed, "pretraining_gelu") ==
           "grad.bert.encoder.layer.1.attention.self.query.weight");
 }
 
@@ -244,8 +246,8 @@ TEST_CASE("In bfloat16 it is noticed that training changed parameters by half as
                 }
             },
             "", start);
-        bert::subtract_start(start, found);
-        bert::subtract_start(start, changes);
+        bert::subtract_start(start, bert::bert_family, found);
+        bert::subtract_start(start, bert::bert_family, changes);
         const auto comparisons = bert::compare_all(found, changes, {}, bert::limits_of<float, Mistaken>());
         CHECK(std::count_if(comparisons.begin(), comparisons.end(), [](const auto& c) { return !c.holds; }) > 10);
     }

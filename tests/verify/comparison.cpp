@@ -47,8 +47,8 @@ TEST_CASE("compare: the error is the largest difference over the largest expecte
 
 TEST_CASE("compare: a NaN or an infinity never holds, on either side")
 {
-    for (const double bad : {not_a_number, infinity, -infinity}) {
-        const auto good = named("grad.w", {3}, {1, 2, 3}), broken = named("grad.w", {3}, {1, bad, 3});
+    for (const double number : {not_a_number, infinity, -infinity}) {
+        const auto good = named("grad.w", {3}, {1, 2, 3}), broken = named("grad.w", {3}, {1, number, 3});
         CHECK_FALSE(compare(broken, good, nothing_masked, 1e9).holds);
         CHECK_FALSE(compare(good, broken, nothing_masked, 1e9).holds);
         CHECK_FALSE(compare(broken, broken, nothing_masked, 1e9).holds);
@@ -152,11 +152,11 @@ TEST_CASE("compare_norms: shapes, padding and what isn't finite are treated as b
     const auto expected = named("grad.w", {3}, {1, 2, 3});
     CHECK(compare_norms(named("grad.w", {3, 1}, {1, 2, 3}), expected, nothing_masked, 1e9).message ==
           "grad.w: expected shape [3], got [3, 1]");
-    for (const double bad : {not_a_number, infinity, -infinity}) {
-        const Comparison broken = compare_norms(named("grad.w", {3}, {1, bad, 3}), expected, nothing_masked, 1e9);
+    for (const double number : {not_a_number, infinity, -infinity}) {
+        const Comparison broken = compare_norms(named("grad.w", {3}, {1, number, 3}), expected, nothing_masked, 1e9);
         CHECK_FALSE(broken.holds);
         CHECK(broken.error == infinity);
-        CHECK_FALSE(compare_norms(expected, named("grad.w", {3}, {1, bad, 3}), nothing_masked, 1e9).holds);
+        CHECK_FALSE(compare_norms(expected, named("grad.w", {3}, {1, number, 3}), nothing_masked, 1e9).holds);
     }
     CHECK(compare_norms(named("grad.w", {3}, {1, not_a_number, 3}), expected, nothing_masked, 1e9).message ==
           "grad.w[1]: expected 2, got nan");

@@ -41,7 +41,7 @@ TEST_CASE("A wrong number is named with its index, what was expected and what wa
     CHECK(check.name == "x");
     CHECK(std::abs(check.error - 0.5 / 16) < 1e-6);  // over the largest of the tensor
     CHECK(check.message.starts_with("x[1, 0]: expected "));
-    CHECK(check.message.find("by differences, got 9.5: error 0.031") != std::string::npos);
+    CHECK(check.message.find("by central differences, got 9.5: error 0.031") != std::string::npos);
 }
 
 TEST_CASE("A gradient that is not a number doesn't hold")
@@ -62,10 +62,10 @@ TEST_CASE("A gradient of another shape is refused")
 
 TEST_CASE("Of a component every parameter is tried, as many numbers of each as wanted")
 {
-    bert::Linear<double> map{{{1, 2}, {3, 4}}, {5, 6}};
-    const auto loss = [&] { return cubes(map.weight) + map.bias(0) * map.bias(1); };
+    bert::Linear<double> dense{{{1, 2}, {3, 4}}, {5, 6}};
+    const auto loss = [&] { return cubes(dense.weight) + dense.bias(0) * dense.bias(1); };
     const bert::Linear<double> right{{{1, 4}, {9, 16}}, {6, 5}}, wrong{{{1, 4}, {9, 16}}, {6, -5}};
-    CHECK(bert::check_gradient(map, right, loss).holds);
-    CHECK(bert::check_gradient(map, right, loss, {.most = 1}).count == 2);
-    CHECK(bert::check_gradient(map, wrong, loss).message.starts_with(".bias[1]: expected "));
+    CHECK(bert::check_gradient(dense, right, loss).holds);
+    CHECK(bert::check_gradient(dense, right, loss, {.most = 1}).count == 2);
+    CHECK(bert::check_gradient(dense, wrong, loss).message.starts_with(".bias[1]: expected "));
 }

@@ -1,16 +1,19 @@
-// A deliberate mistake in place of each of our operations and of each backward: verify must see every one of them.
+// A deliberate mistake in place of each of our operations, of each backward and of each fused form: verify must see every one.
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "bert/ops/fast.hpp"
 #include "bert/verify/case.hpp"
 #include "catch.hpp"
 
-using bert::Linear;
+using bert::Pass;
 using bert::Reference;
 using bert::ReferenceCase;
 using bert::Workspace;
@@ -32,12 +35,13 @@ void spoil(Tensor& y)
 std::string wrong;
 
 // A set of a reader's own, of which all operations are ours but the wrong one.
-struct Replaced : Reference {
+template <class Base>
+struct Replaced : Base {
     template <class Real>
     static void linear(const Matrix<Real>& x, const Matrix<Real>& weight, const bert::Tensor<Real, 1>& bias, Matrix<Real>& y,
                        Workspace& workspace)
     {
-        Reference::linear(x, weight, bias, y, workspace);
+        Base::linear(x, weight, bias, y, workspace);
         if (wrong == "linear") spoil(y);
     }
 
@@ -49,73 +53,52 @@ struct Replaced : Reference {
             d_weight.fill(Real(0));
             d_bias.fill(Real(0));
         }
-        Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
+        Base::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
         if (wrong == "linear_backward")  // a mean for a sum
             for (Real& value : d_bias)
                 value /= Real(d_y.shape(0));
     }
 
-    template <class Ops, class Real>
-    static void query_key_value(Ops, const Matrix<Real>& x, const Linear<Real>& query_map, const Linear<Real>& key_map,
-                                const Linear<Real>& value_map, Matrix<Real>& query, Matrix<Real>& key, Matrix<Real>& value,
-                                Workspace& workspace)
-    {
-        const bool is_exchanged = wrong == "query_key_value";
-        Reference::query_key_value(Ops{}, x, is_exchanged ? key_map : query_map, is_exchanged ? query_map : key_map, value_map,
-                                   query, key, value, workspace);
-    }
-
-    template <class Ops, class Real>
-    static void query_key_value_backward(Ops, const Matrix<Real>& d_query, const Matrix<Real>& d_key, const Matrix<Real>& d_value,
-                                         const Matrix<Real>& x, const Linear<Real>& query_map, const Linear<Real>& key_map,
-                                         const Linear<Real>& value_map, Linear<Real>& d_query_map, Linear<Real>& d_key_map,
-                                         Linear<Real>& d_value_map, Matrix<Real>& d_x, Workspace& workspace)
-    {
-        if (wrong == "query_key_value_backward") d_x.fill(Real(0));  // the residual is forgotten
-        Reference::query_key_value_backward(Ops{}, d_query, d_key, d_value, x, query_map, key_map, value_map, d_query_map,
-                                            d_key_map, d_value_map, d_x, workspace);
-    }
-
     template <class Real>
     static void gelu(const Matrix<Real>& x, Matrix<Real>& y)
     {
-        wrong == "gelu" ? Reference::gelu_tanh(x, y) : Reference::gelu(x, y);  // the approximation is off by up to 5e-4
+        wrong == "gelu" ? Base::gelu_tanh(x, y) : Base::gelu(x, y);  // the approximation is off by up to 5e-4
     }
 
     template <class Real>
     static void gelu_backward(const Matrix<Real>& d_y, const Matrix<Real>& x, Matrix<Real>& d_x)
     {
-        wrong == "gelu_backward" ? Reference::gelu_tanh_backward(d_y, x, d_x) : Reference::gelu_backward(d_y, x, d_x);
+        wrong == "gelu_backward" ? Base::gelu_tanh_backward(d_y, x, d_x) : Base::gelu_backward(d_y, x, d_x);
     }
 
     template <class Real>
     static void gelu_tanh(const Matrix<Real>& x, Matrix<Real>& y)
     {
-        wrong == "gelu_tanh" ? Reference::gelu(x, y) : Reference::gelu_tanh(x, y);
+        wrong == "gelu_tanh" ? Base::gelu(x, y) : Base::gelu_tanh(x, y);
     }
 
     template <class Real>
     static void gelu_tanh_backward(const Matrix<Real>& d_y, const Matrix<Real>& x, Matrix<Real>& d_x)
     {
-        wrong == "gelu_tanh_backward" ? Reference::gelu_backward(d_y, x, d_x) : Reference::gelu_tanh_backward(d_y, x, d_x);
+        wrong == "gelu_tanh_backward" ? Base::gelu_backward(d_y, x, d_x) : Base::gelu_tanh_backward(d_y, x, d_x);
     }
 
     template <class Real>
     static void relu(const Matrix<Real>& x, Matrix<Real>& y)
     {
-        wrong == "relu" ? Reference::gelu(x, y) : Reference::relu(x, y);
+        wrong == "relu" ? Base::gelu(x, y) : Base::relu(x, y);
     }
 
     template <class Real>
     static void relu_backward(const Matrix<Real>& d_y, const Matrix<Real>& x, Matrix<Real>& d_x)
     {
-        wrong == "relu_backward" ? Reference::gelu_backward(d_y, x, d_x) : Reference::relu_backward(d_y, x, d_x);
+        wrong == "relu_backward" ? Base::gelu_backward(d_y, x, d_x) : Base::relu_backward(d_y, x, d_x);
     }
 
     template <class Real>
     static void tanh(const Matrix<Real>& x, Matrix<Real>& y)
     {
-        Reference::tanh(x, y);
+        Base::tanh(x, y);
         if (wrong == "tanh") spoil(y);
     }
 
@@ -125,13 +108,13 @@ struct Replaced : Reference {
         if (wrong == "tanh_backward")
             d_x = d_y;  // as if tanh were flat nowhere
         else
-            Reference::tanh_backward(d_y, y, d_x);
+            Base::tanh_backward(d_y, y, d_x);
     }
 
     template <class Ops, class Real>
     static void activate(Ops, bert::Activation activation, const Matrix<Real>& x, Matrix<Real>& y)
     {
-        wrong == "activate" ? Reference::tanh(x, y) : Reference::activate(Ops{}, activation, x, y);
+        wrong == "activate" ? Base::tanh(x, y) : Base::activate(Ops{}, activation, x, y);
     }
 
     template <class Ops, class Real>
@@ -139,20 +122,20 @@ struct Replaced : Reference {
                                   Matrix<Real>& d_x)
     {
         const bool is_exchanged = wrong == "activate_backward";
-        Reference::activate_backward(Ops{}, activation, is_exchanged ? x : d_y, is_exchanged ? d_y : x, d_x);
+        Base::activate_backward(Ops{}, activation, is_exchanged ? x : d_y, is_exchanged ? d_y : x, d_x);
     }
 
     template <class Real>
     static void softmax(const Matrix<Real>& scores, Matrix<Real>& probabilities)
     {
-        Reference::softmax(scores, probabilities);
+        Base::softmax(scores, probabilities);
         if (wrong == "softmax") spoil(probabilities);
     }
 
     template <class Real>
     static void softmax_backward(const Matrix<Real>& d_probabilities, const Matrix<Real>& probabilities, Matrix<Real>& d_scores)
     {
-        if (wrong != "softmax_backward") return Reference::softmax_backward(d_probabilities, probabilities, d_scores);
+        if (wrong != "softmax_backward") return Base::softmax_backward(d_probabilities, probabilities, d_scores);
         d_scores.resize(probabilities.shape());
         for (std::size_t i = 0; i < d_scores.size(); ++i)  // without the average
             d_scores.data()[i] = probabilities.data()[i] * d_probabilities.data()[i];
@@ -161,14 +144,14 @@ struct Replaced : Reference {
     template <class Real>
     static void dropout(const Matrix<Real>& x, const bert::DropoutPlace& place, Matrix<Real>& y)
     {
-        Reference::dropout(x, place, y);
+        Base::dropout(x, place, y);
         if (wrong == "dropout") spoil(y);
     }
 
     template <class Real>
     static void dropout_backward(const Matrix<Real>& d_y, const bert::DropoutPlace& place, Matrix<Real>& d_x)
     {
-        Reference::dropout_backward(d_y, place, d_x);
+        Base::dropout_backward(d_y, place, d_x);
         if (wrong == "dropout_backward") spoil(d_x);
     }
 
@@ -176,14 +159,14 @@ struct Replaced : Reference {
     static void layer_norm(const Matrix<Real>& x, const bert::LayerNorm<Real>& norm, Real epsilon,
                            bert::LayerNormActivations<Real>& act)
     {
-        Reference::layer_norm(x, norm, wrong == "layer_norm" ? Real(1e-3) : epsilon, act);
+        Base::layer_norm(x, norm, wrong == "layer_norm" ? Real(1e-3) : epsilon, act);
     }
 
     template <class Real>
     static void layer_norm_backward(const Matrix<Real>& d_y, const bert::LayerNorm<Real>& norm,
                                     const bert::LayerNormActivations<Real>& act, bert::LayerNorm<Real>& d_norm, Matrix<Real>& d_x)
     {
-        Reference::layer_norm_backward(d_y, norm, act, d_norm, d_x);
+        Base::layer_norm_backward(d_y, norm, act, d_norm, d_x);
         if (wrong != "layer_norm_backward") return;
         for (std::size_t t = 0; t < d_x.shape(0); ++t)  // the first of the three terms alone
             for (std::size_t h = 0; h < d_x.shape(1); ++h)
@@ -193,86 +176,40 @@ struct Replaced : Reference {
     template <class Real>
     static void embedding_lookup(const bert::IndexTensor<1>& ids, const Matrix<Real>& table, Matrix<Real>& y)
     {
-        Reference::embedding_lookup(ids, table, y);
+        Base::embedding_lookup(ids, table, y);
         if (wrong == "embedding_lookup" && y.shape(0) > 0) y(0, 0) += 1;
     }
 
     template <class Real>
     static void embedding_lookup_backward(const Matrix<Real>& d_y, const bert::IndexTensor<1>& ids,
-                                          std::optional<std::size_t> constant_row, Matrix<Real>& d_table)
+                                          std::optional<std::size_t> padding_row, Matrix<Real>& d_table)
     {
-        if (wrong == "embedding_lookup_backward") constant_row.reset();  // the padding row learns, too
-        Reference::embedding_lookup_backward(d_y, ids, constant_row, d_table);
+        if (wrong == "embedding_lookup_backward") padding_row.reset();  // the padding row learns, too
+        Base::embedding_lookup_backward(d_y, ids, padding_row, d_table);
     }
 
     template <class Ops, class Real>
-    static void attention(Ops, const Matrix<Real>& query, const Matrix<Real>& key, const Matrix<Real>& value,
-                          const bert::Sequences& sequences, bert::AttentionOptions options, bert::AttentionActivations<Real>& act,
-                          Workspace& workspace)
+    static void attention(Ops, const bert::QueryKeyValue<Real>& qkv, const Pass& pass, bert::AttentionActivations<Real>& act)
     {
-        if (wrong == "attention") options.causal = true;
-        Reference::attention(Ops{}, query, key, value, sequences, options, act, workspace);
+        bert::Config config = pass.config;
+        if (wrong == "attention") config.is_causal = true;
+        Base::attention(Ops{}, qkv, {config, pass.sequences, pass.workspace, pass.dropout, pass.keep_all}, act);
     }
 
     template <class Ops, class Real>
-    static void attention_backward(Ops, const Matrix<Real>& d_context, const Matrix<Real>& query, const Matrix<Real>& key,
-                                   const Matrix<Real>& value, const bert::Sequences& sequences,
-                                   const bert::AttentionOptions& options, const bert::AttentionActivations<Real>& act,
-                                   bert::AttentionActivations<Real>& d_act, Matrix<Real>& d_query, Matrix<Real>& d_key,
-                                   Matrix<Real>& d_value, Workspace& workspace)
+    static void attention_backward(Ops, const Matrix<Real>& d_context, const bert::QueryKeyValue<Real>& qkv, const Pass& pass,
+                                   const bert::AttentionActivations<Real>& act, bert::AttentionActivations<Real>& d_act,
+                                   bert::QueryKeyValue<Real>& d_qkv)
     {
-        const bool is_exchanged = wrong == "attention_backward";
-        Reference::attention_backward(Ops{}, d_context, query, key, value, sequences, options, act, d_act,
-                                      is_exchanged ? d_key : d_query, is_exchanged ? d_query : d_key, d_value, workspace);
-    }
-
-    template <class Ops, class Real>
-    static void linear_activation(Ops, const Matrix<Real>& x, const Linear<Real>& map, bert::Activation activation,
-                                  Matrix<Real>& pre_activation, Matrix<Real>& y, Workspace& workspace)
-    {
-        Reference::linear_activation(Ops{}, x, map, activation, pre_activation, y, workspace);
-        if (wrong == "linear_activation") spoil(y);
-    }
-
-    template <class Ops, class Real>
-    static void linear_activation_backward(Ops, const Matrix<Real>& d_y, const Matrix<Real>& x, const Linear<Real>& map,
-                                           bert::Activation activation, const Matrix<Real>& pre_activation, Linear<Real>& d_map,
-                                           Matrix<Real>& d_pre_activation, Matrix<Real>& d_x, Workspace& workspace)
-    {
-        if (wrong == "linear_activation_backward") d_x.fill(Real(0));  // the residual is forgotten
-        Reference::linear_activation_backward(Ops{}, d_y, x, map, activation, pre_activation, d_map, d_pre_activation, d_x,
-                                              workspace);
-    }
-
-    template <class Ops, class Real>
-    static void linear_residual_layer_norm(Ops, const Matrix<Real>& x, const Linear<Real>& map, const Matrix<Real>& residual,
-                                           const bert::LayerNorm<Real>& norm, Real epsilon, const bert::DropoutPlace& place,
-                                           bert::ResidualActivations<Real>& act, Workspace& workspace)
-    {
-        Matrix<Real> added = residual;
-        if (wrong == "linear_residual_layer_norm")
-            for (Real& value : added)
-                value /= 2;
-        Reference::linear_residual_layer_norm(Ops{}, x, map, added, norm, epsilon, place, act, workspace);
-    }
-
-    template <class Ops, class Real>
-    static void linear_residual_layer_norm_backward(Ops, const Matrix<Real>& d_y, const Matrix<Real>& x, const Linear<Real>& map,
-                                                    const bert::LayerNorm<Real>& norm, const bert::DropoutPlace& place,
-                                                    const bert::ResidualActivations<Real>& act, Linear<Real>& d_map,
-                                                    bert::LayerNorm<Real>& d_norm, bert::ResidualActivations<Real>& d_act,
-                                                    Matrix<Real>& d_x, Workspace& workspace)
-    {
-        Reference::linear_residual_layer_norm_backward(Ops{}, d_y, x, map, norm, place, act, d_map, d_norm, d_act, d_x,
-                                                       workspace);
-        if (wrong == "linear_residual_layer_norm_backward") d_act.sum = d_y;  // past the layer norm
+        Base::attention_backward(Ops{}, d_context, qkv, pass, act, d_act, d_qkv);
+        if (wrong == "attention_backward") std::swap(d_qkv.query, d_qkv.key);
     }
 
     template <class Real>
-    static bert::MeanLoss<Real> cross_entropy(const Matrix<Real>& logits, const bert::IndexTensor<1>& labels,
-                                              const bert::CrossEntropyOptions& options)
+    static bert::Loss<Real> cross_entropy(const Matrix<Real>& logits, const bert::IndexTensor<1>& labels,
+                                          const bert::CrossEntropyOptions& options)
     {
-        auto loss = Reference::cross_entropy(logits, labels, options);
+        auto loss = Base::cross_entropy(logits, labels, options);
         if (wrong == "cross_entropy") loss.value *= Real(loss.count);  // a sum where a mean should be
         return loss;
     }
@@ -282,49 +219,152 @@ struct Replaced : Reference {
                                        const bert::CrossEntropyOptions& options, Matrix<Real>& d_logits)
     {
         if (wrong == "cross_entropy_backward") d_loss = -d_loss;
-        Reference::cross_entropy_backward(d_loss, logits, labels, options, d_logits);
+        Base::cross_entropy_backward(d_loss, logits, labels, options, d_logits);
     }
 
     template <class Real>
-    static bert::MeanLoss<Real> mean_squared_error(const Matrix<Real>& predictions, const bert::Tensor<Real, 1>& values)
+    static bert::Loss<Real> mean_squared_error(const Matrix<Real>& predictions, const bert::Tensor<Real, 1>& values,
+                                               std::optional<double> divisor)
     {
-        auto loss = Reference::mean_squared_error(predictions, values);
+        auto loss = Base::mean_squared_error(predictions, values, divisor);
         if (wrong == "mean_squared_error") loss.value /= 2;
         return loss;
     }
 
     template <class Real>
     static void mean_squared_error_backward(Real d_loss, const Matrix<Real>& predictions, const bert::Tensor<Real, 1>& values,
-                                            Matrix<Real>& d_predictions)
+                                            std::optional<double> divisor, Matrix<Real>& d_predictions)
     {
         if (wrong == "mean_squared_error_backward") d_loss /= 2;
-        Reference::mean_squared_error_backward(d_loss, predictions, values, d_predictions);
+        Base::mean_squared_error_backward(d_loss, predictions, values, divisor, d_predictions);
     }
 
     template <class Real>
-    static bert::MeanLoss<Real> binary_cross_entropy(const Matrix<Real>& logits, const Matrix<Real>& labels)
+    static bert::Loss<Real> binary_cross_entropy(const Matrix<Real>& logits, const Matrix<Real>& labels,
+                                                 std::optional<double> divisor)
     {
-        auto loss = Reference::binary_cross_entropy(logits, labels);
+        auto loss = Base::binary_cross_entropy(logits, labels, divisor);
         if (wrong == "binary_cross_entropy") loss.value *= Real(logits.shape(1));
         return loss;
     }
 
     template <class Real>
     static void binary_cross_entropy_backward(Real d_loss, const Matrix<Real>& logits, const Matrix<Real>& labels,
-                                              Matrix<Real>& d_logits)
+                                              std::optional<double> divisor, Matrix<Real>& d_logits)
     {
         if (wrong == "binary_cross_entropy_backward") d_loss *= Real(logits.shape(1));
-        Reference::binary_cross_entropy_backward(d_loss, logits, labels, d_logits);
+        Base::binary_cross_entropy_backward(d_loss, logits, labels, divisor, d_logits);
+    }
+
+    template <class Real>
+    static std::size_t adamw(std::span<const Real> g, bert::UpdateOptions options, const bert::ParameterAndMoments<Real>& numbers)
+    {
+        if (wrong == "adamw") options.weight_decay = 0;
+        return Base::adamw(g, options, numbers);
+    }
+
+    template <class Real>
+    static std::size_t bert_adam(std::span<const Real> g, bert::UpdateOptions options,
+                                 const bert::ParameterAndMoments<Real>& numbers)
+    {
+        if (wrong == "bert_adam") options.weight_decay = 0;
+        return Base::bert_adam(g, options, numbers);
+    }
+
+    template <class Real>
+    static std::size_t lamb(std::span<const Real> g, bert::UpdateOptions options, const bert::ParameterAndMoments<Real>& numbers)
+    {
+        if (wrong == "lamb") options.adapts = false;
+        return Base::lamb(g, options, numbers);
+    }
+};
+
+// A set with fused forms of the boxes, as a fast one has them: each is the box of `Reference`, but for the wrong one.
+struct WrongBoxes : Reference {
+    using Itself = WrongBoxes;
+
+    template <class Box, class Real>
+    static void attend(const Box& box, const Matrix<Real>& x, const Pass& pass, bert::SelfAttentionActivations<Real>& act)
+    {
+        bert::SelfAttention<Real> plain = plain_attention<Real>(box);
+        if (wrong == "attend") std::swap(plain.query, plain.key);
+        plain.attend(x, pass, act);
+    }
+
+    template <class Box, class Real>
+    static void attend_backward(const Box& box, const Matrix<Real>& x, const Pass& pass,
+                                const bert::SelfAttentionActivations<Real>& act, Box& d_box,
+                                bert::SelfAttentionActivations<Real>& d_act, Matrix<Real>& d_x)
+    {
+        if (wrong == "attend_backward") d_x.fill(Real(0));  // the residual is forgotten
+        bert::SelfAttention<Real> d_plain = plain_attention<Real>(d_box);
+        plain_attention<Real>(box).attend_backward(x, pass, act, d_plain, d_act, d_x);
+        d_box.query = d_plain.query;
+        d_box.key = d_plain.key;
+        d_box.value = d_plain.value;
+    }
+
+    template <class Box, class Real>
+    static void add_and_norm(const Box& box, const Matrix<Real>& x, const Matrix<Real>& residual, const Pass& pass,
+                             bert::AddAndNormActivations<Real>& act)
+    {
+        Matrix<Real> added = residual;
+        if (wrong == "add_and_norm")
+            for (Real& value : added)
+                value /= 2;
+        const bert::AddAndNorm<Real> plain{box.dense, box.norm};
+        plain.forward(x, added, pass, act);
+    }
+
+    template <class Box, class Real>
+    static void feed_forward(const Box& box, const Matrix<Real>& x, const Pass& pass, bert::FeedForwardActivations<Real>& act)
+    {
+        linear(x, box.intermediate.weight, box.intermediate.bias, act.pre_activation, pass.workspace);
+        activate(Reference{}, pass.config.hidden_act, act.pre_activation, act.activated);
+        if (wrong == "feed_forward") spoil(act.activated);
+        add_and_norm(box.output, act.activated, x, pass.at(bert::DropoutSite::feed_forward), act.output);
+    }
+
+    // Two mistakes: the residual is forgotten, and its gradient goes past the layer norm.
+    template <class Box, class Real>
+    static void feed_forward_backward(const Box& box, const Matrix<Real>& x, const Pass& pass,
+                                      const bert::FeedForwardActivations<Real>& act, Box& d_box,
+                                      bert::FeedForwardActivations<Real>& d_act, Matrix<Real>& d_x)
+    {
+        const Matrix<Real> d_y = d_x;
+        const bert::FeedForward<Real> plain = plain_feed_forward<Real>(box);
+        bert::FeedForward<Real> d_plain = plain_feed_forward<Real>(d_box);
+        plain.backward(d_y, x, pass, act, d_plain, d_act, d_x);
+        for (std::size_t i = 0; i < d_x.size(); ++i) {
+            if (wrong == "feed_forward_backward") d_x.data()[i] -= d_act.output.sum.data()[i];
+            if (wrong == "past_layer_norm") d_x.data()[i] += d_y.data()[i] - d_act.output.sum.data()[i];
+        }
+        d_box.intermediate = d_plain.intermediate;
+        d_box.output.dense = d_plain.output.dense;
+        d_box.output.norm = d_plain.output.norm;
+    }
+
+private:
+    template <class Real, class Box>
+    static bert::SelfAttention<Real> plain_attention(const Box& box)
+    {
+        return {box.query, box.key, box.value, {}};
+    }
+    template <class Real, class Box>
+    static bert::FeedForward<Real> plain_feed_forward(const Box& box)
+    {
+        return {box.intermediate, {box.output.dense, box.output.norm}};
     }
 };
 
 // The first tensor that doesn't hold, of each case that has one, with this operation wrong.
+template <class Ops>
 std::vector<std::string> first_failures(const std::string& operation)
 {
     wrong = operation;
     std::vector<std::string> failures;
     for (const auto& entry : std::filesystem::directory_iterator(BERT_SOURCE_DIR "/reference_outputs/cases")) {
-        const bert::CaseReport report = bert::verify_case<double, Replaced>(ReferenceCase(entry.path()));
+        const bert::CaseReport report = bert::verify_case<double, Ops>(ReferenceCase(entry.path()));
         const auto failure = std::find_if(report.comparisons.begin(), report.comparisons.end(),
                                           [](const bert::Comparison& comparison) { return !comparison.holds; });
         if (failure != report.comparisons.end()) failures.push_back(failure->name);
@@ -333,55 +373,76 @@ std::vector<std::string> first_failures(const std::string& operation)
 }
 
 // Whether a case fails with this operation wrong, and a tensor is the first to fail.
+template <class Ops>
 bool is_caught(const std::string& operation, const std::string& expected_first)
 {
-    const std::vector<std::string> failures = first_failures(operation);
+    const std::vector<std::string> failures = first_failures<Ops>(operation);
     UNSCOPED_INFO("first to fail: " << Catch::Detail::stringify(failures));
     return std::find(failures.begin(), failures.end(), expected_first) != failures.end();
 }
 
 }  // namespace
 
-TEST_CASE("A set of a reader's own without a mistake holds") { CHECK(first_failures("none").empty()); }
+// A set of operations in loops, and one whose boxes have fused forms until an operation is replaced.
+using OfReference = Replaced<Reference>;
+using OfFast = Replaced<bert::Fast>;
+static_assert(bert::fuses<bert::Fast> && !bert::fuses<OfFast> && !bert::fuses<OfReference> && bert::fuses<WrongBoxes>);
 
-TEST_CASE("A wrong operation of a reader's own makes verify fail, and the first wrong tensor is named")
+TEMPLATE_TEST_CASE("A set of a reader's own without a mistake holds", "", OfReference, OfFast, WrongBoxes)
 {
-    CHECK(is_caught("linear", "forward.layer.0.query"));
-    CHECK(is_caught("query_key_value", "forward.layer.0.query"));
-    CHECK(is_caught("gelu", "forward.layer.0.intermediate"));
-    CHECK(is_caught("gelu_tanh", "forward.layer.0.intermediate"));
-    CHECK(is_caught("relu", "forward.layer.0.intermediate"));
-    CHECK(is_caught("tanh", "forward.pooled"));
-    CHECK(is_caught("activate", "forward.layer.0.intermediate"));
-    CHECK(is_caught("softmax", "forward.layer.0.probabilities"));
-    CHECK(is_caught("layer_norm", "forward.embeddings"));
-    CHECK(is_caught("embedding_lookup", "forward.embeddings"));
-    CHECK(is_caught("attention", "forward.layer.0.probabilities"));
-    CHECK(is_caught("linear_activation", "forward.layer.0.intermediate"));
-    CHECK(is_caught("linear_residual_layer_norm", "forward.layer.0.attention"));
-    CHECK(is_caught("cross_entropy", "loss.total"));
-    CHECK(is_caught("mean_squared_error", "loss.total"));
-    CHECK(is_caught("binary_cross_entropy", "loss.total"));
-    CHECK(is_caught("dropout", "forward.layer.0.context"));
+    CHECK(first_failures<TestType>("none").empty());
 }
 
-TEST_CASE("A wrong backward of a reader's own makes verify fail, and the first wrong gradient is named")
+TEMPLATE_TEST_CASE("A wrong operation of a reader's own makes verify fail, and the first wrong tensor is named", "", OfReference,
+                   OfFast)
 {
-    CHECK(is_caught("linear_backward", "grad.bert.pooler.dense.bias"));
-    CHECK(is_caught("query_key_value_backward", "grad.forward.embeddings"));
-    CHECK(is_caught("gelu_backward", "grad.bert.encoder.layer.1.intermediate.dense.bias"));
-    CHECK(is_caught("gelu_tanh_backward", "grad.cls.predictions.transform.dense.bias"));
-    CHECK(is_caught("relu_backward", "grad.cls.predictions.transform.dense.bias"));
-    CHECK(is_caught("tanh_backward", "grad.bert.pooler.dense.bias"));
-    CHECK(is_caught("activate_backward", "grad.cls.predictions.transform.dense.bias"));
-    CHECK(is_caught("softmax_backward", "grad.bert.encoder.layer.1.attention.self.key.bias"));
-    CHECK(is_caught("dropout_backward", "grad.bert.encoder.layer.1.output.dense.bias"));
-    CHECK(is_caught("layer_norm_backward", "grad.cls.predictions.transform.dense.bias"));
-    CHECK(is_caught("embedding_lookup_backward", "grad.bert.embeddings.word_embeddings.weight"));
-    CHECK(is_caught("attention_backward", "grad.bert.encoder.layer.1.attention.self.key.bias"));
-    CHECK(is_caught("linear_activation_backward", "grad.bert.encoder.layer.1.attention.output.LayerNorm.bias"));
-    CHECK(is_caught("linear_residual_layer_norm_backward", "grad.bert.encoder.layer.1.attention.output.LayerNorm.bias"));
-    CHECK(is_caught("cross_entropy_backward", "grad.cls.seq_relationship.bias"));
-    CHECK(is_caught("mean_squared_error_backward", "grad.classifier.bias"));
-    CHECK(is_caught("binary_cross_entropy_backward", "grad.classifier.bias"));
+    CHECK(is_caught<TestType>("linear", "forward.layer.0.query"));
+    CHECK(is_caught<TestType>("gelu", "forward.layer.0.intermediate"));
+    CHECK(is_caught<TestType>("gelu_tanh", "forward.layer.0.intermediate"));
+    CHECK(is_caught<TestType>("relu", "forward.layer.0.intermediate"));
+    CHECK(is_caught<TestType>("tanh", "forward.pooled"));
+    CHECK(is_caught<TestType>("activate", "forward.layer.0.intermediate"));
+    CHECK(is_caught<TestType>("softmax", "forward.layer.0.probabilities"));
+    CHECK(is_caught<TestType>("layer_norm", "forward.embeddings"));
+    CHECK(is_caught<TestType>("embedding_lookup", "forward.embeddings"));
+    CHECK(is_caught<TestType>("attention", "forward.layer.0.probabilities"));
+    CHECK(is_caught<TestType>("cross_entropy", "loss.total"));
+    CHECK(is_caught<TestType>("mean_squared_error", "loss.total"));
+    CHECK(is_caught<TestType>("binary_cross_entropy", "loss.total"));
+    CHECK(is_caught<TestType>("dropout", "forward.embeddings"));
+}
+
+TEMPLATE_TEST_CASE("A wrong backward of a reader's own makes verify fail, and the first wrong gradient is named", "", OfReference,
+                   OfFast)
+{
+    CHECK(is_caught<TestType>("linear_backward", "grad.bert.pooler.dense.bias"));
+    CHECK(is_caught<TestType>("gelu_backward", "grad.bert.encoder.layer.1.intermediate.dense.bias"));
+    CHECK(is_caught<TestType>("gelu_tanh_backward", "grad.cls.predictions.transform.dense.bias"));
+    CHECK(is_caught<TestType>("relu_backward", "grad.cls.predictions.transform.dense.bias"));
+    CHECK(is_caught<TestType>("tanh_backward", "grad.bert.pooler.dense.bias"));
+    CHECK(is_caught<TestType>("activate_backward", "grad.cls.predictions.transform.dense.bias"));
+    CHECK(is_caught<TestType>("softmax_backward", "grad.bert.encoder.layer.1.attention.self.key.bias"));
+    CHECK(is_caught<TestType>("dropout_backward", "grad.bert.encoder.layer.1.output.dense.bias"));
+    CHECK(is_caught<TestType>("layer_norm_backward", "grad.cls.predictions.transform.dense.bias"));
+    CHECK(is_caught<TestType>("embedding_lookup_backward", "grad.bert.embeddings.word_embeddings.weight"));
+    CHECK(is_caught<TestType>("attention_backward", "grad.bert.encoder.layer.1.attention.self.key.bias"));
+    CHECK(is_caught<TestType>("cross_entropy_backward", "grad.cls.seq_relationship.bias"));
+    CHECK(is_caught<TestType>("mean_squared_error_backward", "grad.classifier.bias"));
+    CHECK(is_caught<TestType>("binary_cross_entropy_backward", "grad.classifier.bias"));
+}
+
+TEMPLATE_TEST_CASE("A wrong optimizer of a reader's own makes verify fail", "", OfReference, OfFast)
+{
+    for (const char* const optimizer : {"adamw", "bert_adam", "lamb"})
+        CHECK(is_caught<TestType>(optimizer, "train.loss"));
+}
+
+TEST_CASE("A wrong fused form of a box makes verify fail, and the first wrong tensor is named")
+{
+    CHECK(is_caught<WrongBoxes>("attend", "forward.layer.0.query"));
+    CHECK(is_caught<WrongBoxes>("feed_forward", "forward.layer.0.intermediate"));
+    CHECK(is_caught<WrongBoxes>("add_and_norm", "forward.layer.0.attention"));
+    CHECK(is_caught<WrongBoxes>("attend_backward", "grad.forward.embeddings"));
+    CHECK(is_caught<WrongBoxes>("feed_forward_backward", "grad.bert.encoder.layer.1.attention.output.LayerNorm.bias"));
+    CHECK(is_caught<WrongBoxes>("past_layer_norm", "grad.bert.encoder.layer.1.attention.output.LayerNorm.bias"));
 }

@@ -17,8 +17,8 @@ namespace exercise {
 ///     y_{th} = \gamma_h\,\hat{x}_{th} + \beta_h \f]
 /// @param x  hidden states, [T, H]
 /// @param norm  norm.gamma and norm.beta, [H] each
-/// @param epsilon  keeps r finite for a row whose numbers are all the same
-/// @param[out] act  act.rstd, which is r, [T], act.x_hat [T, H] and act.y [T, H]: `act.resize(T, H)` gives them their sizes
+/// @param epsilon  keeps r finite for a constant row
+/// @param[out] act  act.rstd, which is r, [T], act.x_hat [T, H] and act.y [T, H]; `act.resize(T, H)` sets their sizes
 inline void layer_norm(const Matrix& x, const bert::LayerNorm<double>& norm, double epsilon,
                        bert::LayerNormActivations<double>& act)
 {

@@ -10,10 +10,10 @@
 
 namespace exercise {
 
-/// Every token asks every token, and takes a mean of their values.
+/// Every token takes a mean of all tokens' values, weighted by how well its query fits their keys.
 /// \f[ s_{ij} = \frac{1}{\sqrt D} \sum_d q_{id}\,k_{jd},\quad p_{ij} = \mathrm{softmax}_j(s_{ij}),\quad
 ///     c_{id} = \sum_j p_{ij}\,v_{jd} \f]
-/// `bert::Reference::softmax(scores, probabilities)` is there to be used; include ../07_softmax/softmax.hpp for your own.
+/// You can use `bert::Reference::softmax(scores, probabilities)`, or include ../07_softmax/softmax.hpp for your own.
 /// @param query  q, [n, D]
 /// @param key  k, [n, D]
 /// @param value  v, [n, D]

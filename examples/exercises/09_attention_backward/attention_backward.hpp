@@ -1,5 +1,5 @@
 /// @file
-/// Exercise 9: back through attention, one head of one sequence.
+/// Exercise 9: the backward of attention, one head of one sequence.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,7 @@
 
 namespace exercise {
 
-/// The same steps from the last to the first.
+/// The steps of attention from the last to the first.
 /// \f[ \delta v_{jd} = \sum_i p_{ij}\,\delta c_{id},\quad \delta p_{ij} = \sum_d \delta c_{id}\,v_{jd},\quad
 ///     \delta s_{ij} = p_{ij}\,\Big(\delta p_{ij} - \sum_k p_{ik}\,\delta p_{ik}\Big) \f]
 /// \f[ \delta q_{id} = \frac{1}{\sqrt D} \sum_j \delta s_{ij}\,k_{jd},\quad
@@ -17,7 +17,7 @@ namespace exercise {
 /// @param query  q, [n, D]
 /// @param key  k, [n, D]
 /// @param value  v, [n, D]
-/// @param probabilities  p, what attention computed, [n, n]
+/// @param probabilities  p, as computed by attention, [n, n]
 /// @param[out] d_query  [n, D]
 /// @param[out] d_key  [n, D]
 /// @param[out] d_value  [n, D]

@@ -1,29 +1,34 @@
 /// @file
-/// Exercise 10: one whole training step of a BERT.
+/// Exercise 10: one training step of a BERT.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "../training.hpp"
 
 namespace exercise {
 
-/// Forward, loss, backward, length of the gradient, learning rate, update.
-///   1. `run.model.forward(run.batch, run.act, run.workspace)`, then
-///      `bert::model_loss(run.model, run.batch, run.act, run.labels)`: the loss is its total. Hidden words alone need logits:
-///      set run.act.asked_words to `bert::labelled_rows(run.labels.masked_words)` before.
-///   2. `bert::model_loss_backward(run.model, run.batch, run.act, run.labels, {}, run.d_act)`, then
-///      `run.model.backward(run.batch, run.act, run.gradient, run.d_act, run.workspace)`, which adds to run.gradient: what must
-///      be in it before?
-///   3. `bert::gradient_norm(run.gradient, [](const std::string&) { return true; }).norm`, and
-///      `run.options.clipping.factor` of it: the scale of the gradient.
-///   4. `run.options.learning_rate` times `run.options.schedule.factor(run.steps)`; run.steps counts the steps before this one.
-///   5. `bert::adamw(g, update, p, m, v)` on every tensor, with a `bert::UpdateOptions update`: rate, beta1, beta2, epsilon,
-///      scale; decay, 0 where `is_decayed(run.options, name)` is false; and step, which adamw counts from 1.
+/// Takes one training step: forward, loss, backward, norm of the gradient, learning rate, update.
+///   1. `run.model.forward(run.batch, run.targets, pass, run.act)` with a
+///      `const bert::Pass pass{run.model.config, run.batch.sequences, run.workspace}`; then
+///      `run.model.loss(run.batch, run.targets, counts, {}, run.act)`, whose total is the loss. It is divided by the number of
+///      targets, `bert::Counts<double> counts`, which `run.model.count(run.batch, run.targets, counts)` computes.
+///   2. `run.model.loss_backward(run.batch, run.targets, counts, {}, run.act, run.d_act)`, then
+///      `run.model.backward(run.batch, pass, run.act, run.gradient, run.d_act)`, which adds to run.gradient: what must it
+///      contain before?
+///   3. `bert::gradient_norm(bert::parameter_list<double>(run.gradient), [](std::size_t) { return true; }).value`, and
+///      `run.options.clipping.factor` of this norm, which is the scale of the gradient.
+///   4. The learning rate: `run.options.learning_rate * run.options.schedule.factor(run.steps)`; run.steps counts the steps
+///      before this one.
+///   5. `bert::Reference::adamw<double>(g, update, numbers)` on every parameter, with a `bert::UpdateOptions update`: its
+///      learning_rate, beta1, beta2, epsilon and scale; its weight_decay, 0 where `is_decayed(run.options, name)` is false; and
+///      its step, counted from 1.
 ///
-/// `for_each_parameter(run, visit)` calls visit(name, p, g, m, v) with each parameter, its gradient and its two moments.
-/// @param[in,out] run  model, gradient, moments, and run.steps, which is one more afterwards
-/// @return  the loss and the gradient's length before the update, and the rate of the update
+/// `for_each_parameter(run, visit)` calls visit(name, g, numbers) for each parameter: g is its gradient (`std::fill(g.begin(),
+/// g.end(), 0.0)` sets it to zero), and numbers are its values and its two moments.
+/// @param[in,out] run  model, gradient, moments, and run.steps, which is increased by one
+/// @return  the loss and the norm of the gradient before the update, and the learning rate of the update
 inline StepResult training_step(TrainingRun& run)
 {
     not_written("training_step", run);  // YOUR CODE

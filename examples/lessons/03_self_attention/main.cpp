@@ -1,4 +1,4 @@
-// Lesson 03: self-attention; the padded form beside the packed one; an operation of your own in the place of ours.
+// Lesson 03: self-attention; the padded form beside the packed one; replacing one of our operations by your own.
 //
 // Beside it: include/bert/attention.hpp, ops/reference/attention.hpp, ops/reference/softmax.hpp, core/sequences.hpp.
 // Vaswani et al. 2017, sections 3.2.1 and 3.2.2.
@@ -22,8 +22,8 @@ void exercises();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Attention as it is usually written: a rectangle of B sequences of L positions each, where mask(b, l) = 0 says that a
-// position is padding. Its score is set to -infinity, so that e^score is 0 and nobody takes anything from it.
-// Beside it stands bert::reference::AttentionOperations::attention, which needs neither rectangle nor mask.
+// position is padding. Its score is set to -infinity, so that e^score is 0 and no token takes anything from it.
+// bert::reference::AttentionOperations::attention needs neither the rectangle nor the mask.
 Tensor<double, 3> padded_attention(const Tensor<double, 3>& query, const Tensor<double, 3>& key, const Tensor<double, 3>& value,
                                    const IndexTensor<2>& mask, std::size_t A)
 {
@@ -50,7 +50,7 @@ Tensor<double, 3> padded_attention(const Tensor<double, 3>& query, const Tensor<
     return context;
 }
 
-// A set of operations like Reference, but for the softmax, which is written straight from the formula e^s / sum of e^s.
+// Reference with another softmax, written directly from the formula e^s / sum of e^s.
 struct Mine : Reference {
     template <class Real>
     static void softmax(const Tensor<Real, 2>& scores, Tensor<Real, 2>& probabilities)
@@ -67,7 +67,7 @@ struct Mine : Reference {
     }
 };
 
-// The same with a mistake: every score is doubled first.
+// Reference with a wrong softmax: every score is doubled first.
 struct Wrong : Reference {
     template <class Real>
     static void softmax(const Tensor<Real, 2>& scores, Tensor<Real, 2>& probabilities)
@@ -79,7 +79,7 @@ struct Wrong : Reference {
     }
 };
 
-// Weights from -1 to 1 that nobody has to remember: every parameter is visited under its published name.
+// Arbitrary weights from -1 to 1. Every parameter is visited with its published name.
 template <class Component>
 void fill_parameters(Component& component)
 {
@@ -91,7 +91,7 @@ void fill_parameters(Component& component)
     Component::parameters(fill, "attention", component);
 }
 
-// What SelfAttention computes with a set of operations, from the same weights.
+// The result of SelfAttention with another set of operations and the same weights.
 template <class Ops>
 Tensor<double, 2> attended(const SelfAttention<double>& weights, const Tensor<double, 2>& x, const Sequences& sequences,
                            const Config& config)
@@ -100,30 +100,35 @@ Tensor<double, 2> attended(const SelfAttention<double>& weights, const Tensor<do
     copy_parameters(weights, attention);
     SelfAttentionActivations<double> act;
     Workspace workspace;
-    attention.forward(x, sequences, config, act, workspace);
-    return act.output.norm.y;
+    attention.forward(x, {config, sequences, workspace}, act);
+    return act.y();
 }
 
 int main()
 {
-    std::puts("1. Each token asks with its query; how well it fits another's key, over sqrt(D), is a score.");
-    const double u = 2 * std::log(2.0);  // over sqrt(D) = 2 the score is ln 2, and e^score is 2
+    std::puts("1. A score is the product of one token's query and another token's key, over sqrt(D).");
+    const double u = 2 * std::log(2.0);  // divided by sqrt(D) = 2 it gives the score ln 2, and e^score is 2
     const Tensor<double, 2> query = {{u, 0, 0, 0}, {0, 0, 0, 0}, {0, u, 0, 0}};  // [T = 3, H = 4]
     const Tensor<double, 2> key = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 0, 0}};    // [T, H]
     const Tensor<double, 2> value = {{4, 0, 0, 8}, {0, 4, 0, 8}, {0, 0, 4, 8}};  // [T, H]
-    const Sequences one_sequence{{0, 3}};                                        // rows 0 to 2
+    const QueryKeyValue<double> qkv{query, key, value};
+    const Sequences one_sequence{{0, 3}};  // rows 0 to 2
+    Config one_head, four_heads;
+    one_head.num_attention_heads = 1;
+    four_heads.num_attention_heads = 4;
     AttentionActivations<double> act;
     Workspace workspace;
-    Reference::attention(Reference{}, query, key, value, one_sequence, {.heads = 1}, act, workspace);
+    Reference::attention(Reference{}, qkv, {one_head, one_sequence, workspace}, act);
     show("scores", act.scores[0]);
     show("probabilities", act.probabilities[0]);
     show("context", act.context);  // STOP 1: row i of probabilities is what token i takes from each token
     const Tensor<double, 2> shares = {{2. / 4, 1. / 4, 1. / 4}, {1. / 3, 1. / 3, 1. / 3}, {1. / 4, 2. / 4, 1. / 4}};
-    claim(max_difference(act.probabilities[0], shares) < 1e-12, "e^score is 2 where they fit and 1 elsewhere: 2 of 4, or 1 of 3");
-    claim(std::abs(act.context(0, 0) - (4 * 2. / 4)) < 1e-12, "the context is the mean of the values under these shares");
-    claim(std::abs(act.context(1, 3) - 8) < 1e-12, "what all values have in common, every token gets");
+    claim(max_difference(act.probabilities[0], shares) < 1e-12,
+          "e^score is 2 where query and key match, and 1 elsewhere: shares of 2/4, 1/4 and 1/3");
+    claim(std::abs(act.context(0, 0) - (4 * 2. / 4)) < 1e-12, "the context is the mean of the values, weighted by these shares");
+    claim(std::abs(act.context(1, 3) - 8) < 1e-12, "column 3 is 8 in every value, so it is 8 in every context");
 
-    std::puts("2. Why over sqrt(D)? For all q and k of signs +-1, the mean of (q.k)^2 is D; divided by D it is 1.");
+    std::puts("2. Why divide by sqrt(D)? Over all q and k whose elements are +1 or -1, the mean of (q.k)^2 is D.");
     double squares = 0;
     for (unsigned q = 0; q < 16; ++q) {
         for (unsigned k = 0; k < 16; ++k) {
@@ -135,34 +140,37 @@ int main()
     }
     const double mean_square = squares / 256;
     std::printf("   D = 4: mean of (q.k)^2 = %.1f\n", mean_square);  // STOP 2: mean_square
-    claim(mean_square == 4, "so scores keep their size whatever D is, and softmax doesn't harden as models grow");
+    claim(mean_square == 4,
+          "divided by sqrt(D), scores are of the same size for every D, and softmax doesn't saturate in wide heads");
 
-    std::puts("3. With A heads the columns are cut into A parts of D = H/A, each with scores and probabilities of its own.");
+    std::puts("3. With A heads the columns are divided into A groups of D = H/A, each with its own scores and probabilities.");
     AttentionActivations<double> of_heads;
-    Reference::attention(Reference{}, query, key, value, one_sequence, {.heads = 4}, of_heads, workspace);
+    Reference::attention(Reference{}, qkv, {four_heads, one_sequence, workspace}, of_heads);
     show("probabilities of head 0", of_heads.probabilities[0]);
     show("probabilities of head 2", of_heads.probabilities[2]);
     show("context", of_heads.context);  // STOP 3: of_heads.scores has 4 matrices; sqrt(D) is 1 now
-    claim(std::abs(of_heads.probabilities[0](0, 0) - 4. / 6) < 1e-12, "head 0 sees column 0 alone: score u, e^u = 4, 4 of 6");
-    claim(std::abs(of_heads.probabilities[2](0, 0) - 1. / 3) < 1e-12, "head 2 sees column 2, where nobody asks: 1 of 3");
+    claim(std::abs(of_heads.probabilities[0](0, 0) - 4. / 6) < 1e-12,
+          "head 0 sees column 0 only: the score is u, e^u = 4, and the share 4/6");
+    claim(std::abs(of_heads.probabilities[2](0, 0) - 1. / 3) < 1e-12,
+          "head 2 sees column 2 only, where every query is 0: shares of 1/3");
     claim(std::abs(of_heads.context(0, 1) - 4. / 3) < 1e-12,
           "column 1 of the context is head 1's mean of column 1 of the values");
 
-    std::puts("4. Attention doesn't know the order of tokens: turn them round, and the context is turned round.");
+    std::puts("4. Attention doesn't depend on the order of tokens: if they are reversed, so is the context.");
     const Tensor<double, 2> query_back = {{0, u, 0, 0}, {0, 0, 0, 0}, {u, 0, 0, 0}};
     const Tensor<double, 2> key_back = {{0, 0, 0, 0}, {0, 1, 0, 0}, {1, 0, 0, 0}};
     const Tensor<double, 2> value_back = {{0, 0, 4, 8}, {0, 4, 0, 8}, {4, 0, 0, 8}};
     AttentionActivations<double> back;
-    Reference::attention(Reference{}, query_back, key_back, value_back, one_sequence, {.heads = 1}, back, workspace);
+    Reference::attention(Reference{}, QueryKeyValue<double>{query_back, key_back, value_back},
+                         {one_head, one_sequence, workspace}, back);
     show("context", back.context);  // STOP 4: act.context and back.context
     double difference = 0;
     for (std::size_t t = 0; t < 3; ++t)
         for (std::size_t h = 0; h < 4; ++h)
             difference += std::abs(back.context(2 - t, h) - act.context(t, h));
-    claim(difference < 1e-12, "the same rows in the other order; only the embeddings of positions know it (lesson 02)");
+    claim(difference < 1e-12, "the same rows in reverse order; only position embeddings carry the order (lesson 02)");
 
-    std::puts(
-        "5. Two sequences, of 3 and 2 tokens. Usually they are a rectangle with padding (here 9, to be noticed) and a mask.");
+    std::puts("5. Two sequences, of 3 and 2 tokens. Usually they are stored as a rectangle with padding (here 9) and a mask.");
     const Tensor<double, 3> padded_query = {{{u, 0, 0, 0}, {0, 0, 0, 0}, {0, u, 0, 0}},
                                             {{0, 0, u, 0}, {0, 0, 0, u}, {9, 9, 9, 9}}};
     const Tensor<double, 3> padded_key = {{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 0, 0}}, {{0, 0, 1, 0}, {0, 0, 0, 1}, {9, 9, 9, 9}}};
@@ -170,11 +178,12 @@ int main()
                                             {{3, 0, 0, 1}, {0, 3, 0, 1}, {9, 9, 9, 9}}};
     const IndexTensor<2> mask = {{1, 1, 1}, {1, 1, 0}};  // [B = 2, L = 3]
     const Tensor<double, 3> padded_context = padded_attention(padded_query, padded_key, padded_value, mask, 1);
-    // Packed, the real tokens stand one after the other, and Sequences says where each sequence begins.
+    // In a packed batch the real tokens follow one another, and Sequences says where each sequence begins.
     const Batch batch = pack(/*ids*/ zeros<std::int64_t, 2>({2, 3}), /*segments*/ zeros<std::int64_t, 2>({2, 3}), mask);
     AttentionActivations<double> packed;
-    Reference::attention(Reference{}, pack_rows(padded_query, batch), pack_rows(padded_key, batch),
-                         pack_rows(padded_value, batch), batch.sequences, {.heads = 1}, packed, workspace);
+    const QueryKeyValue<double> packed_qkv{pack_rows(padded_query, batch), pack_rows(padded_key, batch),
+                                           pack_rows(padded_value, batch)};
+    Reference::attention(Reference{}, packed_qkv, {one_head, batch.sequences, workspace}, packed);
     const Tensor<double, 2> real_rows = pack_rows(padded_context, batch);  // [T = 5, H]
     show("padded and masked, its real rows", real_rows);
     show("packed", packed.context);  // STOP 5: batch.sequences.begin, padded_context, packed.context
@@ -184,38 +193,38 @@ int main()
     const IndexTensor<2> no_mask = {{1, 1, 1}, {1, 1, 1}};
     const Tensor<double, 3> unmasked = padded_attention(padded_query, padded_key, padded_value, no_mask, 1);
     show("padded without a mask", pack_rows(unmasked, batch));
-    claim(max_difference(pack_rows(unmasked, batch), packed.context) > 1,
-          "a forgotten mask: the padding's 9 leaks into sequence 1");
+    claim(max_difference(pack_rows(unmasked, batch), packed.context) > 1, "without a mask the padding's 9 leaks into sequence 1");
 
-    std::puts("6. The whole sub-layer: query, key and value are affine maps of x; the heads are mixed, x added, all normalized.");
+    std::puts(
+        "6. The whole sub-layer: three linear layers, attention, and Add & Norm, which mixes the heads, adds x and normalizes.");
     Config config;
     config.hidden_size = 4;
     config.num_attention_heads = 2;
     auto attention = SelfAttention<double>::make(config);
     fill_parameters(attention);
-    attention.norm = {{1, 1, 1, 1}, {0, 0, 0, 0}};
+    attention.output.norm = {{1, 1, 1, 1}, {0, 0, 0, 0}};
     const Tensor<double, 2> x = {{1, 0, 2, 0}, {0, 1, 0, 1}, {2, 0, 0, 1}, {0, 2, 1, 0}, {1, 1, 0, 2}};  // [T = 5, H = 4]
     SelfAttentionActivations<double> whole;
-    attention.forward(x, batch.sequences, config, whole, workspace);
-    show("query", whole.query);
+    attention.forward(x, {config, batch.sequences, workspace}, whole);
+    show("query", whole.qkv.query);
     show("context", whole.heads.context);
-    show("y", whole.output.norm.y);  // STOP 6: whole, in the order of the formula in attention.hpp
+    show("y", whole.y());  // STOP 6: whole, in the order of the formula in attention.hpp
     double by_hand = attention.query.bias(0);
     for (std::size_t h = 0; h < 4; ++h)
         by_hand += x(0, h) * attention.query.weight(0, h);
-    claim(std::abs(whole.query(0, 0) - by_hand) < 1e-12, "a query is x Wq^T + bq: row 0 of Wq, times token 0, plus bq(0)");
+    claim(std::abs(whole.qkv.query(0, 0) - by_hand) < 1e-12, "a query is x Wq^T + bq: row 0 of Wq, times token 0, plus bq(0)");
 
-    std::puts("7. A softmax of your own in the place of ours: derive from Reference, hide one function, name the set.");
+    std::puts("7. Your own softmax instead of ours: derive from Reference, hide one function, and pass your set as Ops.");
     const Tensor<double, 2> ours = attended<Reference>(attention, x, batch.sequences, config);
     const Tensor<double, 2> mine = attended<Mine>(attention, x, batch.sequences, config);
     const Tensor<double, 2> wrong = attended<Wrong>(attention, x, batch.sequences, config);
     show("y with Reference", ours);
     show("y with Mine", mine);
     show("y with Wrong", wrong);  // STOP 7: run again and step into SelfAttention<double, Mine>::forward
-    claim(max_difference(ours, mine) < 1e-12, "Mine has another formula and the same numbers");
-    claim(max_difference(ours, wrong) > 0.01, "Wrong has not, and every tensor behind it shows it");
+    claim(max_difference(ours, mine) < 1e-12, "Mine has another formula and gives the same numbers");
+    claim(max_difference(ours, wrong) > 0.01, "Wrong gives other numbers");
 
-    std::puts("8. Why then does Reference take the largest score away first? Because e^1000 is no number.");
+    std::puts("8. Why does Reference subtract the largest score first? Because e^1000 overflows.");
     const Tensor<double, 2> large = {{1000, 1000}};
     Tensor<double, 2> from_reference, from_mine;
     Reference::softmax(large, from_reference);
@@ -227,12 +236,12 @@ int main()
     exercises();
 }
 
-// Exercises. Write what you think at YOUR ANSWER, build and run again.
+// Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
 
 // 1. A token sees two tokens. One has the score 0. Which score must the other have to get 9/10 of the attention?
 const std::optional<double> answer_1 = std::nullopt;  // YOUR ANSWER: a number; std::log may be used
 
-// 2. A softmax that can take any scores, not only small ones.
+// 2. A softmax for scores of any size.
 struct Yours : Reference {
     template <class Real>
     static void softmax([[maybe_unused]] const Tensor<Real, 2>& scores, Tensor<Real, 2>& probabilities)
@@ -249,7 +258,7 @@ std::optional<bool> may_see([[maybe_unused]] std::size_t i, [[maybe_unused]] std
 
 void exercises()
 {
-    exercise(1, "Which score gets 9/10, beside a score of 0?", answer_1.has_value(), [] {
+    exercise(1, "Which score gets 9/10 if the other one is 0?", answer_1.has_value(), [] {
         const Tensor<double, 2> scores = {{0, *answer_1}};
         Tensor<double, 2> probabilities;
         Reference::softmax(scores, probabilities);
@@ -259,18 +268,22 @@ void exercises()
     const Tensor<double, 2> scores = {{0, 1, 2, -3}, {1000, 999, 0, -1000}, {-1000, -1000, -1000, -1000}, {5, -infinity, 5, 5}};
     Tensor<double, 2> yours, expected;
     Yours::softmax(scores, yours);
-    exercise(2, "A softmax that can take any scores.", yours.size() > 0, [&] {
+    exercise(2, "A softmax for scores of any size.", yours.size() > 0, [&] {
         Reference::softmax(scores, expected);
         return max_difference(yours, expected) < 1e-12;
     });
 
-    exercise(3, "Which tokens may token i see, from left to right?", may_see(0, 0).has_value(), [&] {
-        // The scores of the tokens that may not be seen become -infinity, as padding's did.
+    exercise(3, "Which tokens may token i see in a model that writes from left to right?", may_see(0, 0).has_value(), [&] {
+        // The scores of tokens that may not be seen become -infinity, as those of padding did.
         const Tensor<double, 2> query = {{1, 2}, {0, 1}, {3, 1}, {1, 1}},
                                 key = {{1, 0}, {1, 1}, {0, 2}, {2, 1}};  // [n = 4, D = 2]
+        Config config;
+        config.num_attention_heads = 1;
+        config.is_causal = true;
+        const Sequences sequences{{0, 4}};
         AttentionActivations<double> act;
         Workspace workspace;
-        Reference::attention(Reference{}, query, key, key, Sequences{{0, 4}}, {.heads = 1, .causal = true}, act, workspace);
+        Reference::attention(Reference{}, QueryKeyValue<double>{query, key, key}, {config, sequences, workspace}, act);
         Tensor<double, 2> visible = act.scores[0], probabilities;
         for (std::size_t i = 0; i < 4; ++i)
             for (std::size_t j = 0; j < 4; ++j)

@@ -1,6 +1,6 @@
 // Lesson 04: the encoder block: attention, then the feed-forward network, each with a residual and a layer norm.
 //
-// Beside it: include/bert/encoder_block.hpp, feed_forward.hpp, ops/reference/fused.hpp, ops/reference/activations.hpp.
+// Beside it: include/bert/encoder_block.hpp, feed_forward.hpp, add_and_norm.hpp, ops/reference/activations.hpp.
 // Vaswani et al. 2017, sections 3.1 and 3.3, figure 1 (left); Hendrycks and Gimpel 2016, section 2 (GELU); He et al. 2016
 // (residuals); Devlin et al. 2019, section 3 (sizes).
 #include <bert/encoder_block.hpp>
@@ -28,7 +28,7 @@ Config small_config()
     return config;
 }
 
-// Weights from -1 to 1 that nobody has to remember, but for the layer norms: gamma 1, beta 0.
+// Arbitrary weights from -1 to 1; the layer norms have gamma 1 and beta 0.
 EncoderBlock<double> make_block(const Config& config)
 {
     auto block = EncoderBlock<double>::make(config);
@@ -42,7 +42,7 @@ EncoderBlock<double> make_block(const Config& config)
     return block;
 }
 
-// Prints which rows of two tensors differ, and returns their numbers as a text.
+// Prints which rows of two tensors differ, and returns their indices as a text.
 std::string changed_rows(const char* name, const Tensor<double, 2>& a, const Tensor<double, 2>& b)
 {
     std::string changed;
@@ -58,81 +58,83 @@ std::string changed_rows(const char* name, const Tensor<double, 2>& a, const Ten
 
 int main()
 {
-    std::puts("1. GELU lets a number through as far as it is probable that a normal number lies below it: y = x P(N < x).");
+    std::puts("1. GELU multiplies x by the probability that a standard normal number N is below it: y = x P(N < x).");
     const Tensor<double, 2> numbers = {{-2, -1, 0, 1, 2}};
     Tensor<double, 2> bent;
     Reference::gelu(numbers, bent);
     show("x", numbers, 0);
     show("gelu(x)", bent);  // STOP 1: bent
-    claim(std::abs(bent(0, 3) - 0.8413) < 1e-4, "84 % of a normal distribution lies below 1 standard deviation");
+    claim(std::abs(bent(0, 3) - 0.8413) < 1e-4, "84 % of a normal distribution lie below 1 standard deviation");
     claim(std::abs(bent(0, 3) - bent(0, 1) - 1) < 1e-12 && std::abs(bent(0, 4) - bent(0, 0) - 2) < 1e-12,
-          "the two tails belong together: gelu(x) - gelu(-x) = x");
+          "gelu(x) - gelu(-x) = x, because P(N < x) + P(N < -x) = 1");
 
-    std::puts("2. The feed-forward network widens to I, bends with GELU, narrows to H: each token by itself.");
+    std::puts("2. The feed-forward network widens each token to I, applies GELU, and narrows it to H; tokens don't interact.");
     const Config config = small_config();
     auto network = FeedForward<double>::make(config);
-    for (std::size_t h = 0; h < 4; ++h) {  // chosen so that the way through it is gelu(x) - gelu(-x), which is x
+    for (std::size_t h = 0; h < 4; ++h) {  // so that the network computes gelu(x) - gelu(-x), which is x
         network.intermediate.weight(h, h) = 1;
         network.intermediate.weight(4 + h, h) = -1;
-        network.output.weight(h, h) = 1;
-        network.output.weight(h, 4 + h) = -1;
+        network.output.dense.weight(h, h) = 1;
+        network.output.dense.weight(h, 4 + h) = -1;
     }
-    network.norm = {{1, 1, 1, 1}, {0, 0, 0, 0}};
+    network.output.norm = {{1, 1, 1, 1}, {0, 0, 0, 0}};
     const Tensor<double, 2> x = {{1, -1, 2, 0}, {0, 2, 0, -2}};  // [T = 2, H = 4]
     FeedForwardActivations<double> act;
     Workspace workspace;
-    network.forward(x, config, act, workspace);
+    const Sequences one_sequence{{0, 2}};
+    const Pass pass{config, one_sequence, workspace};
+    network.forward(x, pass, act);
     show("pre_activation", act.pre_activation, 0);
-    show("intermediate", act.intermediate);
-    show("projected", act.output.projected);  // STOP 2: act.pre_activation, act.intermediate, act.output.projected
-    claim(max_difference(act.output.projected, x) < 1e-12, "with these weights the network gives back what it was given");
+    show("intermediate", act.activated);
+    show("projected", act.output.projected);  // STOP 2: act.pre_activation, act.activated, act.output.projected
+    claim(max_difference(act.output.projected, x) < 1e-12, "with these weights the network returns its input");
 
-    std::puts("3. Each sub-layer ends the same: its input is added (the residual), and the sum is normalized.");
+    std::puts("3. Each sub-layer ends in Add & Norm: its input is added (the residual), and the sum is normalized.");
     LayerNormActivations<double> norm_of_x;
-    Reference::layer_norm(x, network.norm, config.layer_norm_eps, norm_of_x);
+    Reference::layer_norm(x, network.output.norm, config.layer_norm_eps, norm_of_x);
     show("sum", act.output.sum);
-    show("y", act.output.norm.y);  // STOP 3: act.output, member by member
-    claim(max_difference(act.output.norm.y, norm_of_x.y) < 1e-9, "here the sum is 2 x, and normalized the same as x");
+    show("y", act.y());  // STOP 3: act.output, member by member
+    claim(max_difference(act.y(), norm_of_x.y) < 1e-9, "here the sum is 2 x, which gives the same as x when it is normalized");
 
     std::puts("4. A block whose matrices are zero only normalizes: the residuals carry x past both sub-layers.");
     auto empty = EncoderBlock<double>::make(config);
-    empty.attention.norm = {{1, 1, 1, 1}, {0, 0, 0, 0}};
-    empty.feed_forward.norm = empty.attention.norm;
+    empty.attention.output.norm = {{1, 1, 1, 1}, {0, 0, 0, 0}};
+    empty.feed_forward.output.norm = empty.attention.output.norm;
     EncoderBlockActivations<double> of_empty;
-    empty.forward(x, Sequences{{0, 2}}, config, of_empty, workspace);
+    empty.forward(x, pass, of_empty);
     show("y", of_empty.y());  // STOP 4: of_empty.attention.output.projected is zero
     claim(max_difference(of_empty.y(), norm_of_x.y) < 1e-9,
-          "so even a deep stack of such blocks hands on what it was given, normalized");
+          "so even a deep stack of such blocks passes its input on, normalized");
 
-    std::puts("5. Who hears of whom? Two sequences, rows 0 to 2 and rows 3 to 4; then row 4 is changed.");
+    std::puts("5. Which rows depend on which? Two sequences, rows 0 to 2 and rows 3 to 4; then row 4 is changed.");
     const auto block = make_block(config);
     const Sequences sequences{{0, 3, 5}};
     const Tensor<double, 2> before = {{1, 0, 2, 0}, {0, 1, 0, 1}, {2, 0, 0, 1}, {0, 2, 1, 0}, {1, 1, 0, 2}};  // [T = 5, H = 4]
     Tensor<double, 2> after = before;
     after(4, 0) = 3;
     EncoderBlockActivations<double> of_before, of_after;
-    block.forward(before, sequences, config, of_before, workspace);
-    block.forward(after, sequences, config, of_after, workspace);
+    const Pass pass_of_two{config, sequences, workspace};
+    block.forward(before, pass_of_two, of_before);
+    block.forward(after, pass_of_two, of_after);
     show("y before", of_before.y());
     show("y after", of_after.y());
     FeedForwardActivations<double> alone_before, alone_after;
-    block.feed_forward.forward(before, config, alone_before, workspace);
-    block.feed_forward.forward(after, config, alone_after, workspace);
+    block.feed_forward.forward(before, pass_of_two, alone_before);
+    block.feed_forward.forward(after, pass_of_two, alone_after);
     const std::string by_block = changed_rows("changed by the block", of_before.y(), of_after.y());
-    const std::string by_network =
-        changed_rows("by its feed-forward network alone", alone_before.output.norm.y, alone_after.output.norm.y);
-    std::puts("   (row 3 hears of row 4, its neighbour; rows 0 to 2 do not)");  // STOP 5: of_before, of_after, the two alone
-    claim(by_block == " 3 4", "attention tells the whole sequence, and no other");
-    claim(by_network == " 4", "the feed-forward network tells nobody");
+    const std::string by_network = changed_rows("by its feed-forward network alone", alone_before.y(), alone_after.y());
+    std::puts("   (row 3 is in the same sequence as row 4; rows 0 to 2 are not)");  // STOP 5: of_before and of_after
+    claim(by_block == " 3 4", "attention passes a change on within its sequence only");
+    claim(by_network == " 4", "the feed-forward network doesn't pass it on");
 
-    std::puts("6. The parameters of a block, under the names of published files.");
+    std::puts("6. The parameters of a block, with their published names.");
     const auto list = [](const std::string& name, const auto& tensor) {
         std::printf("   %-55s %s\n", name.c_str(), shape_text(tensor.shape()).c_str());
     };
     EncoderBlock<double>::parameters(list, "encoder.layer.0", block);  // STOP 6: step into EncoderBlock::parameters
     const std::size_t H = 4, I = 8;
     claim(count_parameters(block) == 4 * (H * H + H) + (I * H + I) + (H * I + H) + 2 * 2 * H,
-          "four maps of attention, two of the network, two layer norms");
+          "four linear layers of attention, two of the network, two layer norms");
     const std::size_t in_base = count_parameters(EncoderBlock<float>::make(Config{}));
     std::printf("   a block of BERT-base (H = 768, I = 3072): %zu\n", in_base);
     claim(12 * in_base == 85054464, "its twelve blocks hold 85 of BERT-base's 110 million parameters");
@@ -140,10 +142,10 @@ int main()
     exercises();
 }
 
-// Exercises. Write what you think at YOUR ANSWER, build and run again.
+// Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
 
-// 1. How many parameters has a block of BERT-large: H = 1024, A = 16, I = 4096?
-const std::size_t answer_1 = 0;  // YOUR ANSWER: a number, or what computes it
+// 1. How many parameters does a block of BERT-large have, with H = 1024, A = 16, I = 4096?
+const std::size_t answer_1 = 0;  // YOUR ANSWER: a number or a formula
 
 // 2. Which gamma and beta of the last layer norm give every token's output the mean 5 and the standard deviation 2?
 const std::optional<double> answer_2_gamma = std::nullopt;  // YOUR ANSWER: the same for all columns
@@ -157,7 +159,7 @@ std::optional<double> your_gelu([[maybe_unused]] double x)
 
 void exercises()
 {
-    exercise(1, "How many parameters has a block of BERT-large?", answer_1 != 0, [] {
+    exercise(1, "How many parameters does a block of BERT-large have?", answer_1 != 0, [] {
         Config large;
         large.hidden_size = 1024;
         large.num_attention_heads = 16;
@@ -168,11 +170,12 @@ void exercises()
     exercise(2, "Which gamma and beta give mean 5 and deviation 2?", answer_2_gamma && answer_2_beta, [] {
         const Config config = small_config();
         auto block = make_block(config);
-        block.feed_forward.norm.gamma.fill(*answer_2_gamma);
-        block.feed_forward.norm.beta.fill(*answer_2_beta);
+        block.feed_forward.output.norm.gamma.fill(*answer_2_gamma);
+        block.feed_forward.output.norm.beta.fill(*answer_2_beta);
+        const Sequences sequences{{0, 2}};
         EncoderBlockActivations<double> act;
         Workspace workspace;
-        block.forward({{1, 0, 2, 0}, {0, 1, 0, 1}}, Sequences{{0, 2}}, config, act, workspace);
+        block.forward({{1, 0, 2, 0}, {0, 1, 0, 1}}, {config, sequences, workspace}, act);
         for (std::size_t t = 0; t < 2; ++t) {
             double mean = 0, variance = 0;
             for (std::size_t h = 0; h < 4; ++h)

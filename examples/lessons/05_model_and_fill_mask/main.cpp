@@ -1,6 +1,6 @@
-// Lesson 05: the whole model, from a text to the word behind [MASK], and held to what another implementation computed.
+// Lesson 05: the whole model, from a text to the word behind [MASK], compared with what another implementation computed.
 //
-// Beside it: include/bert/model.hpp, encoder.hpp, heads.hpp, verify/case.hpp, verify/comparison.hpp.
+// Beside it: include/bert/model.hpp, encoder.hpp, heads/masked_lm.hpp, verify/case.hpp, verify/comparison.hpp.
 // Devlin et al. 2019, section 3 and section 3.1, task 1.
 #include <bert/pretrained.hpp>
 #include <bert/verify/case.hpp>
@@ -30,7 +30,7 @@ int main()
 {
     try {
         read_and_run();
-    } catch (const std::exception& error) {  // a file that isn't there, for instance
+    } catch (const std::exception& error) {  // for instance, a file is missing
         std::fprintf(stderr, "%s\n", error.what());
         return 2;
     }
@@ -61,9 +61,10 @@ std::vector<std::pair<double, std::int64_t>> by_probability(const Tensor<double,
 std::vector<Comparison> compared(const Model<double, Reference>& model, const ReferenceCase& reference)
 {
     ModelActivations<double> act;
-    act.encoder.keep_all = true;
     Workspace workspace;
-    model.forward(reference.batch(), act, workspace);
+    const Batch& batch = reference.batch();
+    model.forward(batch, {}, {.config = model.config, .sequences = batch.sequences, .workspace = workspace, .keep_all = true},
+                  act);
     const std::vector<NamedTensor> found = forward_trace(model, reference.batch(), act);
     std::vector<NamedTensor> expected;
     for (const TensorView& view : reference.expected().tensors())
@@ -71,7 +72,7 @@ std::vector<Comparison> compared(const Model<double, Reference>& model, const Re
     return compare_all(found, expected, reference.mask(), limits_of<double>());
 }
 
-// The name of the first tensor that doesn't hold, and nothing if all do.
+// The name of the first tensor that doesn't hold; empty if all do.
 std::string first_wrong(const std::vector<Comparison>& comparisons)
 {
     for (const Comparison& comparison : comparisons)
@@ -87,9 +88,9 @@ void read_and_run()
     std::printf("   %s: V %zu, H %zu, layers %zu, A %zu, I %zu; %zu parameters\n", config.architecture.c_str(), config.vocab_size,
                 config.hidden_size, config.num_hidden_layers, config.num_attention_heads, config.intermediate_size,
                 count_parameters(bert.model));  // STOP 1: bert.model.config
-    claim(bert.tokenizer.vocab_size() == config.vocab_size, "the vocabulary has a row of the word table for each token");
+    claim(bert.tokenizer.vocab_size() == config.vocab_size, "the word table has a row for each token of the vocabulary");
 
-    std::puts("2. Texts become ids, and ids of several texts one packed batch of T rows.");
+    std::puts("2. Texts become ids, and the ids of several texts become one packed batch of T rows.");
     const std::vector<std::string> texts = {"The whale swam under the [MASK].", "Is it raining?"};
     const Batch batch = bert.batch_of(texts);
     std::printf("   T = %zu tokens in B = %zu sequences\n", batch.sequences.tokens(), batch.sequences.count());
@@ -99,84 +100,85 @@ void read_and_run()
     std::printf("  %s\n", tokens.c_str());  // STOP 2: batch.ids, batch.positions, batch.sequences.begin
     claim(batch.ids(batch.sequences.begin[1]) == bert.tokenizer.cls_id(), "the second text begins where the first one ends");
 
-    std::puts("3. Embeddings, then block after block: always [T, H], a vector for each token.");
+    std::puts("3. Embeddings and blocks all compute a tensor [T, H]: a vector for each token.");
     ModelActivations<double> act;
     Workspace workspace;
-    bert.model.forward(batch, act, workspace);
-    show_corner("embeddings.norm.y", act.embeddings.norm.y);
-    show_corner("encoder.layer[0].y()", act.encoder.layer[0].y());
-    show_corner("encoder.layer[1].y()", act.encoder.layer[1].y());  // STOP 3: act.encoder.layer[1].attention, member by member
-    const Tensor<double, 2>& hidden = act.encoder.layer[1].y();
-    claim(act.embeddings.word(1, 0) == act.embeddings.word(8, 0), "both \"the\", tokens 1 and 8, begin as the same row");
-    claim(std::abs(hidden(1, 0) - hidden(8, 0)) > 0.01, "and end as different vectors: what each is in its place");
+    bert.model.forward(batch, {}, {config, batch.sequences, workspace}, act);
+    const auto& [embeddings, encoder, pooler] = act.body;
+    show_corner("embeddings.y", embeddings.y);
+    show_corner("encoder.layer[0].y()", encoder.layer[0].y());
+    show_corner("encoder.layer[1].y()", encoder.layer[1].y());  // STOP 3: act.body.encoder.layer[1].attention, member by member
+    const Tensor<double, 2>& hidden = encoder.layer[1].y();
+    claim(embeddings.word(1, 0) == embeddings.word(8, 0),
+          "tokens 1 and 8, both \"the\", begin as the same row of the word table");
+    claim(std::abs(hidden(1, 0) - hidden(8, 0)) > 0.01, "and end as different vectors, because each depends on its context");
 
-    std::puts("4. The masked-word head compares each vector with every row of the word table: a logit for each word.");
+    std::puts("4. The masked-LM head compares each vector with every row of the word table: a logit for each word.");
     const auto mask_row =
         static_cast<std::size_t>(std::find(batch.ids.begin(), batch.ids.end(), bert.tokenizer.mask_id()) - batch.ids.begin());
     Tensor<double, 2> probabilities;
-    Reference::softmax(act.masked_word.logits, probabilities);
+    Reference::softmax(act.masked_lm.logits, probabilities);
     const auto words = by_probability(probabilities, mask_row);
     for (std::size_t i = 0; i < 5; ++i)
         std::printf("   %-10s %.3f\n", std::string(bert.tokenizer.token(words[i].second)).c_str(), words[i].first);
-    const auto best = static_cast<std::size_t>(words[0].second);  // STOP 4: mask_row, words, act.masked_word.norm.y
-    double logit = bert.model.masked_word->bias(best);
+    const auto best = static_cast<std::size_t>(words[0].second);  // STOP 4: mask_row, words, act.masked_lm.norm.y
+    double logit = bert.model.masked_lm->bias(best);
     for (std::size_t h = 0; h < config.hidden_size; ++h)
-        logit += act.masked_word.norm.y(mask_row, h) * bert.model.embeddings.word(best, h);
-    claim(std::abs(logit - act.masked_word.logits(mask_row, best)) < 1e-9,
+        logit += act.masked_lm.norm.y(mask_row, h) * bert.model.body.embeddings.word(best, h);
+    claim(std::abs(logit - act.masked_lm.logits(mask_row, best)) < 1e-9,
           "a logit is the vector times the word's own row of the table, plus a bias");
     double sum = 0;
     for (const auto& word : words)
         sum += word.first;
-    claim(std::abs(sum - 1) < 1e-9,
-          "over all words the probabilities sum to 1 (the weights are from a seed: the words are chance)");
+    claim(std::abs(sum - 1) < 1e-9, "the probabilities of all words sum to 1 (the weights are random, and so are the words)");
 
-    std::puts("5. The pooler makes one vector of each text, from its first token, [CLS].");
-    show_corner("pooler.pooled", act.pooler.pooled);  // STOP 5: act.pooler.first and act.pooler.pooled
-    claim(act.pooler.pooled.shape(0) == texts.size(), "B rows, whatever the lengths");
+    std::puts("5. The pooler computes one vector for each text, from its first token, [CLS].");
+    show_corner("pooler.pooled", pooler.pooled);  // STOP 5: act.body.pooler.first and act.body.pooler.pooled
+    claim(pooler.pooled.shape(0) == texts.size(), "B rows, whatever the lengths of the texts");
     double largest = 0;
-    for (std::size_t i = 0; i < act.pooler.pooled.size(); ++i)
-        largest = std::max(largest, std::abs(act.pooler.pooled.data()[i]));
+    for (std::size_t i = 0; i < pooler.pooled.size(); ++i)
+        largest = std::max(largest, std::abs(pooler.pooled.data()[i]));
     claim(largest <= 1, "after tanh every number lies between -1 and 1");
 
-    std::puts("6. Is all that right? A reference case holds what another implementation computed, tensor by tensor.");
+    std::puts("6. Is all this right? A reference case holds what another implementation computed, tensor by tensor.");
     const ReferenceCase reference(project / "reference_outputs/cases/default_model");
     const Encoding encoding = bert.tokenizer.encode(texts[0]);
     const auto stored_ids = reference.tensor<std::int64_t, 2>("input.ids");
     bool same_ids = true;
     for (std::size_t l = 0; l < encoding.size(); ++l)
         same_ids = same_ids && encoding.ids[l] == stored_ids(1, l);
-    claim(same_ids, "its second text is our first one, and its tokenizer gave the same ids");
+    claim(same_ids, "the case's second text is our first one, and its tokenizer gave the same ids");
     const std::vector<Comparison> comparisons = compared(bert.model, reference);
     for (const Comparison& comparison : comparisons)
         std::printf("   %-32s %s\n", comparison.name.c_str(), comparison.holds ? "holds" : comparison.message.c_str());
-    const std::string first = first_wrong(comparisons);  // STOP 6: comparisons[0].error, and of the others
+    const std::string first = first_wrong(comparisons);  // STOP 6: comparisons[0].error, and the errors of the others
     claim(first.empty(), "every tensor agrees to 1e-12 of its largest number");
 
-    std::puts("7. One wrong number is found where it was made, not where it comes out.");
+    std::puts("7. The first tensor that differs shows where a number is wrong.");
     Model<double, Reference> damaged = bert.model;
-    damaged.encoder.layer[1].feed_forward.output.bias(0) += 1e-6;
+    damaged.body.encoder.layer[1].feed_forward.output.dense.bias(0) += 1e-6;
     const std::vector<Comparison> of_damaged = compared(damaged, reference);
     for (const Comparison& comparison : of_damaged)
         if (!comparison.holds) std::printf("   %s is wrong\n", comparison.name.c_str());
     const std::string first_of_damaged = first_wrong(of_damaged);  // STOP 7: of_damaged
-    claim(first_of_damaged == "forward.layer.1.output", "the first in the order of the computation names the place");
+    claim(first_of_damaged == "forward.layer.1.output", "the first one is the output of layer 1, whose bias was changed");
 
     exercises(bert, reference);
 }
 
-// Exercises. Write what you think at YOUR ANSWER, build and run again.
+// Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
 
-// 1. A model that knows nothing gives all V words the same probability. What is its loss, in nats a word? (losses.hpp)
+// 1. A model that knows nothing gives all V words the same probability. What is its loss, in nats per word? (heads/masked_lm.hpp)
 std::optional<double> answer_1([[maybe_unused]] double V)
 {
     return std::nullopt;  // YOUR ANSWER: a number; std::log may be used
 }
 
-// 2. All biases of the key of layer 1 are raised by 1. Its key and its scores are wrong then. Which is the first tensor behind
-//    the scores that is right again, and why?
+// 2. All biases of the key of layer 1 are raised by 1, which makes its key and its scores wrong. Which is the first tensor
+//    after the scores that is right again, and why?
 const std::string answer_2 = "";  // YOUR ANSWER: a name, as section 6 prints it
 
-// 3. Cosine of two vectors: how alike two texts are, whatever the vectors' lengths. (Add the products; divide by both lengths.)
+// 3. The cosine of two vectors: the sum of their products over both lengths. It measures how similar two texts are.
 std::optional<double> your_cosine([[maybe_unused]] const std::vector<double>& a, [[maybe_unused]] const std::vector<double>& b)
 {
     return std::nullopt;  // YOUR ANSWER: a number
@@ -191,10 +193,10 @@ void exercises(const Pretrained<double, Reference>& bert, const ReferenceCase& r
         return std::abs(*answer_1(static_cast<double>(V)) - Reference::cross_entropy(logits, labels).value) < 1e-6;
     });
 
-    exercise(2, "All key biases of layer 1 are raised by 1. Which tensor behind the scores is right again?", !answer_2.empty(),
+    exercise(2, "All key biases of layer 1 are raised by 1. Which tensor after the scores is right again?", !answer_2.empty(),
              [&] {
                  Model<double, Reference> changed = bert.model;
-                 Tensor<double, 1>& bias = changed.encoder.layer[1].attention.key.bias;
+                 Tensor<double, 1>& bias = changed.body.encoder.layer[1].attention.key.bias;
                  for (std::size_t h = 0; h < bias.size(); ++h)
                      bias(h) += 1;
                  bool behind_scores = false;

@@ -18,7 +18,7 @@ using namespace lesson;
 
 void exercises();
 
-// A loss: half the squared distance between what came out and what was wanted.
+// A loss: half the squared distance between y and what is wanted.
 double half_squares(const Tensor<double, 2>& y, const Tensor<double, 2>& wanted)
 {
     double loss = 0;
@@ -46,7 +46,7 @@ Tensor<double, 2> row_of(const Tensor<double, 2>& tensor, std::size_t t)
     return row;
 }
 
-// Weights from -1 to 1 that nobody has to remember.
+// Arbitrary weights from -1 to 1.
 FeedForward<double> make_network(const Config& config)
 {
     auto network = FeedForward<double>::make(config);
@@ -61,7 +61,7 @@ FeedForward<double> make_network(const Config& config)
 
 int main()
 {
-    std::puts("1. A loss is one number that says how wrong everything is. Here: a linear layer, and what we wanted of it.");
+    std::puts("1. A loss is one number that says how wrong all outputs are. Here they are the outputs of a linear layer.");
     Tensor<double, 2> x = {{1, 2, 0}, {0, 1, -1}};       // [T = 2, in = 3]
     Tensor<double, 2> weight = {{1, 0, 2}, {-1, 1, 1}};  // [out = 2, in]
     Tensor<double, 1> bias = {0.5, 0};                   // [out]
@@ -75,13 +75,13 @@ int main()
     std::printf("   loss %.4f\n", loss_before);  // STOP 1: y, wanted, loss_before
     claim(loss_before == (0.25 + 0 + 0.25 + 1) / 2, "three of four numbers are off: by 0.5, 0.5 and 1");
 
-    std::puts("2. Move one number, weight(0, 1), by h, and see how far the loss moves. Divided by h, that is a slope.");
+    std::puts("2. Change one number, weight(0, 1), by h. The change of the loss, divided by h, is a slope.");
     const auto loss = [&] {
         Tensor<double, 2> y_now;
         Reference::linear(x, weight, bias, y_now, workspace);
         return half_squares(y_now, wanted);
     };
-    std::puts("          h   to one side   to both sides");
+    std::puts("          h     one-sided       two-sided");
     double one_side = 0, both_sides = 0;
     for (const double h : {1.0, 0.1, 0.01, 0.001}) {
         weight(0, 1) = h;  // it was 0
@@ -94,22 +94,22 @@ int main()
         std::printf("   %8.3f   %11.4f   %13.4f\n", h, one_side, both_sides);
     }
     claim(std::abs(one_side - 0.5) < 0.003,  // STOP 2: one_side and both_sides of the last h
-          "to one side the slope comes closer to 0.5 as h gets smaller");
-    claim(std::abs(both_sides - 0.5) < 1e-9, "to both sides it is 0.5: the curve's bend falls out");
+          "the one-sided slope approaches 0.5 as h gets smaller");
+    claim(std::abs(both_sides - 0.5) < 1e-9, "the two-sided slope is 0.5 for every h: the curvature cancels");
 
-    std::puts("3. A gradient is the slope of every number at once: a tensor of the same shape.");
+    std::puts("3. A gradient holds the slope for every number: it is a tensor of the same shape.");
     const Tensor<double, 2> weight_slopes = by_differences(weight, loss);
-    show("slopes of weight, by differences", weight_slopes);  // STOP 3: weight_slopes; by_differences stands in lesson.hpp
-    claim(std::abs(weight_slopes(0, 1) - 0.5) < 1e-6, "the 0.5 of section 2 stands in row 0, column 1");
+    show("slopes of weight, by differences", weight_slopes);  // STOP 3: weight_slopes; by_differences is in lesson.hpp
+    claim(std::abs(weight_slopes(0, 1) - 0.5) < 1e-6, "the 0.5 of section 2 is in row 0, column 1");
     Tensor<double, 2> moved = weight;
     for (std::size_t i = 0; i < weight.size(); ++i)
         moved.data()[i] -= 0.1 * weight_slopes.data()[i];
     Tensor<double, 2> y_moved;
     Reference::linear(x, moved, bias, y_moved, workspace);
     std::printf("   loss after a small step against the gradient: %.3f\n", half_squares(y_moved, wanted));
-    claim(half_squares(y_moved, wanted) < loss_before, "it got smaller: that is all of learning");
+    claim(half_squares(y_moved, wanted) < loss_before, "the loss got smaller: this is how a model learns");
 
-    std::puts("4. Differences cost two forward passes a number. The chain rule gets all slopes from one pass back.");
+    std::puts("4. Differences take two forward passes for each number. The chain rule gets all slopes from one backward pass.");
     const Tensor<double, 2> d_y = half_squares_backward(y, wanted);
     show("d_y", d_y);
     const double by_token_0 = d_y(0, 0) * x(0, 1), by_token_1 = d_y(1, 0) * x(1, 1);
@@ -117,18 +117,18 @@ int main()
     std::printf("   %.1f * %.0f + %.1f * %.0f = %.1f\n", d_y(0, 0), x(0, 1), d_y(1, 0), x(1, 1),
                 by_token_0 + by_token_1);  // STOP 4: d_y, by_token_0, by_token_1
     claim(by_token_0 + by_token_1 == 0.5,
-          "slope times slope along each way from the number to the loss; then the sum of the ways");
+          "the slopes along each path from the number to the loss are multiplied, and the paths are summed");
 
-    std::puts("5. linear_backward: three sums, each over all y in which a number of the result stands.");
+    std::puts("5. linear_backward: three gradients, each a sum over all elements of y that depend on a number.");
     Tensor<double, 2> d_weight = zeros<double, 2>({2, 3}), d_x;
     Tensor<double, 1> d_bias = zeros<double, 1>({2});
     Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
     show("d_weight, a sum over tokens: d_y(t, o) x(t, i)", d_weight);
     show("d_bias, a sum over tokens: d_y(t, o)", d_bias);
     show("d_x, a sum over outputs: d_y(t, o) weight(o, i)", d_x);  // STOP 5: run again and step into linear_backward
-    claim(max_difference(d_weight, weight_slopes) < 1e-8, "d_weight is what the differences said");
-    claim(max_difference(d_bias, by_differences(bias, loss)) < 1e-8, "so is d_bias");
-    claim(max_difference(d_x, by_differences(x, loss)) < 1e-8, "so is d_x, which the layer below will take for its d_y");
+    claim(max_difference(d_weight, weight_slopes) < 1e-8, "d_weight agrees with the differences");
+    claim(max_difference(d_bias, by_differences(bias, loss)) < 1e-8, "so does d_bias");
+    claim(max_difference(d_x, by_differences(x, loss)) < 1e-8, "so does d_x, which is d_y for the layer below");
 
     std::puts(
         "6. GELU is a function of one number, so its gradient is d_y times one slope: P(N < x) + x times the density at x.");
@@ -146,13 +146,13 @@ int main()
     };
     show("x", numbers, 0);
     show("slope of gelu", slope);  // STOP 6: numbers and slope
-    claim(max_difference(slope, by_differences(numbers, sum_of_gelu)) < 1e-8, "again what the differences say");
+    claim(max_difference(slope, by_differences(numbers, sum_of_gelu)) < 1e-8, "this, too, agrees with the differences");
     claim(std::abs(slope(0, 4) + slope(0, 2) - 1) < 1e-12, "gelu(x) - gelu(-x) = x, so the slopes at x and -x sum to 1");
     claim(slope(0, 1) < 0 && slope(0, 5) > 1,
-          "at -2 GELU still falls (its lowest point is near -0.75), and at 2 it rises by more than x does");
-    claim(std::abs(slope(0, 0)) < 1e-15, "far on the left nothing comes through, and no gradient goes back");
+          "at -2 GELU still falls (its lowest point is near -0.75), and at 2 it rises faster than x");
+    claim(std::abs(slope(0, 0)) < 1e-15, "far below 0 the slope is 0, so that no gradient passes");
 
-    std::puts("7. Two layers one after the other: their backwards one after the other, from the last to the first.");
+    std::puts("7. Two operations, one after the other: backward runs through them from the last to the first.");
     const Tensor<double, 2> wanted_bent = {{1, 0}, {0, 1}};
     Tensor<double, 2> bent;
     Reference::gelu(y, bent);
@@ -167,14 +167,14 @@ int main()
         Reference::gelu(y_now, bent_now);
         return half_squares(bent_now, wanted_bent);
     };
-    show("d of what gelu gave", d_bent);
-    show("d of what it was given", d_between);
-    show("d_weight", d_weight_of_both);  // STOP 7: y, bent, d_bent, d_between: forward's tensors, then backward's
+    show("gradient of gelu's result", d_bent);
+    show("gradient of gelu's argument", d_between);
+    show("d_weight", d_weight_of_both);  // STOP 7: y and bent of forward, d_bent and d_between of backward
     claim(max_difference(d_weight_of_both, by_differences(weight, loss_of_both)) < 1e-8, "d_weight is right");
     claim(max_difference(d_bias_of_both, by_differences(bias, loss_of_both)) < 1e-8, "d_bias is right");
     claim(max_difference(d_x_of_both, by_differences(x, loss_of_both)) < 1e-8, "d_x is right");
 
-    std::puts("8. A parameter's gradient is added to (+=): the same weight may be used many times, and all ways count.");
+    std::puts("8. A parameter's gradient is added to (+=): a weight may be used many times, and every use contributes.");
     Tensor<double, 2> in_pieces = zeros<double, 2>({2, 3}), d_row;
     Tensor<double, 1> d_bias_in_pieces = zeros<double, 1>({2});
     Reference::linear_backward(row_of(d_y, 0), row_of(x, 0), weight, in_pieces, d_bias_in_pieces, d_row, workspace);
@@ -186,9 +186,10 @@ int main()
     Tensor<double, 2> twice = d_weight;
     for (std::size_t i = 0; i < twice.size(); ++i)
         twice.data()[i] *= 2;
-    claim(max_difference(in_pieces, twice) < 1e-12, "who doesn't set it to zero before a new step has the old gradient in it");
+    claim(max_difference(in_pieces, twice) < 1e-12,
+          "if it isn't set to zero before a new step, it still contains the old gradient");
     claim(max_difference(d_x, by_differences(x, loss)) < 1e-8,
-          "d_x is written (=): where x is used twice, both results are added up there (lesson 07)");
+          "d_x is written (=): where x is used twice, the caller adds both results (lesson 07)");
 
     std::puts("9. The same check for all parameters of a component, here the feed-forward network of lesson 04.");
     Config config;
@@ -199,18 +200,20 @@ int main()
     FeedForwardActivations<double> act, d_act;
     Tensor<double, 2> d_hidden;
     auto gradient = FeedForward<double>::make(config);  // zeros
-    network.forward(hidden, config, act, workspace);
-    const Tensor<double, 2> d_output = half_squares_backward(act.output.norm.y, wanted_hidden);
-    network.backward(d_output, hidden, config, act, gradient, d_act, d_hidden, workspace);
+    const Sequences sequences{{0, 2}};
+    const Pass pass{config, sequences, workspace};
+    network.forward(hidden, pass, act);
+    const Tensor<double, 2> d_output = half_squares_backward(act.y(), wanted_hidden);
+    network.backward(d_output, hidden, pass, act, gradient, d_act, d_hidden);
     const auto loss_of_network = [&] {
         FeedForwardActivations<double> act_now;
-        network.forward(hidden, config, act_now, workspace);
-        return half_squares(act_now.output.norm.y, wanted_hidden);
+        network.forward(hidden, pass, act_now);
+        return half_squares(act_now.y(), wanted_hidden);
     };
     const GradientCheck check = check_gradient(network, gradient, loss_of_network);
-    std::printf("   %zu numbers tried\n", check.count);  // STOP 9: gradient, member by member; check
-    claim(check.count == count_parameters(network) && check.holds, "every parameter's gradient is what differences say");
-    gradient.output.weight(2, 5) += 0.001;
+    std::printf("   %zu numbers checked\n", check.count);  // STOP 9: gradient, member by member; check
+    claim(check.count == count_parameters(network) && check.holds, "every parameter's gradient agrees with differences");
+    gradient.output.dense.weight(2, 5) += 0.001;
     const GradientCheck check_of_damaged = check_gradient(network, gradient, loss_of_network);
     claim(!check_of_damaged.holds && check_of_damaged.message.find(".output.dense.weight[2, 5]") == 0,
           "one wrong number is found and named: .output.dense.weight[2, 5]");
@@ -218,13 +221,13 @@ int main()
     exercises();
 }
 
-// Exercises. Write what you think at YOUR ANSWER, build and run again.
+// Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
 
-// 1. One token, one input, one output: x = 3, weight = 2, bias = 1, and 5 was wanted. The loss is half the squared distance, as
+// 1. One token, one input, one output: x = 3, weight = 2, bias = 1, and 5 is wanted. The loss is half the squared distance, as
 //    above. What is the gradient of the weight?
 const std::optional<double> answer_1 = std::nullopt;  // YOUR ANSWER: a number
 
-// 2. Another bend: y = x s(x), where s(x) = 1 / (1 + e^-x), whose own slope is s (1 - s). What is the slope of y?
+// 2. Another activation function: y = x s(x) with s(x) = 1 / (1 + e^-x), whose slope is s (1 - s). What is the slope of y?
 std::optional<double> your_slope([[maybe_unused]] double x)
 {
     return std::nullopt;  // YOUR ANSWER: a number
@@ -238,7 +241,7 @@ Tensor<double, 2> your_d_weight([[maybe_unused]] const Tensor<double, 2>& d_y, [
 
 void exercises()
 {
-    exercise(1, "The gradient of a single weight?", answer_1.has_value(), [] {
+    exercise(1, "What is the gradient of a single weight?", answer_1.has_value(), [] {
         const Tensor<double, 2> x = {{3}}, wanted = {{5}};
         Tensor<double, 2> weight = {{2}};
         const auto loss = [&] {
@@ -250,7 +253,7 @@ void exercises()
         return std::abs(*answer_1 - by_differences(weight, loss)(0, 0)) < 1e-6;
     });
 
-    exercise(2, "The slope of x s(x)?", your_slope(1).has_value(), [] {
+    exercise(2, "What is the slope of x s(x)?", your_slope(1).has_value(), [] {
         for (double x : {-3.0, -1.0, 0.0, 0.5, 2.0}) {
             Tensor<double, 1> number = {x};
             const auto bend = [&] { return number(0) / (1 + std::exp(-number(0))); };

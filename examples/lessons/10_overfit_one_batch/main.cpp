@@ -1,8 +1,8 @@
-// Lesson 10: a tiny BERT learns one batch by heart. A new training loop is tried like this first: if even this fails, there is
-// a bug.
+// Lesson 10: a tiny BERT learns one batch by heart. This is the first test of a new training loop: if it fails, there is a bug.
 //
 // Beside it: include/bert/training/trainer.hpp, core/dropout.hpp, core/random.hpp, ops/reference/dropout.hpp, losses.hpp.
-// Devlin et al. 2019, section 3.1; Srivastava et al. 2014, section 4 (dropout); Salmon et al. 2011 (random numbers by place).
+// Devlin et al. 2019, section 3.1; Srivastava et al. 2014, section 4 (dropout); Salmon et al. 2011 (random numbers by position).
+#include <bert/io/architectures.hpp>
 #include <bert/training/trainer.hpp>
 
 #include <algorithm>
@@ -32,7 +32,7 @@ constexpr std::size_t steps = 120;
 Config tiny_config()
 {
     Config config;
-    config.architecture = "BertForPreTraining";
+    set_architecture("BertForPreTraining", config);
     config.vocab_size = words.size();
     config.hidden_size = 8;
     config.num_hidden_layers = 2;
@@ -47,23 +47,24 @@ Config tiny_config()
 Model<double> make_model()
 {
     auto model = Model<double>::make(tiny_config());
-    std::uint32_t place = 0;  // each tensor has random numbers of its own
-    const auto fill = [&place](const std::string& name, auto& tensor) {
+    std::uint32_t tensor_index = 0;  // each tensor has random numbers of its own
+    const auto fill = [&tensor_index](const std::string& name, auto& tensor) {
         const bool norm = name.find("LayerNorm") != std::string::npos, bias = name.ends_with("bias");
         for (std::size_t i = 0; i < tensor.size(); ++i) {
-            const std::uint32_t word = random_words({2024, 0}, place, static_cast<std::uint32_t>(i), 0)[0];
+            const std::uint32_t word = random_words({2024, 0}, tensor_index, static_cast<std::uint32_t>(i), 0)[0];
             const double uniform = static_cast<double>(word) / 4294967296.0;  // 0 to 1
             tensor.data()[i] = bias ? 0 : norm ? 1 : 0.3 * (2 * uniform - 1);
         }
-        ++place;
+        ++tensor_index;
     };
     Model<double>::parameters(fill, "", model);
     return model;
 }
 
-// Sequences in which [MASK] stands where a word is asked for. The words, in the order of the masks, and the next-sentence labels.
-Example<double> make_example(const std::vector<std::vector<std::int64_t>>& ids, const std::vector<std::int64_t>& hidden,
-                             const IndexTensor<1>& next_sentence)
+// Makes an example of sequences with [MASK] at the masked positions, the hidden words in the same order, and the labels of next
+// sentence.
+LabelledBatch<double> make_example(const std::vector<std::vector<std::int64_t>>& ids, const std::vector<std::int64_t>& hidden,
+                                   const IndexTensor<1>& next_sentence)
 {
     std::vector<std::vector<std::int64_t>> segments;
     for (const std::vector<std::int64_t>& sequence : ids) {
@@ -74,24 +75,26 @@ Example<double> make_example(const std::vector<std::vector<std::int64_t>>& ids, 
             if (id == sep) segment = 1;
         }
     }
-    Example<double> example;
+    LabelledBatch<double> example;
     example.batch = pack(ids, segments);
-    example.labels.masked_words = zeros<std::int64_t, 1>({example.batch.ids.size()});
-    std::size_t next = 0;
+    MaskedLmTarget target;
     for (std::size_t t = 0; t < example.batch.ids.size(); ++t)
-        example.labels.masked_words(t) = example.batch.ids(t) == mask ? hidden[next++] : ignored_label;
-    example.labels.next_sentence = next_sentence;
+        if (example.batch.ids(t) == mask) target.rows.push_back(t);
+    target.ids = zeros<std::int64_t, 1>({hidden.size()});
+    std::copy(hidden.begin(), hidden.end(), target.ids.begin());
+    example.targets.masked_lm = target;
+    example.targets.next_sentence = next_sentence;
     return example;
 }
 
 // The batch that is learned.
-Example<double> one_batch()
+LabelledBatch<double> one_batch()
 {
     return make_example({{cls, the, mask, bites, sep, the, man, mask, sep}, {cls, a, cat, mask, sep, a, mask, runs, sep}},
                         {dog, runs, sleeps, man}, {0, 1});
 }
 
-// What training needs to be told.
+// The options of training.
 TrainingOptions options_of(bool dropout, std::uint64_t seed)
 {
     TrainingOptions options;
@@ -101,42 +104,43 @@ TrainingOptions options_of(bool dropout, std::uint64_t seed)
     return options;
 }
 
-// Trains on the same batch in every step; the loss of each.
-std::vector<double> train(Model<double>& model, const Example<double>& example, const TrainingOptions& options,
+// Trains on the same batch in every step, and returns the loss of each step.
+std::vector<double> train(Model<double>& model, const LabelledBatch<double>& example, const TrainingOptions& options,
                           std::size_t count = steps)
 {
     Trainer trainer(options, model);
     std::vector<double> curve;
     for (std::size_t step = 0; step < count; ++step)
-        curve.push_back(trainer.step({&example, 1}, model).losses.total);
+        curve.push_back(trainer.step({&example, 1}).losses.total);
     return curve;
 }
 
-// The losses of a model as it is, without dropout, and what it computed.
-Losses<double> look_at(const Model<double>& model, const Example<double>& example, ModelActivations<double>& act)
+// The losses of a model without dropout, and its activations.
+Losses<double> look_at(const Model<double>& model, const LabelledBatch<double>& example, ModelActivations<double>& act)
 {
     Workspace workspace;
-    act.asked_words = labelled_rows(example.labels.masked_words);
-    model.forward(example.batch, act, workspace);
-    return model_loss(model, example.batch, act, example.labels);
+    Counts<double> counts;
+    model.count(example.batch, example.targets, counts);
+    model.forward(example.batch, example.targets, {model.config, example.batch.sequences, workspace}, act);
+    return model.loss(example.batch, example.targets, counts, {}, act);
 }
 
-// Each hidden word with the model's first choice, and the probabilities. Returns how many are right.
-std::size_t show_words(const char* when, const Model<double>& model, const Example<double>& example)
+// Prints each masked word, the model's first choice, and their probabilities. Returns how many are right.
+std::size_t show_words(const char* when, const Model<double>& model, const LabelledBatch<double>& example)
 {
     ModelActivations<double> act;
     look_at(model, example, act);
     Tensor<double, 2> probabilities;
-    Reference::softmax(act.masked_word.logits, probabilities);
+    Reference::softmax(act.masked_lm.logits, probabilities);
     std::printf("   %s\n", when);
     std::size_t right = 0;
-    for (std::size_t m = 0; m < act.masked_word.rows.size(); ++m) {
-        const auto label = static_cast<std::size_t>(example.labels.masked_words(act.masked_word.rows[m]));
+    for (std::size_t m = 0; m < act.masked_lm.rows.size(); ++m) {
+        const auto label = static_cast<std::size_t>(example.targets.masked_lm->ids(m));
         std::size_t best = 0;
         for (std::size_t v = 0; v < words.size(); ++v)
             if (probabilities(m, v) > probabilities(m, best)) best = v;
-        std::printf("     row %2zu: hidden %-6s p %.2f, first choice %-6s p %.2f\n", act.masked_word.rows[m],
-                    words[label].c_str(), probabilities(m, label), words[best].c_str(), probabilities(m, best));
+        std::printf("     row %2zu: masked %-6s p %.2f, first choice %-6s p %.2f\n", act.masked_lm.rows[m], words[label].c_str(),
+                    probabilities(m, label), words[best].c_str(), probabilities(m, best));
         right += best == label ? 1 : 0;
     }
     return right;
@@ -153,15 +157,15 @@ double mean_of_last(const std::vector<double>& curve, std::size_t count)
 
 int main()
 {
-    std::puts("1. A new model knows nothing. Every word is about as probable as any other, and so are both answers.");
-    const Example<double> example = one_batch();
+    std::puts("1. A new model knows nothing. All words are about equally probable, and so are both classes of next sentence.");
+    const LabelledBatch<double> example = one_batch();
     const Model<double> fresh = make_model();
     ModelActivations<double> act;
     const Losses<double> at_start = look_at(fresh, example, act);
     const double knows_nothing = std::log(12.0) + std::log(2.0);
     std::printf("   loss %.2f; of equal probabilities: ln 12 + ln 2 = %.2f\n", at_start.total,
                 knows_nothing);  // STOP 1: at_start
-    claim(std::abs(at_start.total - knows_nothing) < 0.4, "who starts far from this has a bug, or weights that are too large");
+    claim(std::abs(at_start.total - knows_nothing) < 0.4, "a loss far from this means a bug, or weights that are too large");
 
     std::puts("2. Train on the same batch again and again, without dropout. The loss goes to 0.");
     Model<double> model = fresh;
@@ -171,24 +175,24 @@ int main()
         std::printf("     %4zu %6.2f\n", step, curve[step]);
     claim(std::abs(curve.front() - at_start.total) < 1e-12,  // STOP 2: curve
           "the first step begins with the loss of section 1");
-    claim(curve.back() < 0.02, "at the end hardly anything is left");
+    claim(curve.back() < 0.02, "the last loss is below 0.02");
 
-    std::puts("3. The hidden words come out right.");
+    std::puts("3. The masked words are predicted correctly.");
     const std::size_t right_before = show_words("before", fresh, example);
     const std::size_t right_after = show_words("after", model, example);
-    std::printf("   %zu of 4 right before, %zu after\n", right_before, right_after);  // STOP 3: model.embeddings.word, act
-    claim(right_after == 4, "all four");
+    std::printf("   %zu of 4 right before, %zu after\n", right_before, right_after);  // STOP 3: model.body.embeddings.word, act
+    claim(right_after == 4, "all four are right");
     look_at(model, example, act);
-    claim(act.next_sentence_logits(0, 0) > act.next_sentence_logits(0, 1) &&
-              act.next_sentence_logits(1, 0) < act.next_sentence_logits(1, 1),
-          "and so is which pair belongs together and which doesn't");
+    claim(act.next_sentence.logits(0, 0) > act.next_sentence.logits(0, 1) &&
+              act.next_sentence.logits(1, 0) < act.next_sentence.logits(1, 1),
+          "and so is the next-sentence class of both pairs");
 
-    std::puts("4. The same again gives the same curve, bit for bit: nothing depends on time, threads or luck.");
+    std::puts("4. A second run gives the same curve, bit for bit: nothing depends on time, threads or chance.");
     Model<double> model_again = fresh;
     const std::vector<double> curve_again = train(model_again, example, options_of(false, 1));
     claim(curve == curve_again, "every loss of all steps is the same number");  // STOP 4: curve, curve_again
 
-    std::puts("5. With dropout each step works with another part of the model: the curve is rough, and slower.");
+    std::puts("5. With dropout each step uses another part of the model: the loss falls more slowly, and with jumps.");
     Model<double> dropped = fresh, dropped_again = fresh, dropped_other = fresh;
     const std::vector<double> rough = train(dropped, example, options_of(true, 1));
     const std::vector<double> rough_again = train(dropped_again, example, options_of(true, 1));
@@ -205,51 +209,51 @@ int main()
           "with dropout the loss often rises from one step to the next, without it hardly ever");
     claim(mean_of_last(rough, 20) > mean_of_last(curve, 20), "and it stays higher");
     claim(rough == rough_again, "the same seed drops the same numbers: the same curve, bit for bit");
-    claim(rough != rough_other, "another seed, another curve");
+    claim(rough != rough_other, "another seed gives another curve");
 
-    std::puts("6. Dropout is for training alone. Look at the same model without it.");
+    std::puts("6. Dropout is for training only. Here is the same model without it.");
     const double looked_at = look_at(dropped, example, act).total;
     std::printf("   mean of the last 20 steps %.3f; without dropout %.3f\n", mean_of_last(rough, 20), looked_at);
     const std::size_t right_dropped =
-        show_words("trained with dropout, looked at without", dropped, example);  // STOP 6: looked_at
-    claim(looked_at < mean_of_last(rough, 20), "whole, it does better than its parts did in those steps");
+        show_words("trained with dropout, evaluated without", dropped, example);  // STOP 6: looked_at
+    claim(looked_at < mean_of_last(rough, 20), "the whole model does better than its parts did in those steps");
     claim(right_dropped == 4, "all four words are right");
 
-    std::puts("7. By heart is not by understanding: a batch that it never saw.");
-    const Example<double> unseen =
+    std::puts("7. Learning by heart isn't understanding: here is a batch that the model has never seen.");
+    const LabelledBatch<double> unseen =
         make_example({{cls, the, mask, sleeps, sep, a, man, mask, sep}, {cls, the, dog, mask, sep, a, mask, bites, sep}},
                      {cat, bites, runs, dog}, {1, 0});
     const double unseen_fresh = look_at(fresh, unseen, act).total, unseen_trained = look_at(model, unseen, act).total;
     std::printf("   loss of the new model %.2f, of the trained one %.2f\n", unseen_fresh, unseen_trained);  // STOP 7: unseen
-    claim(unseen_trained > unseen_fresh + 1, "there the trained model is worse than the new one: sure of itself, and wrong");
+    claim(unseen_trained > unseen_fresh + 1, "on this batch the trained model is worse than the new one: confident, and wrong");
 
     exercises();
 }
 
-// Exercises. Write what you think at YOUR ANSWER, build and run again.
+// Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
 
-// 1. A batch that contradicts itself: "the [MASK] runs" twice, once with "dog" hidden, once with "man". How small can the
-//    masked-word loss get, however long the training?
+// 1. A batch contradicts itself: it has "the [MASK] runs" twice, once for "dog" and once for "man". How small can the masked-LM
+//    loss get, however long the training?
 const std::optional<double> answer_1 = std::nullopt;  // YOUR ANSWER: a number, in nats; std::log may be used
 
-// 2. Which part of a name keeps the word table as it is, and nothing else? (OptimizerOptions::frozen; names: embeddings.hpp.)
+// 2. Which part of a name freezes the word table and nothing else? (OptimizerOptions::frozen; the names are in embeddings.hpp.)
 const std::string answer_2 = "";  // YOUR ANSWER: part of a published name
 
-// 3. Which learning rate brings the batch of this lesson below 0.05 within 40 steps? Try some.
+// 3. With which learning rate does the loss of this lesson's batch fall below 0.05 within 40 steps? Try some.
 const std::optional<double> answer_3 = std::nullopt;  // YOUR ANSWER: a rate
 
 void exercises()
 {
-    exercise(1, "How small can the masked-word loss get?", answer_1.has_value(), [] {
-        const Example<double> contradiction =
+    exercise(1, "How small can the masked-LM loss get?", answer_1.has_value(), [] {
+        const LabelledBatch<double> contradiction =
             make_example({{cls, the, mask, runs, sep}, {cls, the, mask, runs, sep}}, {dog, man}, {0, 0});
         Model<double> model = make_model();
         train(model, contradiction, options_of(false, 1), 200);
         ModelActivations<double> act;
-        return std::abs(*answer_1 - *look_at(model, contradiction, act).masked_words) < 0.02;
+        return std::abs(*answer_1 - *look_at(model, contradiction, act).masked_lm) < 0.02;
     });
 
-    exercise(2, "What keeps the word table as it is?", !answer_2.empty(), [] {
+    exercise(2, "What freezes the word table?", !answer_2.empty(), [] {
         const Model<double> before = make_model();
         Model<double> after = before;
         TrainingOptions options = options_of(false, 1);
@@ -258,7 +262,7 @@ void exercises()
         bool right = true;
         Model<double>::parameters(
             [&](const std::string& name, const auto& x, const auto& y) {
-                if (name.find("attention.self.key.bias") != name.npos) return;  // has no gradient: lesson 07
+                if (name.find("attention.self.key.bias") != name.npos) return;  // its gradient is 0 (lesson 07)
                 right = right && (x == y) == (name == "bert.embeddings.word_embeddings.weight");
             },
             "", before, after);

@@ -9,16 +9,16 @@
 
 namespace bert {
 
-/// The function between the two products of a feed-forward network, and in the masked-word head.
+/// The function between the two linear layers of a feed-forward network, and in the masked-LM head.
 enum class Activation {
-    gelu,       ///< x Phi(x), with the error function: what "gelu" in a config.json means to the reference library
-    gelu_tanh,  ///< its approximation with tanh: GPT-2's, ALBERT's
+    gelu,       ///< x Phi(x), with the error function: "gelu" in a config.json of the transformers library
+    gelu_tanh,  ///< its approximation with tanh, as in GPT-2 and ALBERT
     relu,       ///< max(0, x)
 };
 
 /// The activation of a published name (`hidden_act` in config.json).
 /// @param name  as published
-/// @return  nothing for a name that is not known
+/// @return  std::nullopt for an unknown name
 inline std::optional<Activation> activation_named(std::string_view name)
 {
     if (name == "gelu" || name == "gelu_python") return Activation::gelu;

@@ -1,5 +1,5 @@
 /// @file
-/// Memory for numbers.
+/// An allocator of aligned, uninitialized memory for numbers.
 #pragma once
 
 #include <cstddef>
@@ -16,39 +16,39 @@
 namespace bert {
 
 /// Allocates at addresses that are multiples of 64 bytes (a cache line, the widest vector) and leaves new numbers
-/// uninitialised: a buffer that is about to be written is not zeroed first. What is large is laid on pages of 2 MB where the
-/// system gives them: a product of 16 rows, which waits for its weights, takes a fifth less time, and the first use of such
-/// memory a fourth of the time.
+/// uninitialized: a buffer that is about to be written is not zeroed first. Large blocks lie on pages of 2 MB where the system
+/// provides them: a product of 16 rows, which waits for its weights, takes a fifth less time, and the first use of the memory
+/// takes a fourth of the time.
 template <class Value>
 struct AlignedAllocator {
     using value_type = Value;                                       ///< what is allocated
     static constexpr std::size_t line = 64;                         ///< bytes of a cache line
-    static constexpr std::size_t huge_page = std::size_t{1} << 21;  ///< bytes
+    static constexpr std::size_t huge_page = std::size_t{1} << 21;  ///< bytes of a large page
 
     AlignedAllocator() = default;
-    /// There is nothing to take over: all allocators are alike.
-    /// @param other  an allocator of something else
+    /// Copies nothing: all allocators are equal.
+    /// @param other  an allocator of another type
     template <class Other>
     AlignedAllocator([[maybe_unused]] const AlignedAllocator<Other>& other) noexcept
     {
     }
 
     /// @param count  how many values
-    /// @return  uninitialised memory for them
-    /// @throws std::bad_array_new_length if their bytes can't be counted
-    /// @throws std::bad_alloc if there is no memory
+    /// @return  uninitialized memory for them
+    /// @throws std::bad_array_new_length if their size in bytes overflows
+    /// @throws std::bad_alloc if there is not enough memory
     Value* allocate(std::size_t count)
     {
         if (count > std::numeric_limits<std::size_t>::max() / sizeof(Value)) throw std::bad_array_new_length();
         const std::size_t bytes = count * sizeof(Value);
         void* const memory = ::operator new(bytes, alignment(bytes));
 #ifdef __linux__
-        if (is_large(bytes)) madvise(memory, bytes, MADV_HUGEPAGE);  // a wish; without it everything works, slower
+        if (is_large(bytes)) madvise(memory, bytes, MADV_HUGEPAGE);  // a hint; without it everything works, more slowly
 #endif
         return static_cast<Value*>(memory);
     }
     /// @param values  what allocate returned
-    /// @param count  how many values that were
+    /// @param count  the number of values given to allocate
     void deallocate(Value* values, std::size_t count) noexcept { ::operator delete(values, alignment(count * sizeof(Value))); }
 
     /// Default construction leaves the number as it is.
@@ -59,14 +59,14 @@ struct AlignedAllocator {
         ::new (static_cast<void*>(value)) Other;
     }
     /// @param value  where to construct
-    /// @param arguments  from what
+    /// @param arguments  of the constructor
     template <class Other, class... Arguments>
     void construct(Other* value, Arguments&&... arguments)
     {
         ::new (static_cast<void*>(value)) Other(std::forward<Arguments>(arguments)...);
     }
 
-    /// What one allocates, any other frees.
+    /// Memory of one allocator can be freed by any other.
     /// @return  true
     friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) noexcept { return true; }
 

@@ -1,5 +1,5 @@
 /// @file
-/// What dropout is asked to do: with which probability, and where its random numbers come from.
+/// Dropout: its probabilities, and where its random numbers come from. The operation: ops/reference/dropout.hpp.
 #pragma once
 
 #include <cmath>
@@ -13,37 +13,44 @@
 
 namespace bert {
 
-/// What is dropped. (Devlin et al. 2019, appendix A.2: dropout of 0.1 on all layers; the places are the published code's.)
+/// Where dropout acts. (Devlin et al. 2019, appendix A.2: dropout of 0.1 on all layers; the sites are those of
+/// google-research/bert, modeling.py and run_classifier.py, token_classifier that of the transformers library.)
 enum class DropoutSite : std::uint32_t {
-    embeddings,     ///< their sum, after its layer norm
-    probabilities,  ///< of attention: a token isn't looked at
-    attention,      ///< the attention sub-layer's projection, before the residual
-    feed_forward,   ///< the feed-forward sub-layer's, before the residual
-    classifier,     ///< what a classifier looks at
+    embeddings,        ///< the sum of the embeddings, after its layer norm
+    probabilities,     ///< attention's probabilities: a dropped token is not attended to
+    attention,         ///< the attention sub-layer's projection, before the residual
+    feed_forward,      ///< the feed-forward sub-layer's projection, before the residual
+    classifier,        ///< the input of a classifier of sequences
+    token_classifier,  ///< the input of a classifier of tokens
 };
 
-/// One place of a model in one step of training: whether each number of a tensor there is kept is a pure function of it.
+/// A place of a model in one training step. It decides for every number of a tensor, as a pure function, whether it is kept.
 struct DropoutPlace {
-    double probability = 0;                      ///< of being dropped, in [0, 1); 0: nothing is
+    double probability = 0;                      ///< of being dropped, in [0, 1); 0 drops nothing
     RandomStream stream = {};                    ///< seed and step
-    std::uint32_t layer = 0;                     ///< from 0
-    DropoutSite site = DropoutSite::embeddings;  ///< of the layer
-    std::uint32_t head = 0;                      ///< of attention, from 0
-    std::uint32_t first_row = 0;                 ///< what row 0 is in the whole batch: where a sequence begins
-    std::span<const std::size_t> rows = {};      ///< what each row is in the whole batch; none: they come in order
+    std::uint32_t layer = 0;                     ///< the block, from 0
+    DropoutSite site = DropoutSite::embeddings;  ///< where in the block
+    std::uint32_t head = 0;                      ///< attention head, from 0
+    std::uint32_t first_row = 0;                 ///< row of the whole batch from which rows are counted
+    std::span<const std::size_t> rows = {};      ///< [T], the tensor's rows, counted from first_row; if empty, all in order
 
-    /// Checks the probability, and that every row has its place in the batch.
+    /// Checks the probability and the number of rows.
     /// @param T  rows of the tensor
-    /// @throws std::invalid_argument if the probability is not in [0, 1), or there are rows and not T of them
+    /// @throws std::invalid_argument if the probability is not in [0, 1), head or layer is too large, or rows is neither empty
+    /// nor of
+    ///     size T
     void require_valid(std::size_t T) const
     {
         if (!(probability >= 0 && probability < 1))
             throw std::invalid_argument("dropout: expected a probability in [0, 1), got " + std::to_string(probability));
+        if (head >= 1U << 12U || layer >= 1U << 16U)  // number() holds no more
+            throw std::invalid_argument("dropout: expected a head below 4096 and a layer below 65536, got " +
+                                        std::to_string(head) + " and " + std::to_string(layer));
         if (!rows.empty() && rows.size() != T)
             throw std::invalid_argument("dropout: rows: expected " + std::to_string(T) + ", got " + std::to_string(rows.size()));
     }
 
-    /// What a number that is kept is multiplied by, so that the expected value stays: 1 / (1 - probability).
+    /// The factor of a number that is kept, which preserves the expected value: 1 / (1 - probability).
     /// @return  the factor
     double scale() const { return 1 / (1 - probability); }
 
@@ -52,20 +59,23 @@ struct DropoutPlace {
     std::uint32_t threshold() const { return static_cast<std::uint32_t>(std::ldexp(probability, 32)); }
 
     /// The number of this place in its step: 12 bits for the head, 4 for the site, 16 for the layer.
-    /// @return  as random_words wants it
+    /// @return  the argument `place` of random_words
     std::uint32_t number() const { return layer << 16U | static_cast<std::uint32_t>(site) << 12U | head; }
 
-    /// @param row  of the tensor
-    /// @return  of the whole batch
+    /// @param row  row of the tensor
+    /// @return  the same row's number in the whole batch
     std::uint32_t row_of_batch(std::size_t row) const
     {
-        return static_cast<std::uint32_t>(rows.empty() ? first_row + row : rows[row]);
+        return first_row + static_cast<std::uint32_t>(rows.empty() ? row : rows[row]);
     }
 
-    /// Whether a number is kept.
-    /// @param row  of the tensor
-    /// @param column  of the tensor
-    /// @return  false: it becomes 0
+    /// Whether a number is kept. With c its column,
+    /// \f[ \mathrm{kept} \Leftrightarrow \mathrm{random\_words}(\mathrm{stream}, \mathrm{number}, \mathrm{row}, \lfloor c / 4
+    /// \rfloor)_{c \bmod 4}
+    ///     \ge \lfloor 2^{32}\,\mathrm{probability} \rfloor \f]
+    /// @param row  row of the tensor
+    /// @param column  column of the tensor
+    /// @return  false if it becomes 0
     bool keeps(std::size_t row, std::size_t column) const
     {
         const auto words = random_words(stream, number(), row_of_batch(row), static_cast<std::uint32_t>(column / 4));
@@ -73,34 +83,28 @@ struct DropoutPlace {
     }
 };
 
-/// Dropout of a model, or of one of its layers, in one step of training. The default is none, as in inference.
+/// Dropout of a model in one training step. The default drops nothing, as in inference.
 struct Dropout {
-    double hidden = 0;                       ///< probability of embeddings, attention and feed_forward
-    double attention = 0;                    ///< of probabilities
-    double classifier = 0;                   ///< of classifier
-    RandomStream stream = {};                ///< seed and step
-    std::uint32_t layer = 0;                 ///< from 0
-    std::span<const std::size_t> rows = {};  ///< which of a batch's rows attention and feed_forward are computed for; none: all.
-                                             ///< They stand elsewhere, and must until backward is done
+    double hidden = 0;                           ///< probability at embeddings, attention and feed_forward
+    double probabilities = 0;                    ///< probability at attention's probabilities, attention_probs_dropout_prob
+    double classifier = 0;                       ///< probability at classifier and token_classifier
+    RandomStream stream = {};                    ///< seed and step
+    std::uint32_t layer = 0;                     ///< the block, from 0
+    DropoutSite site = DropoutSite::embeddings;  ///< where in the block
+    std::uint32_t first_token = 0;               ///< tokens of the batch before this micro-batch
+    std::uint32_t first_sequence = 0;            ///< sequences of the batch before this micro-batch
+    std::span<const std::size_t> rows = {};      ///< selected rows, where only these are computed; if empty, all rows
 
-    /// @param index  a layer, from 0
-    /// @return  the same in that layer
-    Dropout in_layer(std::size_t index) const
+    /// @return  the place given by layer and site
+    DropoutPlace place() const
     {
-        Dropout other = *this;
-        other.layer = static_cast<std::uint32_t>(index);
-        return other;
-    }
-
-    /// @param site  what is dropped
-    /// @return  the place
-    DropoutPlace at(DropoutSite site) const
-    {
-        const double probability = site == DropoutSite::probabilities ? attention
-                                   : site == DropoutSite::classifier  ? classifier
-                                                                      : hidden;
-        const bool is_of_all = site == DropoutSite::probabilities || site == DropoutSite::classifier;
-        return {probability, stream, layer, site, 0, 0, is_of_all ? std::span<const std::size_t>{} : rows};
+        DropoutPlace place{
+            .probability = hidden, .stream = stream, .layer = layer, .site = site, .first_row = first_token, .rows = rows};
+        if (site == DropoutSite::probabilities) place.probability = probabilities;
+        if (site == DropoutSite::classifier || site == DropoutSite::token_classifier) place.probability = classifier;
+        if (site == DropoutSite::classifier) place.first_row = first_sequence;
+        if (site == DropoutSite::probabilities || site == DropoutSite::classifier) place.rows = {};  // always computed in full
+        return place;
     }
 };
 

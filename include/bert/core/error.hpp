@@ -1,5 +1,5 @@
 /// @file
-/// What goes wrong, and how it is said: one line that names the place, the thing, what was expected and what came.
+/// Errors and their messages: one line that names the place, the thing, what was expected and what was found.
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,13 @@ public:
 
 /// Throws InputError with the message `place: what`.
 /// @param place  file and position, as in `vocab.txt:30523` or `model.safetensors: header`
-/// @param what  what was expected and what came
+/// @param what  what was expected and what was found
 /// @throws InputError always
 [[noreturn]] inline void fail_input(std::string_view place, std::string_view what)
 {
     std::string message = std::string(place) + ": " + std::string(what);
     for (std::size_t nul = message.find('\0'); nul != std::string::npos; nul = message.find('\0'))
-        message.replace(nul, 1, "\\u0000");  // which would end the message
+        message.replace(nul, 1, "\\u0000");  // a NUL would end the message
     throw InputError(message);
 }
 

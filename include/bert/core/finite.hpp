@@ -1,5 +1,5 @@
 /// @file
-/// Numbers that aren't finite: whether a result has some, and which parameter they come from.
+/// Non-finite numbers: whether a result has any, and which parameter they come from.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace bert {
 
-/// Whether numbers are all finite.
+/// Whether all numbers are finite.
 /// @param values  the numbers
 /// @param count  how many
 /// @return  false if one is NaN or infinite
@@ -21,10 +21,10 @@ bool all_finite(const Real* values, std::size_t count)
     return std::all_of(values, values + count, [](Real value) { return std::isfinite(value); });
 }
 
-/// The first parameter with a number that isn't finite. This reads every number: it is for finding out where a result that
-/// isn't finite comes from, not for every result.
+/// The first parameter with a non-finite number. The function reads every number: call it to find the cause of a non-finite
+/// result, not for every result.
 /// @param component  anything with a `parameters` function
-/// @return  its name; empty: every parameter is finite
+/// @return  its name; empty if every parameter is finite
 template <class Component>
 std::string first_non_finite(const Component& component)
 {

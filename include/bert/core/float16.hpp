@@ -1,6 +1,6 @@
 /// @file
-/// The two floating-point formats of 16 bits: of stored checkpoints, and bfloat16 of products, too. Every value of theirs is a
-/// float.
+/// The two floating-point formats of 16 bits, in which checkpoints are stored; products use bfloat16 too. Each of their values is
+/// also a float.
 #pragma once
 
 #include <bit>
@@ -16,16 +16,16 @@ namespace bert {
 /// @return  the same value; a NaN keeps its sign and payload
 constexpr float float_from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
-/// The bfloat16 nearest to a float, of two that are equally near the one whose last bit is 0. What is too large for it becomes
+/// The bfloat16 nearest to a float; of two equally near ones, that whose last bit is 0. A float that is too large becomes
 /// infinity.
 /// @param number  any float
-/// @return  its bits; a NaN stays one
+/// @return  its bits; a NaN stays a NaN
 constexpr std::uint16_t bfloat16_from_float(float number)
 {
     const auto bits = std::bit_cast<std::uint32_t>(number);
     const std::uint32_t last_bit = (bits >> 16) & 1U;
-    const std::uint32_t rounded = (bits + 0x7FFFU + last_bit) >> 16;  // a carry goes on into the exponent, as it should
-    const std::uint32_t quiet_nan = (bits >> 16) | 0x40U;             // what rounding could make an infinity of
+    const std::uint32_t rounded = (bits + 0x7FFFU + last_bit) >> 16;  // a carry into the exponent is correct
+    const std::uint32_t quiet_nan = (bits >> 16) | 0x40U;             // rounding could turn a NaN into an infinity
     return static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? quiet_nan : rounded);
 }
 
@@ -48,18 +48,18 @@ constexpr float float_from_float16(std::uint16_t bits)
     return std::bit_cast<float>(sign | (float_exponent << 23) | (fraction << 13));
 }
 
-/// The binary16 nearest to a float, of two that are equally near the one whose last bit is 0. What is too large for it (65,520
-/// and more) becomes infinity.
+/// The binary16 nearest to a float; of two equally near ones, that whose last bit is 0. A float that is too large (65,520 and
+/// more) becomes infinity.
 /// @param number  any float
-/// @return  its bits; a NaN stays one
+/// @return  its bits; a NaN stays a NaN
 inline std::uint16_t float16_from_float(float number)
 {
     const auto bits = std::bit_cast<std::uint32_t>(number);
     const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000U);
     const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
     if (magnitude > 0x7F800000U) return sign | 0x7E00U;   // NaN
-    if (magnitude >= 0x477FF000U) return sign | 0x7C00U;  // 65,520: half way from the largest to what would be the next
-    if (magnitude < 0x38800000U) {                        // below 2^-14, the smallest normal one: multiples of 2^-24
+    if (magnitude >= 0x477FF000U) return sign | 0x7C00U;  // 65,520: halfway from the largest to the next multiple of 32
+    if (magnitude < 0x38800000U) {                        // below 2^-14, the smallest normal number: multiples of 2^-24
         const float multiple = std::bit_cast<float>(magnitude) * 0x1p24F;  // exact, below 1,024
         return sign | static_cast<std::uint16_t>(std::nearbyint(multiple));
     }

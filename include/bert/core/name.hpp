@@ -1,6 +1,6 @@
 /// @file
-/// The published name of a parameter, put together only where somebody reads it: most passes over all parameters of a model never
-/// look, and a training step should not make hundreds of strings.
+/// The published name of a parameter, whose text is built only when it is read: most passes over a model's parameters don't need
+/// it, and a training step should not build hundreds of strings.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,20 @@
 
 namespace bert {
 
-/// A name that is handed down from component to component and grows on the way: `name + ".layer." + l`. A longer name looks at
-/// the shorter one, so it is for the expression that makes it, or the function. Whoever keeps it keeps its text.
+/// What a parameter is: initialization treats the kinds differently.
+enum class ParameterKind {
+    matrix,  ///< weights of a linear layer
+    bias,    ///< of a linear layer, or one number for each word of the vocabulary
+    table,   ///< of embeddings
+    scale,   ///< gamma of a layer norm
+    shift,   ///< beta of a layer norm
+};
+
+/// A name that is passed down from component to component and extended on the way: `name + ".layer." + l`. An extended name
+/// refers to the shorter one and is valid only as long as it is; to keep a name, keep its text.
 class Name {
 public:
-    /// @param text  what the name begins with; must outlive it
+    /// @param text  the beginning of the name; must outlive it
     Name(const char* text) : part_(text) {}
     /// @copydoc Name(const char*)
     Name(std::string_view text) : part_(text) {}
@@ -24,7 +33,7 @@ public:
     Name(const std::string& text) : part_(text) {}
 
     /// @param before  a name; must outlive the result
-    /// @param part  how it goes on; must outlive the result
+    /// @param part  its continuation; must outlive the result
     /// @return  the longer name
     friend Name operator+(const Name& before, std::string_view part)
     {
@@ -33,7 +42,7 @@ public:
         return name;
     }
     /// @param before  a name; must outlive the result
-    /// @param number  how it goes on
+    /// @param number  its continuation
     /// @return  the longer name
     friend Name operator+(const Name& before, std::size_t number)
     {
@@ -41,6 +50,28 @@ public:
         name.number_ = number;
         return name;
     }
+
+    /// @param kind  what the parameter of this name is
+    /// @return  the same name with this kind
+    Name of(ParameterKind kind) const
+    {
+        Name name = *this;
+        name.kind_ = kind;
+        return name;
+    }
+    /// @param depth  0 for embeddings, l + 1 for block l
+    /// @return  the same name with this depth; names that extend it inherit it
+    Name at_depth(std::size_t depth) const
+    {
+        Name name = *this;
+        name.depth_ = depth;
+        return name;
+    }
+
+    /// @return  what the parameter is: a matrix, unless `of` said otherwise
+    ParameterKind kind() const { return kind_; }
+    /// @return  0 for embeddings, l + 1 for block l; std::nullopt above the blocks
+    std::optional<std::size_t> depth() const { return depth_ || before_ == nullptr ? depth_ : before_->depth(); }
 
     /// @return  the whole name
     std::string text() const
@@ -52,9 +83,10 @@ public:
     operator std::string() const { return text(); }
 
 private:
-    const Name* before_ = nullptr;  // what part_ or number_ follows
+    const Name* before_ = nullptr;  // the name that part_ or number_ extends
     std::string_view part_;
-    std::optional<std::size_t> number_;
+    std::optional<std::size_t> number_, depth_;
+    ParameterKind kind_ = ParameterKind::matrix;
 };
 
 }  // namespace bert

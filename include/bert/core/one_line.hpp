@@ -1,5 +1,5 @@
 /// @file
-/// How a text that comes from a file is shown in a message, whatever bytes it is made of.
+/// Texts from files, shown in messages whatever bytes they contain.
 #pragma once
 
 #include <cstddef>
@@ -10,17 +10,17 @@
 
 namespace bert {
 
-/// A text on one line and short: control characters are written as in JSON, and of a long text only the beginning is shown.
+/// A text on one short line: control characters are written as in JSON, and a long text is truncated.
 /// @param text  any bytes
-/// @param longest  how many bytes of it are shown at most
+/// @param max_bytes  the most bytes of it that are shown
 /// @return  the text for a message
-inline std::string one_line(std::string_view text, std::size_t longest = 200)
+inline std::string one_line(std::string_view text, std::size_t max_bytes = 200)
 {
     constexpr char digits[] = "0123456789abcdef";
     std::size_t shown = text.size();
-    if (shown > longest) {
-        shown = longest;
-        // Not into the middle of a character: in UTF-8, a byte 10xxxxxx continues the one before it.
+    if (shown > max_bytes) {
+        shown = max_bytes;
+        // Don't truncate within a character: in UTF-8, a byte 10xxxxxx continues the one before it.
         while (shown > 0 && (static_cast<unsigned char>(text[shown]) & 0xC0U) == 0x80U)
             --shown;
     }
@@ -38,7 +38,7 @@ inline std::string one_line(std::string_view text, std::size_t longest = 200)
     return shown < text.size() ? result + "..." : result;
 }
 
-/// A name between quotation marks, on one line and short.
+/// A name in quotation marks, on one short line.
 /// @param name  any bytes
 /// @return  as in `"encoder.layer.0"`
 inline std::string in_quotes(std::string_view name) { return '"' + one_line(name) + '"'; }

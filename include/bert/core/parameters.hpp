@@ -1,7 +1,8 @@
 /// @file
-/// Parameters: the two kinds that every component is made of, and what can be done with all parameters of anything.
+/// Parameters: how a component lists its own, and functions on all of them.
 ///
-/// A component is a struct of its parameters and nothing else. It lists them once, in a static function template:
+/// A component is a struct of its parameters and nothing else: linear layers (linear.hpp), layer norms (layer_norm.hpp), tables,
+/// and smaller components. It lists them once, in a static function template:
 /// ```cpp
 /// template <class Visit, class... Selves>
 /// static void parameters(Visit&& visit, const Name& name, Selves&... selves)
@@ -11,67 +12,20 @@
 /// }
 /// ```
 /// `visit(name, tensor...)` is called once for each tensor, with the tensors of all given instances side by side: one
-/// instance to count or save, two to copy, four for an optimizer step (model, gradient, two moments). A visit that reads names
-/// takes a std::string.
+/// instance to count or save, two to copy or to compare. A visit that reads names takes them as std::string. What walks the
+/// parameters often, as an optimizer does, makes a list of them once (parameter_list.hpp).
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <type_traits>
 
+#include "bert/core/layer_norm.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
 #include "bert/core/tensor.hpp"
 
 namespace bert {
-
-/// An affine map, y = x weightᵀ + bias. Its gradient and its optimizer moments are Linears too.
-template <class Real>
-struct Linear {
-    Tensor<Real, 2> weight;  ///< [out, in]; published as weight
-    Tensor<Real, 1> bias;    ///< [out]; published as bias
-
-    /// Calls visit for weight and bias. @param visit  called with name and tensors @param name  published prefix
-    /// @param selves  instances side by side
-    template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
-    {
-        visit(name + ".weight", selves.weight...);
-        visit(name + ".bias", selves.bias...);
-    }
-};
-
-/// Scale and shift of a layer norm. Its gradient and its optimizer moments are LayerNorms too.
-template <class Real>
-struct LayerNorm {
-    Tensor<Real, 1> gamma;  ///< scale, [H]; published as weight
-    Tensor<Real, 1> beta;   ///< shift, [H]; published as bias
-
-    /// Calls visit for gamma and beta. @param visit  called with name and tensors @param name  published prefix
-    /// @param selves  instances side by side
-    template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
-    {
-        visit(name + ".weight", selves.gamma...);
-        visit(name + ".bias", selves.beta...);
-    }
-};
-
-/// @param out  width of y
-/// @param in  width of x
-/// @return  zeros of these sizes
-template <class Real>
-Linear<Real> make_linear(std::size_t out, std::size_t in)
-{
-    return {zeros<Real, 2>({out, in}), zeros<Real, 1>({out})};
-}
-
-/// @param width  of the normalized rows
-/// @return  gamma and beta, zeros
-template <class Real>
-LayerNorm<Real> make_layer_norm(std::size_t width)
-{
-    return {zeros<Real, 1>({width}), zeros<Real, 1>({width})};
-}
 
 /// How many numbers a component holds.
 /// @param component  anything with a `parameters` function
@@ -91,10 +45,12 @@ std::size_t count_parameters(const Component& component)
 template <class From, class To>
 void copy_parameters(const From& from, To& to)
 {
+    From::parameters([](const std::string& name, const auto& source,
+                        const auto& target) { require_shape("copy_parameters: " + name, target, source.shape()); },
+                     "", from, to);
     From::parameters(
-        [](const std::string& name, const auto& source, auto& target) {
-            require_shape("copy_parameters: " + name, target, source.shape());
-            using Target = typename std::decay_t<decltype(target)>::value_type;
+        [](const Name&, const auto& source, auto& target) {
+            using Target = typename std::decay_t<decltype(target)>::value_type;  // the scalar of `to`
             for (std::size_t i = 0; i < source.size(); ++i)
                 target.data()[i] = static_cast<Target>(source.data()[i]);
         },

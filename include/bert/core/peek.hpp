@@ -2,9 +2,9 @@
 /// For the debugger: `peek(x)` prints a tensor. Include this header in a program that is to be stepped through; nothing else
 /// needs it.
 ///
-/// `call peek(x)` in gdb (or `expression peek(x)` in lldb, or a debug console) needs a function that is in the program although
-/// nobody calls it. A template isn't, so there is one function for each common scalar and rank, marked as used. Where the
-/// program has halted outside of bert and of files with `using namespace bert`, write `call bert::peek(x)`.
+/// `call peek(x)` in gdb (or `expression peek(x)` in lldb, or a debug console) needs a function that is compiled although the
+/// program never calls it. A template is not, so there is one function for each common scalar and rank, marked as used. Where
+/// the program has halted outside namespace bert and files with `using namespace bert`, write `call bert::peek(x)`.
 #pragma once
 
 #include <algorithm>
@@ -19,19 +19,20 @@
 
 namespace bert {
 
-/// A tensor as text: its shape, its smallest and largest number, its mean, and the first of its rows. What isn't finite is
-/// counted apart. A variable whose line has not been reached holds garbage; as far as that shows, it is called `not built yet`.
+/// A tensor as text: its shape, its smallest and largest number, its mean, and the first of its rows. Non-finite numbers
+/// are counted separately. A variable whose line has not been reached holds garbage; where that shows, the text says so:
+/// `not built yet`.
 /// ```
 /// tensor [2, 3]: min 0, max 5, mean 2.5
 ///     [0]               0          1          2
 ///     [1]               3          4          5
 /// ```
 /// @param tensor  of any shape
-/// @return  the text, with a newline behind each line
+/// @return  the text, with a newline after each line
 template <class Value, std::size_t rank>
 std::string peek_text(const Tensor<Value, rank>& tensor)
 {
-    const std::size_t most = 12;  // rows, and numbers in a row
+    const std::size_t most = 12;  // rows, and numbers of a row, that are shown
     const auto number_text = [](auto value) {
         char written[64];
         if constexpr (std::is_integral_v<decltype(value)>)
@@ -90,7 +91,7 @@ std::string peek_text(const Tensor<Value, rank>& tensor)
     return text;
 }
 
-/// Prints what peek_text says on standard output, at once.
+/// Prints the text of peek_text to standard output and flushes it.
 /// @param tensor  of any shape
 template <class Value, std::size_t rank>
 void peek(const Tensor<Value, rank>& tensor)

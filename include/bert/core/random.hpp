@@ -1,6 +1,6 @@
 /// @file
-/// Random numbers that are a pure function of where they are used: a seed, a step, a place. Nothing is drawn in an order, so
-/// threads, batches and resumed runs can't change them.
+/// Random numbers that are a pure function of where they are used: a seed, a step, a place. They are not drawn in an
+/// order, so threads, batches and resumed runs don't change them.
 ///
 /// The function is Philox4x32-10: ten rounds that each multiply two words of the counter and mix the halves of the products.
 /// \f[ (c_0, c_1, c_2, c_3) \to \big(\mathrm{hi}(M_1 c_2) \oplus c_1 \oplus k_0,\ \mathrm{lo}(M_1 c_2),
@@ -15,23 +15,23 @@
 
 namespace bert {
 
-/// How often the counter is mixed.
+/// The number of rounds.
 inline constexpr int philox_rounds = 10;
 
-/// M, what its words are multiplied by.
+/// M, the multipliers of the counter's words.
 inline constexpr std::array<std::uint32_t, 2> philox_multipliers{0xD2511F53, 0xCD9E8D57};
 
 /// The key of the next round.
-/// @param key  of a round
-/// @return  key + W, which is made of the golden ratio and the root of 3
+/// @param key  the key of a round
+/// @return  key + W; W comes from the golden ratio and the square root of 3
 constexpr std::array<std::uint32_t, 2> next_key(std::array<std::uint32_t, 2> key)
 {
     return {key[0] + 0x9E3779B9, key[1] + 0xBB67AE85};
 }
 
 /// Four random words from a counter and a key.
-/// @param counter  what tells one draw from another
-/// @param key  what tells one stream from another
+/// @param counter  distinguishes the draws of a stream
+/// @param key  distinguishes streams
 /// @return  four words, each uniform over all 32-bit numbers
 constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key)
 {
@@ -46,33 +46,33 @@ constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> count
     return counter;
 }
 
-/// What random numbers are for. The same seed, step and place give other numbers in each domain.
+/// What random numbers are used for. The same seed, step and place give different numbers in each domain.
 enum class RandomDomain : std::uint32_t {
     dropout,         ///< which numbers are dropped
     initialization,  ///< the weights of a fresh model
 };
 
-/// A stream of a seed's random numbers: which seed, in which step of training, and what for.
+/// A stream of random numbers: its seed, its training step and its domain.
 struct RandomStream {
     std::uint64_t seed = 0;                       ///< of the whole run
     std::uint32_t step = 0;                       ///< from 0
-    RandomDomain domain = RandomDomain::dropout;  ///< what the numbers are for
+    RandomDomain domain = RandomDomain::dropout;  ///< what the numbers are used for
 };
 
-/// The domain changes the upper half of the seed, by a number of which no two domains have the same.
+/// The key of a stream's first round. Each domain changes the upper half of the seed by a number of its own.
 /// @param stream  a stream
-/// @return  the key of its first round
+/// @return  the key
 constexpr std::array<std::uint32_t, 2> key_of(const RandomStream& stream)
 {
     const std::uint32_t of_domain = static_cast<std::uint32_t>(stream.domain) * 0x9E3779B9U;  // an odd factor; 0 for dropout
     return {static_cast<std::uint32_t>(stream.seed), static_cast<std::uint32_t>(stream.seed >> 32U) ^ of_domain};
 }
 
-/// Four random words of a place in a step.
+/// Four random words for a place in a training step.
 /// @param stream  seed and step
-/// @param place  a number of the place's own: a layer, a head, what the numbers are for
+/// @param place  a number that identifies the place in the model
 /// @param row  a row of the tensor
-/// @param block  of its columns, four to a block
+/// @param block  a block of four columns
 /// @return  a word for each of the four columns
 constexpr std::array<std::uint32_t, 4> random_words(const RandomStream& stream, std::uint32_t place, std::uint32_t row,
                                                     std::uint32_t block)

@@ -1,5 +1,5 @@
 /// @file
-/// Some rows of a matrix, taken out and put back: heads and the last block compute only the rows that are asked for.
+/// Selected rows of a matrix, taken out and put back: heads, and in training the last block, compute only these.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +12,11 @@
 
 namespace bert {
 
-/// Checks that every row is one of a matrix.
-/// @param name  what the matrix is to the caller, for the message
-/// @param rows  which
-/// @param T  how many it has
-/// @throws std::invalid_argument for a row that there isn't
+/// Checks that a matrix has the selected rows.
+/// @param name  name of the matrix, for the message
+/// @param rows  indices of the selected rows
+/// @param T  number of rows of the matrix
+/// @throws std::invalid_argument for an index that is not below T
 inline void require_rows(const char* name, std::span<const std::size_t> rows, std::size_t T)
 {
     for (std::size_t m = 0; m < rows.size(); ++m)
@@ -25,12 +25,24 @@ inline void require_rows(const char* name, std::span<const std::size_t> rows, st
                                         std::to_string(T) + ", got " + std::to_string(rows[m]));
 }
 
-/// Takes some rows out of a matrix.
-/// @param name  what the matrix is to the caller, for the message
+/// Checks that each row is larger than the one before.
+/// @param name  name of the rows, for the message
+/// @param rows  row numbers
+/// @throws std::invalid_argument `masked_lm: rows[1]: expected more than 4, got 1`
+inline void require_ascending(const char* name, std::span<const std::size_t> rows)
+{
+    for (std::size_t m = 1; m < rows.size(); ++m)
+        if (rows[m] <= rows[m - 1])
+            throw std::invalid_argument(std::string(name) + ": rows[" + std::to_string(m) + "]: expected more than " +
+                                        std::to_string(rows[m - 1]) + ", got " + std::to_string(rows[m]));
+}
+
+/// Copies the selected rows out of a matrix.
+/// @param name  name of the matrix, for the message
 /// @param all  [T, H]
-/// @param rows  which, M of them
-/// @param[out] some  these rows, [M, H]
-/// @throws std::invalid_argument for a row that there isn't
+/// @param rows  indices of the selected rows, M of them
+/// @param[out] some  the selected rows, [M, H]
+/// @throws std::invalid_argument for an index that is not below T
 template <class Real>
 void take_rows(const char* name, const Tensor<Real, 2>& all, std::span<const std::size_t> rows, Tensor<Real, 2>& some)
 {
@@ -41,12 +53,12 @@ void take_rows(const char* name, const Tensor<Real, 2>& all, std::span<const std
         std::copy_n(all.data() + rows[m] * H, H, some.data() + m * H);
 }
 
-/// Puts them back in their places.
-/// @param some  [M, H]
-/// @param rows  where they belong, M of them
-/// @param T  how many rows there are in all, more than any of rows
-/// @param[out] all  [T, H], zero where none of them belongs
-/// @throws std::invalid_argument if some are not M, or for a row that there isn't
+/// Puts selected rows back in their places and sets the other rows to zero.
+/// @param some  the selected rows, [M, H]
+/// @param rows  their indices, M of them
+/// @param T  number of rows of all, above every index
+/// @param[out] all  [T, H]
+/// @throws std::invalid_argument if some doesn't have M rows, or for an index that is not below T
 template <class Real>
 void put_rows(const Tensor<Real, 2>& some, std::span<const std::size_t> rows, std::size_t T, Tensor<Real, 2>& all)
 {
@@ -59,12 +71,12 @@ void put_rows(const Tensor<Real, 2>& some, std::span<const std::size_t> rows, st
         std::copy_n(some.data() + m * H, H, all.data() + rows[m] * H);
 }
 
-/// Adds them to what stands in their places.
-/// @param name  what the matrix is to the caller, for the message
-/// @param some  [M, H]
-/// @param rows  where they belong, M of them
+/// Adds selected rows to the rows at their places.
+/// @param name  name of the matrix, for the message
+/// @param some  the selected rows, [M, H]
+/// @param rows  their indices, M of them
 /// @param[in,out] all  [T, H]
-/// @throws std::invalid_argument if some are not M, or all has another width, or not such a row
+/// @throws std::invalid_argument if some doesn't have M rows, all has another width, or an index is not below T
 template <class Real>
 void add_rows(const char* name, const Tensor<Real, 2>& some, std::span<const std::size_t> rows, Tensor<Real, 2>& all)
 {

@@ -1,7 +1,7 @@
 /// @file
 /// Packed sequences: the real tokens of a batch, one after the other, without padding and without a mask.
 ///
-/// Outside, a batch is a rectangle: [B, L] ids and a mask that says which are real. Inside the model there are T rows:
+/// Outside, a batch is a rectangle: [B, L] ids and a mask of the real tokens. Inside the model there are T rows:
 /// ```
 /// ids  101 7592  102    0   mask 1 1 1 0      ids        101 7592  102  101 2129 2024  102
 ///      101 2129 2024  102        1 1 1 1      positions    0    1    2    0    1    2    3
@@ -47,9 +47,9 @@ struct Sequences {
 };
 
 /// Checks that sequences lie end to end over T rows.
-/// @param what  who checks what, as in `attention: sequences`
+/// @param what  beginning of the message, as in `attention: sequences`
 /// @param sequences  where each begins
-/// @param T  rows
+/// @param T  number of rows
 /// @throws std::invalid_argument `attention: sequences: begin[2]: expected 9 or more, got 4`
 inline void require_sequences(std::string_view what, const Sequences& sequences, std::size_t T)
 {
@@ -68,15 +68,15 @@ inline void require_sequences(std::string_view what, const Sequences& sequences,
 struct Batch {
     IndexTensor<1> ids;             ///< [T], token ids
     IndexTensor<1> segments;        ///< [T], 0 or 1: which of two texts the token belongs to
-    IndexTensor<1> positions;       ///< [T], the token's place in its sequence, from 0, places left out by the mask counted
+    IndexTensor<1> positions;       ///< [T], the token's position in its padded sequence, from 0: padding before it counts
     Sequences sequences;            ///< where each sequence begins
     std::size_t padded_length = 0;  ///< L of the padded form
 };
 
-/// Takes the real tokens out of a padded batch. A hole in the mask is left out too; the positions behind it stay as they were.
+/// Packs the real tokens of a padded batch. A hole in the mask is left out too; it doesn't change the positions after it.
 /// @param ids  token ids, [B, L]
 /// @param segments  [B, L]
-/// @param mask  [B, L], 0: padding, anything else: a real token
+/// @param mask  [B, L]: 0 for padding, any other number for a real token
 /// @return  the packed batch
 /// @throws std::invalid_argument if the shapes differ
 inline Batch pack(const IndexTensor<2>& ids, const IndexTensor<2>& segments, const IndexTensor<2>& mask)
@@ -109,7 +109,7 @@ inline Batch pack(const IndexTensor<2>& ids, const IndexTensor<2>& segments, con
 
 /// Packs lists of ids of different lengths.
 /// @param ids  the token ids of each sequence
-/// @param segments  of the same lengths; none at all: every token belongs to segment 0
+/// @param segments  of the same lengths; if empty, every token belongs to segment 0
 /// @return  the packed batch
 /// @throws std::invalid_argument if the lengths differ
 inline Batch pack(const std::vector<std::vector<std::int64_t>>& ids, const std::vector<std::vector<std::int64_t>>& segments = {})
@@ -164,7 +164,7 @@ Tensor<Value, 2> pack_rows(const Tensor<Value, 3>& padded, const Batch& batch)
 
 /// The padded form of a packed result, zeros at the padding.
 /// @param rows  [T, W]
-/// @param batch  whose tokens the rows are
+/// @param batch  the batch whose tokens these are
 /// @return  [B, L, W]
 /// @throws std::invalid_argument if the batch has another number of tokens, its sequences don't lie end to end, or a position is
 /// not below L

@@ -1,5 +1,5 @@
 /// @file
-/// The tensor type: xtensor's own container, of fixed rank and row-major, over storage that suits numerical work.
+/// The tensor type: xtensor's container of fixed rank, row-major, in aligned memory.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@
 namespace bert {
 
 /// A dense row-major array of `rank` dimensions. `x(t, h)` is an element, `x.shape(1)` a size; `resize` keeps the capacity,
-/// so a tensor that is used again for a smaller or equal shape allocates nothing, and what it then holds is garbage.
+/// so reusing a tensor for a smaller or equal shape allocates nothing; its contents are garbage then.
 template <class Value, std::size_t rank>
 using Tensor = xt::xtensor_container<std::vector<Value, AlignedAllocator<Value>>, rank, xt::layout_type::row_major>;
 
@@ -51,7 +51,7 @@ std::string shape_text(const Shape& shape)
 }
 
 /// Checks a shape, dimension by dimension: nothing broadcasts.
-/// @param what  who checks what, as in `layer_norm: gamma`
+/// @param what  beginning of the message, as in `layer_norm: gamma`
 /// @param tensor  the tensor
 /// @param expected  its sizes
 /// @throws std::invalid_argument `layer_norm: gamma: expected [768], got [767]`
@@ -64,10 +64,10 @@ void require_shape(std::string_view what, const Tensor<Value, rank>& tensor, con
                                         shape_text(tensor.shape()));
 }
 
-/// Checks that every index names one of `count` things.
-/// @param what  who checks what, as in `embeddings: ids`
+/// Checks that every index is from 0 to count - 1.
+/// @param what  beginning of the message, as in `embeddings: ids`
 /// @param indices  [T]
-/// @param count  how many there are
+/// @param count  number of valid indices
 /// @throws std::invalid_argument `embeddings: ids[3]: expected 0 to 30521, got 30522`
 inline void require_below(std::string_view what, const IndexTensor<1>& indices, std::size_t count)
 {
@@ -88,6 +88,18 @@ Tensor<Value, rank> zeros(const std::array<std::size_t, rank>& shape)
     tensor.resize(shape);
     tensor.fill(Value(0));
     return tensor;
+}
+
+/// Adds a tensor to another.
+/// @param term  what is added
+/// @param[in,out] sum  the tensor that it is added to
+/// @throws std::invalid_argument if the shapes differ
+template <class Value, std::size_t rank>
+void add(const Tensor<Value, rank>& term, Tensor<Value, rank>& sum)
+{
+    require_shape("add", sum, term.shape());
+    for (std::size_t i = 0; i < term.size(); ++i)
+        sum.data()[i] += term.data()[i];
 }
 
 }  // namespace bert

@@ -1,5 +1,5 @@
 /// @file
-/// Threads: how many, and how work is cut among them.
+/// Threads: how many, and how work is divided among them.
 #pragma once
 
 #include <algorithm>
@@ -41,85 +41,84 @@ inline void set_threads(std::size_t count)
 #endif
 }
 
-/// Things in a row, cut into at most 256 pieces whose lengths differ by at most 1. The cut depends on the number of things alone,
-/// never on threads: a sum of one part for each piece has the same bits on any number of threads.
-struct Pieces {
-    static constexpr std::size_t most = 256;  ///< pieces
-    std::size_t things;                       ///< how many there are
-    std::size_t count;                        ///< pieces, at least 1
+/// A range divided into at most 256 chunks whose lengths differ by at most 1. The division depends on the range's length alone,
+/// never on threads: a sum of partial sums, one for each chunk, has the same bits on any number of threads.
+struct Chunks {
+    static constexpr std::size_t max_count = 256;  ///< chunks
+    std::size_t size;                              ///< length of the range
+    std::size_t count;                             ///< number of chunks, at least 1
 
-    /// @param total  how many things there are
-    /// @param least  length of a piece at least, if there are as many
-    Pieces(std::size_t total, std::size_t least) : things(total), count(std::clamp<std::size_t>(total / least, 1, most)) {}
+    /// @param total  length of the range
+    /// @param least  minimum length of a chunk, if total is not less
+    Chunks(std::size_t total, std::size_t least) : size(total), count(std::clamp<std::size_t>(total / least, 1, max_count)) {}
 
-    /// @param piece  below count
-    /// @return  its first thing
-    std::size_t begin(std::size_t piece) const { return things * piece / count; }
-    /// @param piece  below count
-    /// @return  one more than its last thing
-    std::size_t end(std::size_t piece) const { return begin(piece + 1); }
+    /// @param chunk  a chunk, below count
+    /// @return  its first index
+    std::size_t begin(std::size_t chunk) const { return size * chunk / count; }
+    /// @param chunk  a chunk, below count
+    /// @return  one more than its last index
+    std::size_t end(std::size_t chunk) const { return begin(chunk + 1); }
 };
 
 namespace detail {
 
-/// Of the exceptions that pieces of a loop end with, that of the first piece: an exception may not leave an OpenMP loop.
+/// Keeps the exception of the first chunk of a loop that throws, because an exception must not leave an OpenMP loop.
 class FirstException {
 public:
-    /// @param piece  a piece of the loop
-    /// @return  whether one before it has failed, so that it need not run
-    bool is_before(std::size_t piece) const { return piece_ < piece; }
+    /// @param chunk  a chunk of the loop
+    /// @return  whether an earlier chunk has failed, so that this one need not run
+    bool is_before(std::size_t chunk) const { return chunk_ < chunk; }
 
     /// Keeps the exception that is being handled.
-    /// @param piece  the piece that threw it
-    void keep(std::size_t piece)
+    /// @param chunk  the chunk that threw it
+    void keep(std::size_t chunk)
     {
         const std::lock_guard lock(mutex_);
-        if (piece_ <= piece) return;
-        piece_ = piece;
+        if (chunk_ <= chunk) return;
+        chunk_ = chunk;
         exception_ = std::current_exception();
     }
 
-    /// Throws what was kept, after the loop.
+    /// Throws the exception that was kept; called after the loop.
     void rethrow() const
     {
         if (exception_) std::rethrow_exception(exception_);
     }
 
 private:
-    std::atomic<std::size_t> piece_{std::numeric_limits<std::size_t>::max()};
+    std::atomic<std::size_t> chunk_{std::numeric_limits<std::size_t>::max()};
     std::exception_ptr exception_;
     std::mutex mutex_;
 };
 
 }  // namespace detail
 
-/// Calls `work(piece, thread)` once for each piece, on several threads. Pieces are handed out as threads become free; as the
-/// pieces depend on shapes alone and each is computed by one thread, which thread takes which changes no bit of the result.
-/// When pieces throw, the exception of the first of them leaves the loop, as it would with one thread; of the pieces after it
-/// some have been computed and some not.
-/// @param pieces  how many
-/// @param work  called with the piece, from 0, and the number of the calling thread, from 0 and below threads()
+/// Calls `work(chunk, thread)` once for each chunk of work, on several threads. Chunks are handed out as threads become free;
+/// as they depend on shapes alone and each is computed by one thread, the assignment changes no bit of the result. If chunks
+/// throw, the exception of the first of them leaves the loop, as with one thread; later chunks may have been computed or not.
+/// @param chunks  number of chunks
+/// @param work  called with the chunk, from 0, and the number of the calling thread, from 0 and below threads()
 template <class Work>
-void parallel_for(std::size_t pieces, const Work& work)
+void parallel_for(std::size_t chunks, const Work& work)
 {
 #ifdef _OPENMP
-    if (pieces > 1 && threads() > 1) {
+    if (chunks > 1 && threads() > 1) {
         detail::FirstException failure;
 #pragma omp parallel for schedule(dynamic, 1)
-        for (std::size_t piece = 0; piece < pieces; ++piece) {
-            if (failure.is_before(piece)) continue;
+        for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+            if (failure.is_before(chunk)) continue;
             try {
-                work(piece, static_cast<std::size_t>(omp_get_thread_num()));
+                work(chunk, static_cast<std::size_t>(omp_get_thread_num()));
             } catch (...) {
-                failure.keep(piece);
+                failure.keep(chunk);
             }
         }
         failure.rethrow();
         return;
     }
 #endif
-    for (std::size_t piece = 0; piece < pieces; ++piece)
-        work(piece, std::size_t{0});
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk)
+        work(chunk, std::size_t{0});
 }
 
 }  // namespace bert

@@ -1,6 +1,6 @@
 /// @file
-/// Scratch memory that a caller owns and passes on: nothing is hidden in statics or threads, and buffers keep their memory from
-/// call to call.
+/// Scratch memory that a caller owns and passes on: nothing is hidden in static or thread-local variables, and buffers keep their
+/// memory between calls.
 #pragma once
 
 #include <array>
@@ -18,33 +18,33 @@
 
 namespace bert {
 
-/// What a buffer of a workspace holds. Two that are in use at once have different names.
+/// What a buffer of a workspace holds. Buffers that are in use at the same time have different names.
 enum class Scratch : std::size_t {
     hidden,           ///< hidden states of an encoder
-    hidden_operand,   ///< the same in the format of a product
+    hidden_operand,   ///< hidden states in the format of a product
     query_key_value,  ///< of an encoder, side by side
     context,          ///< of an encoder
     intermediate,     ///< of a feed-forward network
     left_operand,     ///< the rows that a product multiplies
     panel,            ///< some columns of its right operand
-    sums,             ///< what a product has summed up so far
-    scores,           ///< of attention, and the probabilities that they become
-    d_scores,         ///< their gradient
+    sums,             ///< partial sums of a product
+    scores,           ///< of attention; the probabilities replace them
+    d_scores,         ///< gradient of the scores
     keys,             ///< of a head, in panels
-    key_columns,      ///< the same, transposed
+    key_columns,      ///< keys of a head, transposed
     values,           ///< of a head, in panels
-    number_of_names,  ///< not a buffer
+    number_of_names,  ///< the number of buffers
 };
 
-/// Buffers that keep their memory from call to call. What a buffer holds is garbage until it is written; two operations
-/// that run one after the other may be given the same one. A workspace is used by one caller at a time.
+/// Buffers that keep their memory between calls. A buffer's contents are garbage until they are written; operations that run
+/// one after the other may share a buffer. A workspace is used by one caller at a time.
 class Workspace {
 public:
-    /// Scratch that the threads of an operation share.
+    /// Scratch memory that the threads of an operation share.
     /// @param name  which buffer
     /// @param count  how many values
-    /// @return  aligned to 64 bytes, valid until the buffer is asked for again
-    /// @throws std::bad_alloc if there is no such memory
+    /// @return  aligned to 64 bytes, valid until the buffer is requested again
+    /// @throws std::bad_alloc if there is not enough memory
     template <class Value>
     Value* shared(Scratch name, std::size_t count)
     {
@@ -53,11 +53,11 @@ public:
         return buffer.values<Value>();
     }
 
-    /// Makes room in a buffer of every thread; called before a parallel loop, by the thread that opens it, so that memory that
-    /// can't be had is an error before the work begins.
+    /// Makes room in a buffer of every thread. It is called before a parallel loop, by the thread that starts it, so that a lack
+    /// of memory is an error before the work begins.
     /// @param name  which buffer
-    /// @param count  how many values the largest piece of the work needs
-    /// @throws std::bad_alloc if there is no such memory
+    /// @param count  how many values the largest chunk of the work needs
+    /// @throws std::bad_alloc if there is not enough memory
     template <class Value>
     void prepare_threads(Scratch name, std::size_t count)
     {
@@ -66,23 +66,23 @@ public:
             buffers[index_of(name)].make_room(bytes_of<Value>(count));
     }
 
-    /// Scratch of one thread's own.
+    /// Scratch memory of a single thread.
     /// @param thread  its number in parallel_for
     /// @param name  which buffer
-    /// @param count  how many values, no more than prepare_threads was told
+    /// @param count  how many values, at most as many as in prepare_threads
     /// @return  aligned to 64 bytes, valid until prepare_threads is called again
-    /// @throws std::logic_error if prepare_threads was not called for as much
+    /// @throws std::logic_error if prepare_threads was not called, or for fewer values
     template <class Value>
     Value* of_thread(std::size_t thread, Scratch name, std::size_t count)
     {
         if (thread >= of_thread_.size() || of_thread_[thread][index_of(name)].size() < bytes_of<Value>(count))
-            throw std::logic_error("workspace: of_thread: expected no more than was prepared, got " + std::to_string(count) +
-                                   " values");
+            throw std::logic_error("workspace: of_thread: expected at most the prepared number of values, got " +
+                                   std::to_string(count) + " values");
         return of_thread_[thread][index_of(name)].template values<Value>();
     }
 
 private:
-    /// Memory as it comes from the system: numbers of any type may be written there and are then read.
+    /// Raw memory for numbers of any type.
     class Buffer {
     public:
         std::size_t size() const { return memory_ ? memory_.get_deleter().bytes : 0; }
@@ -90,7 +90,7 @@ private:
         void make_room(std::size_t bytes)
         {
             if (size() >= bytes) return;
-            memory_.reset();  // nothing to move to the new place
+            memory_.reset();  // its contents need not be kept
             memory_ = {AlignedAllocator<std::byte>().allocate(bytes), Free{bytes}};
         }
 

@@ -1,5 +1,5 @@
 /// @file
-/// Writing a file so that it is there whole, or not at all.
+/// Writes a file completely or not at all.
 #pragma once
 
 #include <algorithm>
@@ -20,37 +20,37 @@
 
 namespace bert {
 
-/// A file that is written beside its place and put there by commit(), over what was there before. Without commit(), be it for
-/// an error or an exception, nothing is left of it. A device or a pipe (`/dev/stdout`) is written directly.
+/// A file that is written beside its target and moved there by commit(), replacing what was there before. If commit() isn't
+/// called, because of an error or an exception, nothing is left of it. A device or a pipe (`/dev/stdout`) is written directly.
 class AtomicFile {
 public:
     /// Begins a file.
-    /// @param path  its place; the folder must exist
+    /// @param path  the target; its folder must exist
     /// @throws InputError if no file can be written there
     explicit AtomicFile(const std::filesystem::path& path) : place_(path.string()), target_(path)
     {
-        std::error_code ignored;  // whatever is wrong with the path, opening a file there says it
+        std::error_code ignored;  // opening the file reports whatever is wrong with the path
         const std::filesystem::file_status status = std::filesystem::status(path, ignored);
         if (std::filesystem::is_directory(status)) fail_input(place_, "expected a file to write, got a directory");
         direct_ = std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
         if (std::filesystem::is_regular_file(status)) {
-            // A symbolic link stays, and leads to the new file.
+            // A symbolic link is kept and leads to the new file.
             const std::filesystem::path target = std::filesystem::canonical(path, ignored);
             if (!ignored) target_ = target;
         }
-        // The number of the process keeps two programs that write the same file apart: the last one to finish wins.
+        // The process id separates two programs that write the same file: the last one to finish wins.
         beside_ = target_;
         if (!direct_) beside_ += "." + std::to_string(::getpid()) + ".tmp";
         file_ = std::fopen(beside_.c_str(), "wb");
         if (file_ == nullptr) fail(errno);
-        // Whoever could read what was there can read the new one, and nobody else.
+        // The new file gets the permissions of the old one.
         if (std::filesystem::is_regular_file(status)) ::fchmod(::fileno(file_), static_cast<mode_t>(status.permissions()));
     }
 
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
 
-    /// What was not committed goes.
+    /// Removes a file that was not committed.
     ~AtomicFile()
     {
         if (file_ != nullptr) std::fclose(file_);
@@ -59,11 +59,11 @@ public:
 
     /// Adds bytes at the end.
     /// @param data  the bytes
-    /// @param size  how many
+    /// @param size  number of bytes
     /// @throws InputError with the system's reason, as in `out.json: expected to write it: No space left on device`
     void write(const void* data, std::size_t size)
     {
-        // Beyond the limit of file sizes the system would end the program with a signal.
+        // A write beyond the limit of file sizes would end the program with a signal.
         rlimit limit{};
         if (!direct_ && ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
             size > limit.rlim_cur - std::min<rlim_t>(limit.rlim_cur, written_))
@@ -77,8 +77,8 @@ public:
     /// @throws InputError with the system's reason
     void write(std::string_view text) { write(text.data(), text.size()); }
 
-    /// Puts the file in its place once the disk has it. Nothing can be added after that.
-    /// @throws InputError with the system's reason; the place then holds what it held before
+    /// Moves the file to its target once it is stored on the disk. Nothing can be added after that.
+    /// @throws InputError with the system's reason; the target is then unchanged
     void commit()
     {
         if (std::fflush(file_) != 0) fail(errno);
@@ -102,10 +102,10 @@ private:
     std::size_t written_ = 0;  // bytes
 };
 
-/// Writes a whole file from a text.
-/// @param path  its place
+/// Writes a text into a file.
+/// @param path  the file
 /// @param text  its contents
-/// @throws InputError with the system's reason; nothing is changed then
+/// @throws InputError with the system's reason; the file is then unchanged
 inline void write_file(const std::filesystem::path& path, std::string_view text)
 {
     AtomicFile file(path);

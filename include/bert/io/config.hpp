@@ -1,5 +1,5 @@
 /// @file
-/// config.json: reading, checking and writing a configuration under its published names.
+/// Reads and checks a config.json, a configuration under its published names. (io/config_writer.hpp writes it.)
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,8 @@
 #include "bert/core/activation.hpp"
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
-#include "bert/io/atomic_file.hpp"
+#include "bert/io/architectures.hpp"
+#include "bert/io/families/bert.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
 
@@ -52,7 +53,8 @@ void visit_config(AnyConfig& config, Visit&& visit)
 /// Takes the known keys out of the object of a config.json, one by one, and checks the types of their values.
 class ConfigReader {
 public:
-    ConfigReader(std::string_view place, nlohmann::json object) : place_(place), object_(std::move(object))
+    ConfigReader(std::string_view place, nlohmann::json object, const Family& family)
+        : place_(place), object_(std::move(object)), family_(family)
     {
         if (!object_.is_object()) fail_input(place_, "expected a JSON object, got " + one_line(object_.dump()));
     }
@@ -128,9 +130,10 @@ public:
     std::string rest() const { return object_.dump(); }
 
 private:
+    /// @param key  as BERT has it
     std::optional<nlohmann::json> take(const char* key)
     {
-        const auto found = object_.find(key);
+        const auto found = object_.find(family_.config_key(key));
         if (found == object_.end()) return std::nullopt;
         std::optional<nlohmann::json> value = std::move(*found);
         object_.erase(found);
@@ -174,46 +177,27 @@ private:
 
     std::string_view place_;
     nlohmann::json object_;
+    const Family& family_;
 };
-
-/// Stores a member as the value of its key.
-template <class Value>
-void store(nlohmann::json& value, const Value& member)
-{
-    value = member;
-}
-template <class Value>
-void store(nlohmann::json& value, const std::optional<Value>& member)
-{
-    value = member ? nlohmann::json(*member) : nlohmann::json(nullptr);
-}
-
-/// The published name of an activation: of several, the most common one.
-inline const char* published_name(Activation activation)
-{
-    switch (activation) {
-        case Activation::gelu: return "gelu";
-        case Activation::gelu_tanh: return "gelu_new";
-        case Activation::relu: return "relu";
-    }
-    return "";
-}
 
 }  // namespace detail
 
 /// Reads a configuration.
 /// @param place  the file, for messages
 /// @param text  contents of a config.json
+/// @param family  whose model it is
 /// @return  the configuration, checked (see check_config)
-/// @throws InputError if the text isn't JSON, a value has a wrong type, or it describes no model of ours
-inline Config parse_config(std::string_view place, std::string_view text)
+/// @throws InputError if the text isn't JSON, a value has a wrong type, or it describes no model of the family
+inline Config parse_config(std::string_view place, std::string_view text, const Family& family = bert_family)
 {
     const Config defaults;
     Config config;
-    detail::ConfigReader reader(place, parse_json(place, text));
+    detail::ConfigReader reader(place, parse_json(place, text), family);
     reader("torch_dtype", config.dtype);  // the old name; where both are there, the new one counts
     detail::visit_config(config, reader);
-    config.architecture = reader.architecture(defaults.architecture);
+    if (config.model_type != family.model_type)
+        detail::fail_key(place, "model_type", std::string(family.model_type), config.model_type);
+    set_architecture(reader.architecture(std::string(family.architectures.front().name)), config, place, family);
     config.hidden_act = reader.activation(defaults.hidden_act);
     config.labels = reader.labels(defaults.labels);
     config.other_keys = reader.rest();
@@ -224,43 +208,12 @@ inline Config parse_config(std::string_view place, std::string_view text)
 
 /// Reads a configuration.
 /// @param path  a config.json
+/// @param family  whose model it is
 /// @return  the configuration, checked (see check_config)
 /// @throws InputError if the file can't be read, and as parse_config
-inline Config read_config(const std::filesystem::path& path) { return parse_config(path.string(), MappedFile(path).text()); }
-
-/// Writes a configuration as JSON that the reference library reads as the same.
-/// @param config  the configuration
-/// @return  the text of a config.json: keys in alphabetic order, two spaces of indentation
-/// @throws InputError if the configuration describes no model (see check_config)
-/// @throws std::invalid_argument if a text in it isn't UTF-8, or other_keys isn't a JSON object
-inline std::string config_json(const Config& config)
+inline Config read_config(const std::filesystem::path& path, const Family& family = bert_family)
 {
-    check_config(config);
-    try {
-        nlohmann::json object = nlohmann::json::parse(config.other_keys);
-        if (!object.is_object())
-            throw std::invalid_argument("config: other_keys: expected a JSON object, got " + one_line(config.other_keys));
-        detail::visit_config(config, [&object](const char* key, const auto& member) { detail::store(object[key], member); });
-        object["architectures"] = {config.architecture};
-        object["hidden_act"] = detail::published_name(config.hidden_act);
-        if (config.problem_type.empty()) object.erase("problem_type");
-        if (config.labels != Config().labels) {  // the reference library leaves out its default, too
-            for (std::size_t c = 0; c < config.num_labels(); ++c) {
-                object["id2label"][std::to_string(c)] = config.labels[c];
-                object["label2id"][config.labels[c]] = c;
-            }
-        }
-        return object.dump(2, ' ', true) + "\n";  // in ASCII, as the reference library
-    } catch (const nlohmann::json::exception& error) {
-        throw std::invalid_argument(std::string("config: expected texts in UTF-8 and other_keys in JSON, got ") + error.what());
-    }
+    return parse_config(path.string(), MappedFile(path).text(), family);
 }
-
-/// Writes a config.json.
-/// @param path  the file
-/// @param config  the configuration
-/// @throws InputError if it describes no model or can't be written
-/// @throws std::invalid_argument as config_json
-inline void write_config(const std::filesystem::path& path, const Config& config) { write_file(path, config_json(config)); }
 
 }  // namespace bert

@@ -1,5 +1,5 @@
 /// @file
-/// Reading JSON that may be hostile: nlohmann-json's parser, with what it lets pass refused and its errors in our words.
+/// Reads JSON from untrusted files: nlohmann-json's parser with stricter checks and our own error messages.
 #pragma once
 
 #include <cstddef>
@@ -16,23 +16,23 @@
 
 namespace bert {
 
-/// How deep objects and arrays may lie in one another: as deep as in the reference library's reader of safetensors.
+/// The deepest nesting of objects and arrays, which is that of the safetensors library.
 inline constexpr std::size_t max_json_depth = 127;
 
-/// Refuses a value that lies too deep in others.
+/// Refuses a value that is nested too deeply.
 /// @param place  the file
-/// @param depth  how many objects and arrays it is in or begins
-/// @throws InputError if these are more than max_json_depth
+/// @param depth  number of objects and arrays that are open
+/// @throws InputError if depth is above max_json_depth
 inline void check_json_depth(std::string_view place, std::size_t depth)
 {
     if (depth > max_json_depth)
         fail_input(place, "expected JSON: at most " + std::to_string(max_json_depth) + " levels of nesting, got more");
 }
 
-/// Refuses two things that nlohmann-json lets pass: it takes a zero byte for the end of the text, and skips a byte order mark.
+/// Refuses two things that nlohmann-json accepts: a zero byte, which it takes for the end of the text, and a byte order mark.
 /// @param place  the file
 /// @param text  the JSON text
-/// @throws InputError if one of them is there
+/// @throws InputError if the text contains one of them
 inline void check_json_bytes(std::string_view place, std::string_view text)
 {
     if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
@@ -40,9 +40,9 @@ inline void check_json_bytes(std::string_view place, std::string_view text)
     if (text.substr(0, 3) == "\xEF\xBB\xBF") fail_input(place, "expected JSON: byte 1: got a byte order mark");
 }
 
-/// Says in our words where a text isn't JSON.
+/// Reports where a text isn't JSON.
 /// @param place  the file
-/// @param error  what nlohmann-json says, as in `[json.exception.parse_error.101] parse error at line 1, column 5: ...`
+/// @param error  nlohmann-json's error, as in `[json.exception.parse_error.101] parse error at line 1, column 5: ...`
 /// @throws InputError always
 [[noreturn]] inline void fail_json(std::string_view place, const nlohmann::json::exception& error)
 {
@@ -50,34 +50,34 @@ inline void check_json_bytes(std::string_view place, std::string_view text)
     constexpr std::string_view end_of_code = "] ", opening = "parse error at ";
     reason.remove_prefix(reason.find(end_of_code) + end_of_code.size());
     if (reason.substr(0, opening.size()) == opening) reason.remove_prefix(opening.size());
-    fail_input(place, "expected JSON: " + one_line(reason));  // it quotes a piece of the text
+    fail_input(place, "expected JSON: " + one_line(reason));  // it quotes a part of the text
 }
 
-/// What hears the values of a JSON text one by one, as the parser comes to them.
+/// Receives the values of a JSON text one by one as they are parsed.
 using JsonListener = nlohmann::json_sax<nlohmann::json>;
 
-/// Parses JSON, keeping nothing. All JSON of files goes through here, documents and safetensors headers alike: a second instance
-/// of the parser would take as long to compile again.
+/// Parses JSON without storing it. Documents and safetensors headers share this function, because a second instance of the parser
+/// template would take as long to compile again.
 /// @param place  the file, for messages
 /// @param text  the JSON text
-/// @param[in,out] listener  hears it; its parse_error must throw, for instance by fail_json
-/// @throws InputError if the text begins with a byte order mark or holds a zero byte; and what listener throws
+/// @param[in,out] listener  receives the values; its parse_error must throw, for instance by fail_json
+/// @throws InputError if the text begins with a byte order mark or contains a zero byte; listener may throw others
 inline void parse_json(std::string_view place, std::string_view text, JsonListener& listener)
 {
     check_json_bytes(place, text);
-    // What nlohmann::json::sax_parse does, without its readers of binary formats, which would be compiled too.
+    // The same as nlohmann::json::sax_parse, but without its readers of binary formats, which would also be compiled.
     auto bytes = nlohmann::detail::input_adapter(text.begin(), text.end());
     nlohmann::detail::parser<nlohmann::json, decltype(bytes)>(std::move(bytes)).sax_parse(&listener);
 }
 
 namespace detail {
 
-/// Makes a document of what it hears.
+/// Builds a document from the values that it receives.
 class JsonDocument final : public JsonListener {
 public:
     explicit JsonDocument(std::string_view place) : place_(place) {}
 
-    nlohmann::json document;  ///< complete when the parser has come to the end
+    nlohmann::json document;  ///< complete after parsing
 
     bool null() override { return add(nullptr); }
     bool boolean(bool value) override { return add(value); }
@@ -85,7 +85,7 @@ public:
     bool number_unsigned(std::uint64_t number) override { return add(number); }
     bool number_float(double number, const std::string&) override { return add(number); }
     bool string(std::string& text) override { return add(std::move(text)); }
-    bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has none
+    bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has no binary values
     bool start_object(std::size_t) override { return open(nlohmann::json::value_t::object); }
     bool start_array(std::size_t) override { return open(nlohmann::json::value_t::array); }
     bool end_object() override { return close(); }
@@ -101,7 +101,7 @@ public:
     }
 
 private:
-    /// Puts a value in its place: the document itself, the end of an array, or a member of an object.
+    /// Stores a value: as the document itself, at the end of an array, or as a member of an object.
     bool add(nlohmann::json value)
     {
         if (open_.empty())
@@ -127,18 +127,18 @@ private:
     }
 
     std::string_view place_;
-    std::vector<nlohmann::json*> open_;  // the objects and arrays that the next value lies in, the innermost last
+    std::vector<nlohmann::json*> open_;  // the objects and arrays that contain the next value, the innermost last
     nlohmann::json* last_ = nullptr;     // the value that was added last
-    std::string key_;                    // of the next member
+    std::string key_;                    // key of the next member
 };
 
 }  // namespace detail
 
-/// Parses JSON into a document. Of a key that is given twice, the last value counts.
+/// Parses JSON into a document. If a key occurs twice, the last value is used.
 /// @param place  the file, for messages
 /// @param text  the JSON text
 /// @return  the document
-/// @throws InputError if the text isn't JSON in UTF-8, or is nested too deep
+/// @throws InputError if the text isn't JSON in UTF-8, or is nested too deeply
 inline nlohmann::json parse_json(std::string_view place, std::string_view text)
 {
     detail::JsonDocument listener(place);

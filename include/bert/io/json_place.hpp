@@ -1,5 +1,5 @@
 /// @file
-/// A value of a JSON document that knows where it is, so that what is wrong with it can be said.
+/// A value of a JSON document with its position, for error messages.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@
 
 namespace bert::detail {
 
-/// A value of a JSON document, and where it is.
+/// A value of a JSON document and its position.
 struct JsonPlace {
     const nlohmann::json& value;  ///< the value
-    std::string place;            ///< as in `tokenizer.json: model.unk_token`
+    std::string place;            ///< file and keys, as in `tokenizer.json: model.unk_token`
 
-    /// @param expected  what should be there
+    /// @param expected  description of the expected value
     /// @throws InputError always
     [[noreturn]] void fail(std::string_view expected) const
     {
@@ -29,7 +29,7 @@ struct JsonPlace {
                               one_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
     }
     /// @param key  a key of this object
-    /// @return  whether it is there and not null
+    /// @return  whether it exists and isn't null
     bool has(std::string_view key) const
     {
         const auto found = object().value.find(key);
@@ -44,13 +44,13 @@ struct JsonPlace {
         if (found == value.end()) fail_input(inner, "expected a value, got none");
         return {*found, inner};
     }
-    /// @return  this
+    /// @return  this value, which must be an object
     const JsonPlace& object() const
     {
         if (!value.is_object()) fail("an object");
         return *this;
     }
-    /// @return  the elements of this array
+    /// @return  the elements of this value, which must be an array
     std::vector<JsonPlace> elements() const
     {
         if (!value.is_array()) fail("an array");
@@ -59,29 +59,29 @@ struct JsonPlace {
             result.push_back({element, place + "[" + std::to_string(result.size()) + "]"});
         return result;
     }
-    /// @return  this text
+    /// @return  this value, which must be a string
     std::string text() const
     {
         if (!value.is_string()) fail("a string");
         return value.get<std::string>();
     }
-    /// @return  this truth value
+    /// @return  this value, which must be true or false
     bool truth() const
     {
         if (!value.is_boolean()) fail("true or false");
         return value.get<bool>();
     }
-    /// @param limit  what it must be below
-    /// @return  this number
+    /// @param limit  one more than the largest number allowed
+    /// @return  this value, which must be a whole number from 0 to limit - 1
     std::int64_t number(std::int64_t limit) const
     {
         const std::int64_t number = value.is_number_integer() ? value.get<std::int64_t>() : -1;
         if (number < 0 || number >= limit) fail("a whole number from 0 to " + std::to_string(limit - 1));
         return number;
     }
-    /// @param least  the smallest that may be there
-    /// @param most  the largest
-    /// @return  this number, with or without a point
+    /// @param least  the smallest number allowed
+    /// @param most  the largest number allowed
+    /// @return  this value, which must be a number, whole or not
     double real(double least, double most) const
     {
         const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
@@ -90,14 +90,14 @@ struct JsonPlace {
         return number;
     }
     /// @param number  a number
-    /// @return  whether this value is the same
+    /// @return  whether this value is equal to it
     bool is(std::int64_t number) const { return value.is_number() && value.get<double>() == static_cast<double>(number); }
     /// @param key  a key of this object
-    /// @param fallback  what a missing one means
-    /// @return  its truth value
+    /// @param fallback  result if the key is missing
+    /// @return  the key's value, which must be true or false
     bool truth(std::string_view key, bool fallback) const { return has(key) ? at(key).truth() : fallback; }
-    /// @param allowed  what may be there
-    /// @return  this text, if it is one of these
+    /// @param allowed  the strings allowed
+    /// @return  this value, which must be one of them
     std::string one_of(std::initializer_list<const char*> allowed) const
     {
         std::string choices;

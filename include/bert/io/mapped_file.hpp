@@ -1,5 +1,5 @@
 /// @file
-/// A file as bytes in memory, without reading it first: the system brings in the pages that are looked at.
+/// A file mapped into memory: the system reads a page when it is first accessed.
 #pragma once
 
 #include <cerrno>
@@ -19,24 +19,24 @@
 
 namespace bert {
 
-/// The system's own words for an error number, as in `No such file or directory`.
+/// The system's message for an error number, as in `No such file or directory`.
 /// @param error_number  a value of errno
 /// @return  the text
 inline std::string system_reason(int error_number) { return std::generic_category().message(error_number); }
 
-/// Whether there is something at a path: also a link that leads nowhere, of which opening it says so.
-/// @param path  where
-/// @param failed  why it can't be told, if so
-/// @return  true if there is
+/// Whether a path exists. A symbolic link without a target counts as well, so that opening it reports the error.
+/// @param path  the path
+/// @param failed  the error if this can't be determined
+/// @return  true if it exists
 inline bool is_there(const std::filesystem::path& path, std::error_code& failed)
 {
     const std::filesystem::file_status status = std::filesystem::symlink_status(path, failed);
-    if (status.type() == std::filesystem::file_type::not_found) failed.clear();  // that can be told
+    if (status.type() == std::filesystem::file_type::not_found) failed.clear();  // a missing path is not a failure
     return std::filesystem::exists(status);
 }
 
-/// A regular file, mapped read-only as long as the object lives. Nothing else may shorten the file meanwhile: reading a page
-/// that is gone ends the program.
+/// A regular file, mapped read-only during the object's lifetime. The file must not be shortened meanwhile: reading a page that
+/// no longer exists ends the program.
 class MappedFile {
 public:
     /// Maps the file.
@@ -44,7 +44,7 @@ public:
     /// @throws InputError if it is missing, a directory or a device, unreadable or empty
     explicit MappedFile(const std::filesystem::path& path)
     {
-        // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+        // Without O_NONBLOCK, opening a pipe would wait for a writer.
         const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (file < 0) fail_input(path.string(), "expected a readable file: " + system_reason(errno));
         try {
@@ -58,14 +58,14 @@ public:
 
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
-    /// Ends the mapping.
+    /// Unmaps the file.
     ~MappedFile() { ::munmap(address_, size_); }
 
     /// The contents.
     /// @return  all bytes of the file
     std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(address_), size_}; }
 
-    /// The contents as text, in whatever encoding.
+    /// The contents as text in any encoding.
     /// @return  all bytes of the file
     std::string_view text() const { return {static_cast<const char*>(address_), size_}; }
 

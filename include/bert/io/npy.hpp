@@ -1,5 +1,5 @@
 /// @file
-/// Writing NumPy's .npy files (format 1.0), for whoever looks at tensors in Python.
+/// Writes NumPy's .npy files (format 1.0), for examining tensors in Python.
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@
 
 namespace bert {
 
-/// Writes a tensor so that `numpy.load(path)` gives it back.
+/// Writes a tensor so that `numpy.load(path)` returns it.
 /// @param path  the file
 /// @param tensor  float, double or std::int64_t, of any rank
 /// @throws InputError if the file can't be written
@@ -33,7 +33,7 @@ void write_npy(const std::filesystem::path& path, const Tensor<Value, rank>& ten
     const std::string kind = (std::is_floating_point_v<Value> ? "<f" : "<i") + std::to_string(sizeof(Value));
     std::string header = "{'descr': '" + kind + "', 'fortran_order': False, 'shape': (" + shape + "), }";
 
-    // Magic number, version 1.0, length of what follows, which ends in a newline before a multiple of 64 bytes.
+    // Magic number, version 1.0, the header's length, and the header, whose newline is the last byte before a multiple of 64.
     const std::string magic("\x93NUMPY\x01\x00", 8);
     const std::size_t size = (magic.size() + 2 + header.size() + 1 + 63) / 64 * 64;
     header.resize(size - magic.size() - 2 - 1, ' ');

@@ -1,7 +1,7 @@
 /// @file
 /// Models for inference alone, packed while they are read: block after block goes from the file to the layout of products, so
-/// that the encoder's weights are in memory once. A program that loads BERT-base and encodes a sentence takes a quarter of a second
-/// and 520 MB beside the file's own pages, where load_model and pack_weights made it half a second and 870 MB.
+/// that the encoder's weights are in memory once. A program that loads BERT-base and encodes a sentence takes a quarter of a
+/// second and 520 MB beside the file's own pages, where load_model and pack_weights made it half a second and 870 MB.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 #include "bert/io/model_folder.hpp"
 #include "bert/model.hpp"
 #include "bert/ops/fast.hpp"
-#include "bert/packed_encoder.hpp"
+#include "bert/ops/fast/packed_encoder.hpp"
 
 namespace bert {
 
@@ -38,8 +38,8 @@ struct PackedModel {
     /// @throws std::invalid_argument for an id, segment or position outside its table
     void infer(const Batch& batch, EmbeddingsActivations<Real>& embeddings, Tensor<Real, 2>& y, Workspace& workspace) const
     {
-        model.embeddings.forward(batch, model.config, embeddings);
-        encoder.forward(embeddings.norm.y, batch.sequences, y, workspace);
+        model.body.embeddings.forward(batch, {model.config, batch.sequences, workspace}, embeddings);
+        encoder.forward(embeddings.y, batch.sequences, y, workspace);
     }
 };
 
@@ -51,16 +51,19 @@ struct PackedModel {
 template <class Real, class Ops>
 PackedModel<Real, Ops> load_packed(const std::filesystem::path& folder, LoadReport* report = nullptr)
 {
-    using Block = EncoderBlock<Real, Ops>;
     detail::ModelReader reader(folder);
+    const Config& config = reader.config();
     const auto read = [&](const std::string& name, auto& tensor) { reader.read(name, tensor); };
-    PackedModel<Real, Ops> packed{reader.make<Real, Ops>(0), {reader.config(), {}}};
+    Config without_blocks = config;
+    without_blocks.num_hidden_layers = 0;
+    PackedModel<Real, Ops> packed{Model<Real, Ops>::make(without_blocks), {config, {}}};
+    packed.model.config = config;
     Model<Real, Ops>::parameters(read, "", packed.model);
-    const std::string base = reader.config().architecture == "BertModel" ? "" : "bert.";
-    auto block = Block::make(reader.config());  // each in turn
-    for (std::size_t l = 0; l < reader.config().num_hidden_layers; ++l) {
-        Block::parameters(read, base + "encoder.layer." + std::to_string(l), block);
-        packed.encoder.layer.push_back(pack_block<typename Ops::InstructionSet>(block, reader.config()));
+
+    auto block = EncoderBlock<Real, Ops>::make(config);  // each in turn
+    for (std::size_t l = 0; l < config.num_hidden_layers; ++l) {
+        EncoderBlock<Real, Ops>::parameters(read, Name("bert.encoder.layer.") + l, block);
+        packed.encoder.layer.push_back(pack_block<typename Ops::InstructionSet>(block, config));
     }
     if (report != nullptr) *report = reader.report();
     return packed;

@@ -1,10 +1,10 @@
 /// @file
-/// Reading safetensors: the length of a header (8 bytes), the header (a JSON object: for each tensor its dtype, shape and range
-/// of bytes), the bytes. A file is mapped, and its header checked completely before any tensor can be had.
+/// Reads safetensors files: the length of a header (8 bytes), the header (a JSON object with the dtype, shape and range of bytes
+/// of each tensor), and the bytes. A file is mapped, and its header is checked completely before any tensor can be accessed.
 ///
-/// What is accepted is what the reference library (safetensors 0.8) accepts: any order of the tensors, empty tensors, single
-/// numbers (shape `[]`), other keys beside the three known ones; of a name that is given twice, the last counts. The ranges must
-/// cover the bytes without a hole, an overlap or a rest.
+/// A file is accepted if the safetensors library (0.8) accepts it. Tensors may be in any order, empty, or single numbers (shape
+/// `[]`), and entries may have keys besides the three known ones; if a name occurs twice, the last entry is used. The ranges must
+/// cover the bytes without a gap, an overlap or a remainder.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@
 
 namespace bert {
 
-/// What stands in a safetensors file.
+/// The contents of a safetensors file.
 struct SafetensorsContents {
     std::vector<TensorView> tensors;              ///< in the order of their bytes
     std::map<std::string, std::string> metadata;  ///< the header's `__metadata__`
@@ -39,15 +39,15 @@ struct SafetensorsContents {
 
 namespace detail {
 
-/// What the header says of one tensor.
+/// The header's entry for one tensor.
 struct HeaderEntry {
     std::optional<Dtype> dtype;
     std::optional<std::vector<std::size_t>> shape;
     std::optional<std::vector<std::size_t>> data_offsets;  ///< begin and end, counted from the end of the header
 };
 
-/// Hears the values of a header one by one, as the parser comes to them. So nothing is kept but what a header may have, however
-/// much of what is in the file.
+/// Receives the values of a header one by one as they are parsed. It stores only what belongs to a header, however much else the
+/// file contains.
 class SafetensorsHeaderReader final : public JsonListener {
 public:
     explicit SafetensorsHeaderReader(std::string place) : place_(std::move(place)) {}
@@ -130,7 +130,7 @@ public:
     bool number_float(double, const std::string& text) override { return require(Kind::other, one_line(text)); }
     bool boolean(bool value) override { return require(Kind::other, value ? "true" : "false"); }
     bool null() override { return require(Kind::other, "null"); }
-    bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has none
+    bool binary(nlohmann::json::binary_t&) override { return false; }  // JSON has no binary values
     bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override
     {
         fail_json(place_, error);
@@ -141,7 +141,7 @@ private:
 
     bool in_metadata() const { return name_ == "__metadata__"; }
 
-    /// The numbers of the field that is being read, if it is one of numbers.
+    /// The numbers of the current field; nullptr if it isn't a field of numbers.
     std::optional<std::vector<std::size_t>>* numbers_of_field()
     {
         if (field_ == "shape") return &entry_.shape;
@@ -149,7 +149,7 @@ private:
         return nullptr;
     }
 
-    /// The kind of value that must come here; nothing where any may come.
+    /// The kind of value that must come next; std::nullopt if any may come.
     std::optional<Kind> expected_kind()
     {
         if (depth_ < 2) return Kind::object;  // the header, and each of its values
@@ -176,13 +176,13 @@ private:
     }
 
     std::string place_;
-    std::size_t depth_ = 0;     // how many objects and arrays are open
+    std::size_t depth_ = 0;     // number of open objects and arrays
     std::string name_, field_;  // the last keys at depths 1 and 2: a tensor's name, a field of its entry
-    HeaderEntry entry_;         // of the tensor that is being read
+    HeaderEntry entry_;         // of the current tensor
     bool has_metadata_ = false;
 };
 
-/// Checks the entries against each other and the bytes after the header, and makes views of them.
+/// Checks the entries against each other and against the bytes after the header, and makes views of them.
 inline std::vector<TensorView> views_of_entries(std::string_view file, std::map<std::string, HeaderEntry> entries,
                                                 std::span<const std::byte> data)
 {
@@ -191,12 +191,12 @@ inline std::vector<TensorView> views_of_entries(std::string_view file, std::map<
     in_order.reserve(entries.size());
     for (Entry& entry : entries)
         in_order.push_back(&entry);
-    // An empty tensor shares its place with the one that begins there, and comes before it.
+    // An empty tensor begins at the same byte as the tensor after it, and is sorted before it.
     std::sort(in_order.begin(), in_order.end(), [](const Entry* a, const Entry* b) {
         return std::tie(*a->second.data_offsets, a->first) < std::tie(*b->second.data_offsets, b->first);
     });
 
-    std::size_t covered = 0;  // bytes, by the tensors so far
+    std::size_t covered = 0;  // number of bytes covered by the tensors so far
     for (const Entry* entry : in_order) {
         const auto& [name, info] = *entry;
         const std::string place = std::string(file) + ": header: tensor " + in_quotes(name);
@@ -229,7 +229,7 @@ inline std::vector<TensorView> views_of_entries(std::string_view file, std::map<
 
 }  // namespace detail
 
-/// Checks a whole file in memory, to the letter of the format.
+/// Reads a whole file in memory and checks it strictly.
 /// @param file  its name, for messages; must outlive the result
 /// @param bytes  its contents; must outlive the result
 /// @return  views of its tensors, and its metadata
@@ -256,12 +256,12 @@ inline SafetensorsContents parse_safetensors(std::string_view file, std::span<co
     return contents;
 }
 
-/// A safetensors file, mapped and checked. It stays where it is made: its views point into it.
+/// A safetensors file, mapped and checked. It can't be copied or moved, as its views point into it.
 class SafetensorsFile {
 public:
     /// Maps and checks a file.
     /// @param path  the file
-    /// @throws InputError if it can't be read or isn't of the format
+    /// @throws InputError if it can't be read or violates the format
     explicit SafetensorsFile(const std::filesystem::path& path)
         : name_(path.string()), mapped_(path), contents_(parse_safetensors(name_, mapped_.bytes()))
     {
@@ -273,24 +273,24 @@ public:
     SafetensorsFile& operator=(const SafetensorsFile&) = delete;
 
     /// All tensors.
-    /// @return  in the order of their bytes
+    /// @return  the tensors in the order of their bytes
     const std::vector<TensorView>& tensors() const { return contents_.tensors; }
 
-    /// Looks a tensor up.
+    /// Looks up a tensor.
     /// @param name  its name
-    /// @return  nullptr if there is none
+    /// @return  the tensor; nullptr if there is none
     const TensorView* find(std::string_view name) const
     {
         const auto found = by_name_.find(name);
         return found == by_name_.end() ? nullptr : found->second;
     }
 
-    /// The texts that the header carries beside the tensors.
-    /// @return  by key
+    /// The texts that the header contains besides the tensors.
+    /// @return  the texts by key
     const std::map<std::string, std::string>& metadata() const { return contents_.metadata; }
 
-    /// The file.
-    /// @return  the path it was opened by
+    /// The name of the file.
+    /// @return  the path with which it was opened
     const std::string& name() const { return name_; }
 
 private:

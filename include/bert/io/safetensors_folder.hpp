@@ -1,5 +1,5 @@
 /// @file
-/// The weights of a model folder: one safetensors file, or several with an index that says which tensor is where.
+/// The weights of a model folder: one safetensors file, or several with an index that gives the file of each tensor.
 #pragma once
 
 #include <algorithm>
@@ -21,17 +21,18 @@
 
 namespace bert {
 
-/// The tensors of `model.safetensors`, or else of the shards that `model.safetensors.index.json` names, as one set.
+/// The tensors of `model.safetensors` or, without that file, of the shards that `model.safetensors.index.json` names, as one set.
 class SafetensorsFolder {
 public:
     /// Opens and checks all files.
     /// @param folder  the model folder
-    /// @throws InputError if neither file is there, one isn't of its format, a shard lies outside the folder, or a tensor of the
+    /// @throws InputError if neither file exists, a file is not of its format, a shard lies outside the folder, or a tensor of
+    /// the
     ///     index isn't in its shard
     explicit SafetensorsFolder(const std::filesystem::path& folder)
     {
         const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-        std::error_code ignored;  // what can't be looked at isn't there
+        std::error_code ignored;  // a path that can't be examined counts as missing
         if (!std::filesystem::is_directory(folder, ignored))
             fail_input(folder.string(), "expected a model folder, got no folder");
         if (is_there(single, ignored)) {
@@ -44,20 +45,20 @@ public:
         }
         for (const auto& [name, file] : files_)
             for (const TensorView& tensor : file.tensors())
-                if (find(tensor.name) == &tensor) tensors_.push_back(&tensor);  // not one that the index leaves out
+                if (find(tensor.name) == &tensor) tensors_.push_back(&tensor);  // omits tensors that the index doesn't name
     }
 
     /// All tensors.
-    /// @return  file by file, each in the order of its bytes
+    /// @return  the tensors file by file, each in the order of its bytes
     const std::vector<const TensorView*>& tensors() const { return tensors_; }
 
     /// All tensors.
-    /// @return  by name
+    /// @return  the tensors by name
     const std::map<std::string_view, const TensorView*>& by_name() const { return by_name_; }
 
-    /// Looks a tensor up.
+    /// Looks up a tensor.
     /// @param name  its name
-    /// @return  nullptr if there is none
+    /// @return  the tensor; nullptr if there is none
     const TensorView* find(std::string_view name) const
     {
         const auto found = by_name_.find(name);
@@ -93,7 +94,7 @@ private:
                std::find(file.begin(), file.end(), "..") == file.end();
     }
 
-    std::map<std::string, SafetensorsFile> files_;  // by name; a map never moves what it holds
+    std::map<std::string, SafetensorsFile> files_;  // by name; elements of a map keep their address
     std::vector<const TensorView*> tensors_;
     std::map<std::string_view, const TensorView*> by_name_;
 };

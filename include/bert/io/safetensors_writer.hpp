@@ -1,5 +1,5 @@
 /// @file
-/// Writing safetensors, byte by byte as the reference library writes them.
+/// Writes safetensors files, byte for byte as the safetensors library does.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ namespace bert {
 
 namespace detail {
 
-/// The header of tensors that follow it in their order, padded so that the first begins at a multiple of 8 bytes.
+/// The header for tensors in this order, padded so that the bytes after it begin at a multiple of 8.
 inline std::string safetensors_header(const std::vector<TensorView>& tensors, const std::map<std::string, std::string>& metadata)
 {
     std::string header = "{";
@@ -45,13 +45,14 @@ inline std::string safetensors_header(const std::vector<TensorView>& tensors, co
 
 }  // namespace detail
 
-/// Writes a safetensors file, whole or not at all. The same tensors give the same bytes: they are sorted by alignment, widest
-/// first, and then by name, as the reference library does it.
+/// Writes a safetensors file, completely or not at all. The same tensors give the same bytes: they are sorted by alignment,
+/// widest first, and then by name, as in the safetensors library.
 /// @param path  the file
-/// @param tensors  what it is to hold, for instance from view_of; in any order
-/// @param metadata  texts for the header; the reference library wants to read that the tensors are in PyTorch's layout
+/// @param tensors  the tensors, for instance from view_of, in any order
+/// @param metadata  texts for the header; the default gives the tensors' format, PyTorch's, which the transformers library
+/// expects
 /// @throws InputError if the file can't be written
-/// @throws std::invalid_argument if a name is there twice, isn't UTF-8 or is `__metadata__`, or a tensor's bytes don't fit its
+/// @throws std::invalid_argument if a name occurs twice, isn't UTF-8 or is `__metadata__`, or a tensor's bytes don't fit its
 /// shape
 inline void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
                               const std::map<std::string, std::string>& metadata = {{"format", "pt"}})

@@ -1,5 +1,5 @@
 /// @file
-/// A tensor as it lies in a safetensors file: name, dtype, shape and bytes; and its conversion into a Tensor.
+/// A tensor as it is stored in a safetensors file (name, dtype, shape and bytes), and its conversion to a Tensor.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,8 @@ namespace bert {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and are copied as they are");
 
-/// The element types of the format, in the order in which its writer sorts them: from the least to the most aligned.
+/// The element types of the format, from the least to the most aligned, which is the order in which the safetensors library
+/// sorts.
 enum class Dtype {
     BOOL,
     F4,
@@ -52,10 +53,10 @@ enum class Dtype {
     U64
 };
 
-/// What the format says of an element type.
+/// Properties of an element type.
 struct DtypeInfo {
-    std::string_view name;  ///< as it stands in a header
-    std::size_t bits;       ///< of one element; 4 or 6 only if the whole tensor fills bytes
+    std::string_view name;  ///< its name in a header
+    std::size_t bits;       ///< width of one element; with 4 or 6, the whole tensor must fill bytes
 };
 
 /// Name and width of every Dtype, in the order of the enumeration.
@@ -66,14 +67,14 @@ inline constexpr std::array<DtypeInfo, 22> dtype_infos{{
     {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
 }};
 
-/// Name and width of an element type.
+/// The name and width of an element type.
 /// @param dtype  the type
 /// @return  its entry in dtype_infos
 constexpr const DtypeInfo& dtype_info(Dtype dtype) { return dtype_infos[static_cast<std::size_t>(dtype)]; }
 
-/// The element type of a name.
-/// @param name  as in a header
-/// @return  nothing for a name that the format doesn't have
+/// Finds an element type by name.
+/// @param name  its name in a header
+/// @return  the type; std::nullopt if the format has none of this name
 constexpr std::optional<Dtype> dtype_named(std::string_view name)
 {
     for (std::size_t i = 0; i < dtype_infos.size(); ++i)
@@ -81,14 +82,14 @@ constexpr std::optional<Dtype> dtype_named(std::string_view name)
     return std::nullopt;
 }
 
-/// How many bytes a tensor takes.
+/// The number of bytes of a tensor.
 /// @param dtype  type of its elements
-/// @param shape  its sizes; none for a single number
-/// @return  nothing if the number doesn't fit 64 bits, or elements of 4 or 6 bits end within a byte
+/// @param shape  its sizes; empty for a single number
+/// @return  the number; std::nullopt if it doesn't fit 64 bits, or elements of 4 or 6 bits end within a byte
 inline std::optional<std::size_t> byte_count(Dtype dtype, const std::vector<std::size_t>& shape)
 {
     std::size_t bits = 1;
-    // From left to right, as the reference library: [0, n, n] is empty, [n, n, 0] with an n * n that doesn't fit is refused.
+    // From left to right, as in the safetensors library: [0, n, n] is empty, [n, n, 0] with an n * n that doesn't fit is refused.
     for (const std::size_t size : shape)
         if (__builtin_mul_overflow(bits, size, &bits)) return std::nullopt;
     if (__builtin_mul_overflow(bits, dtype_info(dtype).bits, &bits)) return std::nullopt;
@@ -96,13 +97,13 @@ inline std::optional<std::size_t> byte_count(Dtype dtype, const std::vector<std:
     return bits / 8;
 }
 
-/// A tensor that lies elsewhere: in a mapped file, or in memory that is about to be written.
+/// A tensor whose elements are stored elsewhere: in a mapped file, or in memory that is to be written.
 struct TensorView {
     std::string name;                 ///< published name
     Dtype dtype = Dtype::F32;         ///< type of its elements
-    std::vector<std::size_t> shape;   ///< its sizes; none for a single number
-    const std::byte* data = nullptr;  ///< its elements, row-major and little-endian, at any address: read them with memcpy
-    std::size_t bytes = 0;            ///< how many bytes these are
+    std::vector<std::size_t> shape;   ///< its sizes; empty for a single number
+    const std::byte* data = nullptr;  ///< its elements, row-major and little-endian; may be unaligned: read them with memcpy
+    std::size_t bytes = 0;            ///< number of bytes of the elements
     std::string_view file;            ///< the file it comes from, for messages
 };
 
@@ -113,14 +114,14 @@ namespace detail {
     fail_input(view.file, "tensor " + in_quotes(view.name) + ": " + what);
 }
 
-/// Copies elements that are stored as they are wanted, converts others one by one; a large tensor by all threads, since it is
-/// memory that takes the time.
+/// Copies elements that are stored as Values, and converts others one by one. All threads share a large tensor, as memory access
+/// takes most of the time.
 template <class Stored, class Value, class Convert>
 void convert_elements(const TensorView& view, Value* values, std::size_t count, Convert convert)
 {
-    constexpr std::size_t piece_size = std::size_t{1} << 18;
-    parallel_for((count + piece_size - 1) / piece_size, [&](std::size_t piece, std::size_t) {
-        const std::size_t first = piece * piece_size, end = std::min(count, first + piece_size);
+    constexpr std::size_t chunk_size = std::size_t{1} << 18;
+    parallel_for((count + chunk_size - 1) / chunk_size, [&](std::size_t chunk, std::size_t) {
+        const std::size_t first = chunk * chunk_size, end = std::min(count, first + chunk_size);
         if constexpr (std::is_same_v<Stored, Value>) {
             std::memcpy(values + first, view.data + first * sizeof(Value), (end - first) * sizeof(Value));
         } else {
@@ -135,11 +136,11 @@ void convert_elements(const TensorView& view, Value* values, std::size_t count, 
 
 }  // namespace detail
 
-/// Checks a tensor before memory is taken for it: its shape, dimension by dimension, and that its elements become Values.
+/// Checks a tensor before memory is allocated for it: its shape, dimension by dimension, and that its elements can become Values.
 /// A floating-point Value is read from F32, F16, BF16 or F64, std::int64_t from I64 or I32.
 /// @param view  the tensor
 /// @param expected  its sizes
-/// @throws InputError `model.safetensors: tensor "pooler.dense.bias": expected [768], got [767]`, or with element types
+/// @throws InputError `model.safetensors: tensor "pooler.dense.bias": expected [768], got [767]`, or the same with element types
 template <class Value>
 void check_tensor(const TensorView& view, std::span<const std::size_t> expected)
 {
@@ -156,10 +157,10 @@ void check_tensor(const TensorView& view, std::span<const std::size_t> expected)
     }
 }
 
-/// Reads a tensor whose shape is known. Each element is rounded at most once, from what is stored to a Value.
+/// Reads a tensor whose shape is known. Each element is rounded at most once, from its stored type to Value.
 /// @param view  the tensor
-/// @param[in,out] tensor  comes with the expected shape, gets the elements
-/// @throws InputError if the view has another shape or elements that don't become Values (see check_tensor)
+/// @param[in,out] tensor  has the expected shape; its elements are overwritten
+/// @throws InputError if the view has another shape, or elements that can't become Values (see check_tensor)
 template <class Value, std::size_t rank>
 void read_into(const TensorView& view, Tensor<Value, rank>& tensor)
 {
@@ -178,11 +179,11 @@ void read_into(const TensorView& view, Tensor<Value, rank>& tensor)
     }
 }
 
-/// Reads a tensor of which only the rank is known.
+/// Reads a tensor of known rank and any shape.
 /// @param view  the tensor
-/// @return  its elements, in the shape that it has
-/// @throws InputError if the view has another rank, elements that don't become Values (see check_tensor), or none but absurd
-/// sizes
+/// @return  the tensor
+/// @throws InputError if the view has another rank, elements that can't become Values (see check_tensor), or sizes too large even
+/// for an empty tensor
 template <class Value, std::size_t rank>
 Tensor<Value, rank> read_tensor(const TensorView& view)
 {
@@ -190,7 +191,7 @@ Tensor<Value, rank> read_tensor(const TensorView& view)
         detail::fail_view(view, "expected rank " + std::to_string(rank) + ", got " + shape_text(view.shape));
     check_tensor<Value>(view, view.shape);
     std::array<std::size_t, rank> shape{};
-    std::ptrdiff_t product = 1;  // of the sizes that aren't 0: xtensor multiplies them in an empty tensor, too
+    std::ptrdiff_t product = 1;  // of the sizes that aren't 0: xtensor multiplies them also in an empty tensor
     for (std::size_t axis = 0; axis < rank; ++axis) {
         shape[axis] = view.shape[axis];
         if (__builtin_mul_overflow(product, std::max<std::size_t>(shape[axis], 1), &product))
@@ -202,7 +203,7 @@ Tensor<Value, rank> read_tensor(const TensorView& view)
     return tensor;
 }
 
-/// Looks at a tensor in memory as one of a file, for writing it.
+/// Makes a view of a tensor in memory, for writing it to a file.
 /// @param name  published name
 /// @param tensor  float, double or std::int64_t; must outlive the view
 /// @return  the view: F32, F64 or I64

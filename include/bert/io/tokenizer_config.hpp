@@ -1,5 +1,5 @@
 /// @file
-/// The older form of a tokenizer in files: vocab.txt, one token a line, and tokenizer_config.json.
+/// The older file format of a tokenizer: vocab.txt, one token a line, and tokenizer_config.json.
 #pragma once
 
 #include <algorithm>
@@ -19,14 +19,14 @@
 
 namespace bert::detail {
 
-/// A side, "right" or "left".
+/// Reads a side, "right" or "left".
 /// @param json  a string
 /// @return  the side
 inline Side side_from(const JsonPlace& json) { return json.one_of({"right", "left"}) == "left" ? Side::left : Side::right; }
 
-/// An added token: an object with its content and flags, or only the content.
+/// Reads an added token: an object with its content and flags, or its content alone.
 /// @param json  the object or string
-/// @param special  whether it is special if the object doesn't say so
+/// @param special  the flag `special` of a token without one
 /// @return  the token
 inline AddedToken added_token_from(const JsonPlace& json, bool special)
 {
@@ -67,10 +67,10 @@ inline std::vector<std::string> vocabulary_from_lines(const std::string& place, 
     return vocabulary.tokens();
 }
 
-/// Reads a tokenizer_config.json into what the vocabulary file has given.
+/// Reads a tokenizer_config.json into the options of a tokenizer.
 /// @param json  the document
-/// @param[in,out] options  gets names, sides and lengths; for a vocab.txt also the normalizer and the added tokens
-/// @param with_vocabulary  whether this is for a vocab.txt
+/// @param[in,out] options  special tokens, sides and lengths are set; for a vocab.txt also the normalizer and the added tokens
+/// @param with_vocabulary  whether the vocabulary is from a vocab.txt
 inline void read_tokenizer_config(const JsonPlace& json, TokenizerOptions& options, bool with_vocabulary)
 {
     std::vector<AddedToken> tokens;
@@ -119,7 +119,7 @@ inline void read_tokenizer_config(const JsonPlace& json, TokenizerOptions& optio
         const JsonPlace place = json.at("model_max_length");
         const double length = place.value.is_number() ? place.value.get<double>() : 0;
         if (!(length > 0)) place.fail("a number above 0");
-        if (length < 1e9) options.model_max_length = static_cast<std::size_t>(length);  // 1e30 means: not known
+        if (length < 1e9) options.model_max_length = static_cast<std::size_t>(length);  // 1e30 means unknown
     }
 }
 

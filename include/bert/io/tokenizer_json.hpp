@@ -1,9 +1,9 @@
 /// @file
-/// Reading tokenizers from files: `tokenizer.json`, or `vocab.txt` with `tokenizer_config.json`.
+/// Reads tokenizers from files: `tokenizer.json`, or `vocab.txt` with `tokenizer_config.json`.
 ///
-/// A folder's tokenizer.json says everything and is taken if it is there; its stored truncation and padding are left to the
-/// caller. vocab.txt holds one token a line, the id of the first being 0. tokenizer_config.json names the special tokens, the
-/// side of truncation and of padding and the model's longest input, and for a vocab.txt what the normalizer does.
+/// A folder's tokenizer.json describes the tokenizer completely and takes precedence; its truncation and padding are ignored, as
+/// the caller sets them. vocab.txt has one token a line, the first with id 0. tokenizer_config.json gives the special tokens, the
+/// sides of truncation and padding and the model's longest input, and for a vocab.txt the options of the normalizer.
 #pragma once
 
 #include <cstddef>
@@ -20,22 +20,22 @@
 
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
+#include "bert/fast_tokenizer.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/json_place.hpp"
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/tokenizer_config.hpp"
-#include "bert/tokenizer.hpp"
 
 namespace bert {
 
 namespace detail {
 
 /// Reads the vocabulary of a tokenizer.json.
-/// @param json  an object: the id of each token
+/// @param json  an object with the id of each token
 /// @return  the token of each id
 inline std::vector<std::string> vocabulary_from(const JsonPlace& json)
 {
-    // Ids may leave gaps, but not so large ones that a small file fills the memory.
+    // Ids may leave gaps, but none so large that a small file fills the memory.
     const std::size_t limit = 2 * json.object().value.size() + 1000;
     std::vector<std::string> tokens;
     for (const auto& [token, id] : json.value.items()) {
@@ -51,37 +51,37 @@ inline std::vector<std::string> vocabulary_from(const JsonPlace& json)
     return tokens;
 }
 
-/// Reads what is made of a text or a pair.
-/// @param json  the pieces
+/// Reads the template of a text or of a pair.
+/// @param json  its elements
 /// @param special_tokens  the ids of each special token
 /// @param texts  1 for a text, 2 for a pair
-/// @param vocabulary_size  what ids must be below
-/// @return  the pieces
-inline std::vector<TemplatePiece> template_from(const JsonPlace& json, const JsonPlace& special_tokens, std::size_t texts,
-                                                std::size_t vocabulary_size)
+/// @param vocabulary_size  ids must be below it
+/// @return  the elements
+inline std::vector<TemplateElement> template_from(const JsonPlace& json, const JsonPlace& special_tokens, std::size_t texts,
+                                                  std::size_t vocabulary_size)
 {
-    std::vector<TemplatePiece> pieces;
+    std::vector<TemplateElement> elements;
     std::vector<std::size_t> seen(2);
     for (const JsonPlace& element : json.elements()) {
         const bool special = element.has("SpecialToken");
-        const JsonPlace piece = element.at(special ? "SpecialToken" : "Sequence");
-        const std::int64_t type_id = piece.at("type_id").number(std::int64_t{1} << 31);
+        const JsonPlace content = element.at(special ? "SpecialToken" : "Sequence");
+        const std::int64_t type_id = content.at("type_id").number(std::int64_t{1} << 31);
         if (special) {
-            for (const JsonPlace& id : special_tokens.at(piece.at("id").text()).at("ids").elements())
-                pieces.push_back({true, id.number(static_cast<std::int64_t>(vocabulary_size)), type_id});
+            for (const JsonPlace& id : special_tokens.at(content.at("id").text()).at("ids").elements())
+                elements.push_back({true, id.number(static_cast<std::int64_t>(vocabulary_size)), type_id});
         } else {
-            const std::int64_t text = piece.at("id").one_of({"A", "B"}) == "A" ? 0 : 1;
+            const std::int64_t text = content.at("id").one_of({"A", "B"}) == "A" ? 0 : 1;
             ++seen[static_cast<std::size_t>(text)];
-            pieces.push_back({false, text, type_id});
+            elements.push_back({false, text, type_id});
         }
     }
     if (seen[0] != 1 || seen[1] != texts - 1) json.fail(texts == 1 ? "A once and no B" : "A and B once each");
-    return pieces;
+    return elements;
 }
 
 /// Reads a tokenizer.json.
 /// @param json  the document
-/// @return  all that makes the tokenizer
+/// @return  the description of the tokenizer
 inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
 {
     TokenizerOptions options;
@@ -107,7 +107,7 @@ inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
     }
     json.at("pre_tokenizer").at("type").one_of({"BertPreTokenizer"});
 
-    std::size_t size = options.vocabulary.size();  // as the added tokens make it grow
+    std::size_t size = options.vocabulary.size();  // with the added tokens read so far
     if (json.has("added_tokens")) {
         Vocabulary vocabulary(options.vocabulary), added_tokens;
         for (const JsonPlace& element : json.at("added_tokens").elements()) {
@@ -150,13 +150,13 @@ inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
 }  // namespace detail
 
 /// Reads a tokenizer.
-/// @param path  a folder with tokenizer.json or vocab.txt; or such a file, which a tokenizer_config.json beside it adds to
-/// @param lowercase  for a vocab.txt: whether to lower-case, whatever tokenizer_config.json says (without both: yes)
+/// @param path  a folder with tokenizer.json or vocab.txt, or such a file; tokenizer_config.json in the same folder is also read
+/// @param lowercase  for a vocab.txt: whether to lower-case; if not set, as in tokenizer_config.json, or true without one
 /// @return  the tokenizer
-/// @throws InputError if a file is missing, isn't what it should be, or describes another kind of tokenizer
-inline Tokenizer load_tokenizer(const std::filesystem::path& path, std::optional<bool> lowercase = std::nullopt)
+/// @throws InputError if a file is missing, has another format, or describes another kind of tokenizer
+inline FastTokenizer load_tokenizer(const std::filesystem::path& path, std::optional<bool> lowercase = std::nullopt)
 {
-    std::error_code failed;  // of a folder that can't be looked into; of a file, opening it says why
+    std::error_code failed;  // of a folder that can't be accessed; for a file, opening it reports the reason
     std::filesystem::path file = path;
     if (std::filesystem::is_directory(path, failed)) {
         file = path / "tokenizer.json";
@@ -183,7 +183,7 @@ inline Tokenizer load_tokenizer(const std::filesystem::path& path, std::optional
     }
     if (lowercase && !is_json) options.normalizer.lowercase = *lowercase;
     try {
-        return Tokenizer(std::move(options));
+        return FastTokenizer(std::move(options));
     } catch (const std::invalid_argument& error) {
         fail_input(place, one_line(error.what()));
     }

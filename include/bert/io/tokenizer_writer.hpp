@@ -1,5 +1,5 @@
 /// @file
-/// Writing a tokenizer into a folder: tokenizer.json, tokenizer_config.json and vocab.txt, for this library and the reference.
+/// Writes a tokenizer for this library and the transformers library: tokenizer.json, tokenizer_config.json and vocab.txt.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace bert {
 
 namespace detail {
 
-/// An added token as in tokenizer.json.
+/// An added token in the form of tokenizer.json.
 /// @param token  the token
 /// @return  the object, without its id
 inline nlohmann::ordered_json added_token_json(const AddedToken& token)
@@ -28,7 +28,7 @@ inline nlohmann::ordered_json added_token_json(const AddedToken& token)
             {"rstrip", token.rstrip},   {"normalized", token.normalized},   {"special", token.special}};
 }
 
-/// strip_accents as the files have it: true, false, or null for "as lowercase".
+/// strip_accents in the form of the files: true, false, or null for "as lowercase".
 /// @param options  the normalizer's options
 /// @return  the value
 inline nlohmann::ordered_json strip_accents_json(const NormalizerOptions& options)
@@ -36,19 +36,19 @@ inline nlohmann::ordered_json strip_accents_json(const NormalizerOptions& option
     return options.strip_accents ? nlohmann::ordered_json(*options.strip_accents) : nlohmann::ordered_json(nullptr);
 }
 
-/// The pieces of a template; the special tokens that occur are added to a table.
+/// The elements of a template. Its special tokens are added to a table.
 /// @param tokenizer  whose template it is
-/// @param pieces  the template
-/// @param[in,out] special_tokens  the ids of each special token
-/// @return  the pieces as in tokenizer.json
-inline nlohmann::ordered_json template_json(const Tokenizer& tokenizer, const std::vector<TemplatePiece>& pieces,
+/// @param elements  the template
+/// @param[in,out] special_tokens  the table: the ids of each special token
+/// @return  the elements in the form of tokenizer.json
+inline nlohmann::ordered_json template_json(const Tokenizer& tokenizer, const std::vector<TemplateElement>& elements,
                                             nlohmann::ordered_json& special_tokens)
 {
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
-    for (const TemplatePiece& piece : pieces) {
-        const std::string name = piece.special ? std::string(tokenizer.token(piece.id)) : piece.id == 0 ? "A" : "B";
-        result.push_back({{piece.special ? "SpecialToken" : "Sequence", {{"id", name}, {"type_id", piece.type_id}}}});
-        if (piece.special) special_tokens[name] = {{"id", name}, {"ids", {piece.id}}, {"tokens", {name}}};
+    for (const TemplateElement& element : elements) {
+        const std::string name = element.special ? std::string(tokenizer.token(element.id)) : element.id == 0 ? "A" : "B";
+        result.push_back({{element.special ? "SpecialToken" : "Sequence", {{"id", name}, {"type_id", element.type_id}}}});
+        if (element.special) special_tokens[name] = {{"id", name}, {"ids", {element.id}}, {"tokens", {name}}};
     }
     return result;
 }
@@ -60,7 +60,7 @@ inline nlohmann::ordered_json tokenizer_json(const Tokenizer& tokenizer)
 {
     const TokenizerOptions& options = tokenizer.options();
     nlohmann::ordered_json vocabulary = nlohmann::ordered_json::object();
-    // emplace_back of its vector: the keys are known to differ, and looking for each would take quadratic time.
+    // emplace_back appends without searching for the key: keys are distinct, and the searches would take quadratic time.
     auto& entries = vocabulary.get_ref<nlohmann::ordered_json::object_t&>();
     for (std::size_t id = 0; id < tokenizer.base_vocab_size(); ++id)
         if (!tokenizer.vocabulary().tokens()[id].empty()) entries.emplace_back(tokenizer.vocabulary().tokens()[id], id);
@@ -106,9 +106,9 @@ inline nlohmann::ordered_json tokenizer_config_json(const Tokenizer& tokenizer)
     nlohmann::ordered_json added = nlohmann::ordered_json::object();
     for (const AddedToken& token : options.added_tokens)
         added[std::to_string(*tokenizer.id(token.content))] = added_token_json(token);
-    // The class BertTokenizer makes all but the vocabulary anew, from the values below alone.
-    const auto same = [](const std::vector<TemplatePiece>& a, const std::vector<TemplatePiece>& b) {
-        return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const TemplatePiece& x, const TemplatePiece& y) {
+    // The transformers library's class BertTokenizer takes only the vocabulary as stored, and the rest from the values below.
+    const auto same = [](const std::vector<TemplateElement>& a, const std::vector<TemplateElement>& b) {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const TemplateElement& x, const TemplateElement& y) {
             return x.special == y.special && x.id == y.id && x.type_id == y.type_id;
         });
     };
@@ -137,10 +137,10 @@ inline nlohmann::ordered_json tokenizer_config_json(const Tokenizer& tokenizer)
 
 }  // namespace detail
 
-/// Writes a tokenizer.
+/// Writes the files of a tokenizer.
 /// @param tokenizer  the tokenizer
-/// @param folder  where tokenizer.json, tokenizer_config.json and vocab.txt go; it must exist. There is no vocab.txt if a token
-///                holds a line's end or an id has no token: a line a token couldn't say so
+/// @param folder  where tokenizer.json, tokenizer_config.json and vocab.txt are written; it must exist. vocab.txt, which has one
+///                token a line, is left out if a token contains a line break or an id has no token
 /// @throws InputError if a file can't be written
 inline void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::path& folder)
 {

@@ -1,7 +1,8 @@
 /// @file
-/// What operations leave behind: the tensors of their formulas, for backward, for the debugger and for verification.
+/// Inputs and results of layer norm and attention: the tensors of their formulas, for backward, for the debugger and for
+/// verification.
 ///
-/// The gradients of these tensors are such structs too: in a `d_act`, `d_act.sum` is the gradient of `act.sum`.
+/// The gradients of these tensors have the same types: `d_act.scores` are the gradients of `act.scores`.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "bert/core/dropout.hpp"
 #include "bert/core/tensor.hpp"
 
 namespace bert {
 
-/// What a layer norm computes.
+/// Results of a layer norm.
 template <class Real>
 struct LayerNormActivations {
-    Tensor<Real, 1> rstd;   ///< one over the standard deviation of each row, [T]
+    Tensor<Real, 1> rstd;   ///< (variance + epsilon)^(-1/2) of each row, [T]
     Tensor<Real, 2> x_hat;  ///< the normalized rows, [T, H]
     Tensor<Real, 2> y;      ///< scaled and shifted, [T, H]
 
@@ -31,25 +31,34 @@ struct LayerNormActivations {
     }
 };
 
-/// What attention computes from query, key and value. The scores of head a in sequence b are at index b A + a.
+/// The inputs of attention, or their gradients; each has one row per token.
+template <class Real>
+struct QueryKeyValue {
+    Tensor<Real, 2> query;  ///< what a token looks for, [T, H]
+    Tensor<Real, 2> key;    ///< what a token is found by, [T, H]
+    Tensor<Real, 2> value;  ///< what a token passes on to those that attend to it, [T, H]
+};
+
+/// Results of attention with A heads on B sequences: B A tensors each of scores, probabilities and after_dropout. Head a of
+/// sequence b has the index b A + a, and n is the number of that sequence's tokens.
 template <class Real>
 struct AttentionActivations {
     std::vector<Tensor<Real, 2>> scores;         ///< scaled, before a causal mask, [n, n] each, n the sequence's length
-    std::vector<Tensor<Real, 2>> probabilities;  ///< their softmax, [n, n] each: row i is what token i takes from each token j
-    std::vector<Tensor<Real, 2>> dropped;        ///< the probabilities after dropout, [n, n] each
-    Tensor<Real, 2> context;                     ///< the mean of the values under these probabilities, heads joined, [T, H]
+    std::vector<Tensor<Real, 2>> probabilities;  ///< their softmax, [n, n] each: row i holds the weights of token i
+    std::vector<Tensor<Real, 2>> after_dropout;  ///< the probabilities after dropout, [n, n] each
+    Tensor<Real, 2> context;                     ///< sums of the values with these weights, the heads side by side, [T, H]
 
     /// The scores of one head, if they were kept.
-    /// @param head  b A + a: head a of sequence b
+    /// @param index  b A + a: head a of sequence b
     /// @return  [n, n]
-    /// @throws std::out_of_range if they were not
-    const Tensor<Real, 2>& scores_of(std::size_t head) const { return kept("scores", scores, head); }
+    /// @throws std::out_of_range if they were not kept
+    const Tensor<Real, 2>& scores_of(std::size_t index) const { return kept("scores", scores, index); }
 
     /// The probabilities of one head, if they were kept.
-    /// @param head  b A + a: head a of sequence b
+    /// @param index  b A + a: head a of sequence b
     /// @return  [n, n]
-    /// @throws std::out_of_range if they were not
-    const Tensor<Real, 2>& probabilities_of(std::size_t head) const { return kept("probabilities", probabilities, head); }
+    /// @throws std::out_of_range if they were not kept
+    const Tensor<Real, 2>& probabilities_of(std::size_t index) const { return kept("probabilities", probabilities, index); }
 
 private:
     static const Tensor<Real, 2>& kept(const char* what, const std::vector<Tensor<Real, 2>>& heads, std::size_t head)
@@ -60,23 +69,6 @@ private:
                                     (heads.empty() ? " (a fast set keeps none unless keep_all is set before forward)" : ""));
         return heads[head];
     }
-};
-
-/// How attention is run.
-struct AttentionOptions {
-    std::size_t heads = 1;      ///< A; H is a multiple of it
-    bool causal = false;        ///< a token sees only itself and what stands before it (GPT), not both sides (BERT)
-    bool keep_scores = true;    ///< false: scores and probabilities are not wanted, and a fast set doesn't write them out
-    DropoutPlace dropout = {};  ///< of the probabilities; head and first_row are set by the operation
-};
-
-/// What the end of a sub-layer computes: projection, residual, layer norm. A fast set keeps norm alone, as backward needs no more.
-template <class Real>
-struct ResidualActivations {
-    Tensor<Real, 2> projected;        ///< the sub-layer's output, [T, H]
-    Tensor<Real, 2> dropped;          ///< after dropout, [T, H]
-    Tensor<Real, 2> sum;              ///< with the residual added, [T, H]
-    LayerNormActivations<Real> norm;  ///< norm.y is what goes on
 };
 
 }  // namespace bert

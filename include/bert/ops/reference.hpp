@@ -1,28 +1,29 @@
 /// @file
-/// The operations as loops over named indices: the definition of every formula, to be read and stepped through.
+/// The operations as loops over named indices. They define every formula, and are written to be read and stepped through.
 ///
-/// A set of operations is a type. To put an operation of your own in place, derive and hide one function:
+/// A set of operations is a type. To replace an operation, derive from the set and hide the function:
 /// ```cpp
 /// struct Mine : bert::Reference {
 ///     template <class Real>
 ///     static void softmax(const bert::Tensor<Real, 2>& scores, bert::Tensor<Real, 2>& probabilities) { ... }
 /// };
-/// bert::Model<double, Mine> model;   // every softmax of this model is yours
+/// bert::Model<double, Mine> model;   // every softmax of this model is Mine::softmax
 /// ```
-/// Some operations take a Workspace that the loops don't use: the fast ones do, and both have one signature.
+/// Some operations take a Workspace, which only the fast sets use: all sets have the same signatures.
 ///
 /// Operation names are unique and never overloaded. An operation that uses others takes the set as its first argument and
-/// calls `Ops::softmax(...)`; a call through its own base would never see the replacement.
+/// calls `Ops::softmax(...)`, because a call through its own base class would not find the replacement.
 #pragma once
 
+#include "bert/ops/fuses.hpp"
 #include "bert/ops/reference/activations.hpp"
 #include "bert/ops/reference/attention.hpp"
 #include "bert/ops/reference/dropout.hpp"
 #include "bert/ops/reference/embedding_lookup.hpp"
-#include "bert/ops/reference/fused.hpp"
 #include "bert/ops/reference/layer_norm.hpp"
 #include "bert/ops/reference/linear.hpp"
 #include "bert/ops/reference/losses.hpp"
+#include "bert/ops/reference/optimizers.hpp"
 #include "bert/ops/reference/softmax.hpp"
 
 namespace bert {
@@ -35,7 +36,7 @@ struct Reference : reference::LinearOperations,
                    reference::LayerNormOperations,
                    reference::EmbeddingLookupOperations,
                    reference::AttentionOperations,
-                   reference::FusedOperations,
-                   reference::LossOperations {};
+                   reference::LossOperations,
+                   reference::OptimizerOperations {};
 
 }  // namespace bert

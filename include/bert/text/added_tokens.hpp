@@ -1,10 +1,9 @@
 /// @file
-/// Added tokens: words such as `[MASK]` that are found in a text as they are, before it is cut into words and pieces.
+/// Added tokens, such as `[MASK]`, are found in a text before it is split into words and pieces.
 ///
-/// They are searched twice: those that aren't `normalized` (all special ones) in the original text, then the `normalized` ones,
-/// in lower case and without accents themselves where the text is, in what the normalizer makes of the parts in between. The
-/// search goes from the left and takes the longest one that begins at a place: with `[MASK]` and `[MASK]s`, `my [MASK]s` holds
-/// the second.
+/// There are two searches: first for the tokens that aren't `normalized` (all special ones) in the original text, then for the
+/// `normalized` ones in the normalized parts between them. The latter are normalized like the text. A search goes from the left
+/// and takes the longest token at each position: with `[MASK]` and `[MASK]s`, it finds the second in `my [MASK]s`.
 #pragma once
 
 #include <algorithm>
@@ -23,20 +22,20 @@
 
 namespace bert {
 
-/// A token that is found in the text as it is.
+/// A token that is found in a text without being split into pieces.
 struct AddedToken {
     std::string content;       ///< the token
-    bool single_word = false;  ///< only where no letter or digit stands beside it
-    bool lstrip = false;       ///< takes in the white space before it
-    bool rstrip = false;       ///< takes in the white space after it
-    bool normalized = false;   ///< searched in the normalized text
+    bool single_word = false;  ///< found only if no word character is next to it
+    bool lstrip = false;       ///< includes the white space before it
+    bool rstrip = false;       ///< includes the white space after it
+    bool normalized = false;   ///< searched in the normalized text instead of the original
     bool special = false;      ///< left out when decoding with skip_special_tokens
 };
 
-/// A part of a text: an added token, or what stands between two of them.
+/// A part of a text: an added token, or the text between two of them.
 struct TextPart {
-    std::optional<std::size_t> token;  ///< which of the added tokens; nothing for ordinary text
-    Span span;                         ///< where it stands, in bytes
+    std::optional<std::size_t> token;  ///< index of the added token; empty for ordinary text
+    Span span;                         ///< its range, in bytes
 
     /// @param text  the whole text
     /// @return  this part of it
@@ -45,9 +44,9 @@ struct TextPart {
 
 namespace detail {
 
-/// The code point before a place of a text: steps back to a byte that can begin a character, at most three bytes further.
+/// Reads the code point that ends at a position of a text: one of 2 to 4 bytes if there is one, else a single byte.
 /// @param text  UTF-8
-/// @param position  behind it, above 0
+/// @param position  the end of the code point, above 0
 /// @return  the code point and its length
 inline Utf8Character character_before(std::string_view text, std::size_t position)
 {
@@ -63,11 +62,11 @@ inline Utf8Character character_before(std::string_view text, std::size_t positio
 /// Finds added tokens in a text.
 class AddedTokenFinder {
 public:
-    /// A finder that finds nothing.
+    /// A finder without tokens.
     AddedTokenFinder() = default;
 
-    /// Adds a token to those that are searched for. An empty one is never found.
-    /// @param content  as it stands in the text (normalized, if the text is), UTF-8
+    /// Adds a token to search for. An empty one is never found.
+    /// @param content  UTF-8, normalized if the text is
     /// @param token  its index
     /// @param flags  its single_word, lstrip and rstrip
     void add(std::string_view content, std::size_t token, const AddedToken& flags)
@@ -84,17 +83,17 @@ public:
         begins_[static_cast<unsigned char>(content[0])] = true;
     }
 
-    /// @return  whether there is nothing to search for
+    /// @return  whether there are no tokens to search for
     bool empty() const { return edges_.empty(); }
 
-    /// Takes a text apart. The time it takes grows with the length of the text times that of the longest added token.
+    /// Splits a text. The time it takes grows with the length of the text times that of the longest added token.
     /// @param text  UTF-8
-    /// @return  its parts in turn, their places in bytes; no part of ordinary text is empty
+    /// @return  its parts, in order; no part of ordinary text is empty
     std::vector<TextPart> split(std::string_view text) const
     {
         std::vector<TextPart> parts;
-        std::size_t done = 0;       // everything before is in a part
-        std::size_t space_end = 0;  // where the white space that an rstrip took in ended
+        std::size_t done = 0;       // end of the parts so far
+        std::size_t space_end = 0;  // end of the white space that an rstrip has included
         for (std::size_t position = 0; (position = next_beginning(text, position)) < text.size();) {
             std::size_t length = 0;
             const Node* node = longest(text, position, length);
@@ -116,7 +115,7 @@ public:
                     space_end += read_utf8(text, space_end).length;
                 span.end = space_end;
             }
-            if (span.start >= span.end) continue;  // an earlier token's rstrip has taken all of it
+            if (span.start >= span.end) continue;  // an earlier token's rstrip includes all of it
             if (done < span.start) parts.push_back({std::nullopt, {done, span.start}});
             parts.push_back({node->token, span});
             done = span.end;
@@ -126,7 +125,7 @@ public:
     }
 
 private:
-    /// A place in the tree of all contents.
+    /// A node of the tree of all contents.
     struct Node {
         std::optional<std::size_t> token;  ///< the token that ends here
         bool single_word = false;          ///< its flag
@@ -134,17 +133,17 @@ private:
         bool rstrip = false;               ///< its flag
     };
 
-    /// The first place from which a token may begin, or the text's end.
+    /// The first position, from the given one on, at which a token may begin; the text's end if there is none.
     std::size_t next_beginning(std::string_view text, std::size_t position) const
     {
         if (beginnings_.empty()) return text.size();
-        if (beginnings_.size() == 1) return std::min(text.find(beginnings_[0], position), text.size());  // as in most models: `[`
+        if (beginnings_.size() == 1) return std::min(text.find(beginnings_[0], position), text.size());  // in most models `[`
         while (position < text.size() && !begins_[static_cast<unsigned char>(text[position])])
             ++position;
         return position;
     }
 
-    /// The longest token that begins at a place, or null.
+    /// The longest token that begins at a position; nullptr if there is none.
     const Node* longest(std::string_view text, std::size_t start, std::size_t& length) const
     {
         const Node* found = nullptr;
@@ -174,8 +173,8 @@ private:
 
     std::vector<Node> nodes_ = std::vector<Node>(1);
     std::unordered_map<std::uint64_t, std::uint32_t> edges_;
-    std::string beginnings_;          ///< the bytes that tokens begin with
-    std::array<bool, 256> begins_{};  ///< whether some token begins with a byte
+    std::string beginnings_;          ///< the first bytes of the tokens
+    std::array<bool, 256> begins_{};  ///< for each byte, whether a token begins with it
 };
 
 }  // namespace bert

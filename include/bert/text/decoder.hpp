@@ -1,8 +1,8 @@
 /// @file
-/// From tokens back to a text.
+/// Joins tokens to a text.
 ///
-/// A token with `##` is glued to the one before, any other stands after a space: `em ##bed ##ding ##s` is `embeddings`. White
-/// space, case and accents that the normalizer removed stay lost, and punctuation stands alone: `don't` comes back as `don ' t`.
+/// A token with `##` is appended to the one before, any other follows a space: `em ##bed ##ding ##s` becomes `embeddings`. White
+/// space, case and accents that the normalizer removed are lost, and punctuation stays separate: `don't` becomes `don ' t`.
 #pragma once
 
 #include <array>
@@ -14,8 +14,8 @@
 
 namespace bert {
 
-/// Removes the space before tokens such as "." and "n't". It is done token by token, so that what would need two of them,
-/// as the shortening of "do not", is found only in a token that holds it all.
+/// Removes the space before tokens such as "." and "n't". Each token is cleaned up by itself: a replacement that spans several,
+/// such as that of "do not", applies only if a single token contains all of it.
 /// @param[in,out] text  a token with a space in front
 inline void clean_up(std::string& text)
 {
@@ -40,9 +40,9 @@ inline void clean_up(std::string& text)
 
 /// Appends a token to a text.
 /// @param token  the token
-/// @param prefix  what marks a token that continues a word: `##`
-/// @param first  whether it is the first one, which stays as it is
-/// @param cleanup  whether to clean it up
+/// @param prefix  prefix of a token that continues a word: `##`
+/// @param first  whether it is the first one, which gets no space and keeps its prefix
+/// @param cleanup  whether to call clean_up
 /// @param[in,out] text  the text so far
 inline void append_token(std::string_view token, std::string_view prefix, bool first, bool cleanup, std::string& text)
 {

@@ -1,5 +1,5 @@
 /// @file
-/// What a tokenizer gives: an Encoding; and how one that is too long is cut into windows, and one that is too short padded.
+/// An Encoding is the result of a tokenizer. One that is too long is split into windows, one that is too short is padded.
 #pragma once
 
 #include <algorithm>
@@ -15,27 +15,27 @@
 
 namespace bert {
 
-/// Where a token stands: from character [0] to before character [1] of the original text, in code points.
+/// The characters of the original text that a token covers: from [0] to before [1], in code points.
 using Offsets = std::array<std::uint32_t, 2>;
 
 /// A tokenized text or pair of texts: one entry per token in each list.
 struct Encoding {
-    std::vector<std::int64_t> ids;                  ///< rows of the table of embeddings
-    std::vector<std::int64_t> type_ids;             ///< 0 for the first text and its special tokens, 1 for the second
-    std::vector<Offsets> offsets;                   ///< places in the text that the token is from; 0, 0 for special tokens
-    std::vector<std::int32_t> word_ids;             ///< which word of its text, from 0; -1 for special tokens
-    std::vector<std::uint8_t> special_tokens_mask;  ///< 1 for tokens that were put in, padding too; 0 for those of the text
+    std::vector<std::int64_t> ids;                  ///< rows of the table of word embeddings
+    std::vector<std::int64_t> type_ids;             ///< token types: 0 for the first text (with special tokens), 1 for the second
+    std::vector<Offsets> offsets;                   ///< in the text that the token comes from; {0, 0} for special tokens
+    std::vector<std::int32_t> word_ids;             ///< index of the word in its text, from 0; -1 for special tokens
+    std::vector<std::uint8_t> special_tokens_mask;  ///< 1 for special tokens and padding, 0 for the tokens of a text
     std::vector<std::uint8_t> attention_mask;       ///< 0 for padding, 1 for all others
-    std::vector<Encoding> overflow;                 ///< further windows, if the text had to be cut
-    std::size_t replaced = 0;                       ///< malformed UTF-8 sequences of the texts that were read as U+FFFD
+    std::vector<Encoding> overflow;                 ///< further windows, if a text was truncated
+    std::size_t replaced = 0;                       ///< number of malformed UTF-8 sequences that were read as U+FFFD
 
     /// @return  the number of tokens
     std::size_t size() const { return ids.size(); }
 
-    /// Appends a token; its type and masks are left to whoever puts the encoding together.
+    /// Appends a token. Its type and masks are set by assemble.
     /// @param id  the token
     /// @param place  its offsets
-    /// @param word  which word
+    /// @param word  index of its word
     void push(std::int64_t id, Offsets place, std::int32_t word)
     {
         ids.push_back(id);
@@ -44,96 +44,97 @@ struct Encoding {
     }
 };
 
-/// Which text is cut if both together are too long.
+/// Which text is truncated if both together are too long.
 enum class Truncation {
-    none,           ///< neither: a text that is too long is an error
-    longest_first,  ///< the longer one, until both are equally long, then both
+    none,           ///< neither: too many tokens are an error
+    longest_first,  ///< the longer one until both are equally long, then both
     only_first,     ///< the first one
     only_second     ///< the second one
 };
 
-/// An end of a text.
+/// A side of a text.
 enum class Side { right, left };
 
-/// How texts are encoded.
+/// Options of encoding.
 struct EncodeOptions {
-    bool special_tokens = true;                         ///< put in `[CLS]` and `[SEP]`
-    std::size_t max_length = 0;                         ///< tokens that a window may hold, special ones included; 0: any number
-    Truncation truncation = Truncation::longest_first;  ///< what is cut above max_length
-    Side truncation_side = Side::right;                 ///< where it is cut
-    std::size_t stride = 0;                             ///< tokens that a window repeats of the one before
-    bool overflow = true;                               ///< keep what is cut off, as further windows
-    std::size_t pad_to = 0;                             ///< tokens that a window has at least; 0: no padding
-    Side padding_side = Side::right;                    ///< where the padding goes
-    bool strict = false;                                ///< refuse text that is not UTF-8
+    bool special_tokens = true;                         ///< whether to add `[CLS]` and `[SEP]`
+    std::size_t max_length = 0;                         ///< maximum length of a window, special tokens included; 0 for no limit
+    Truncation truncation = Truncation::longest_first;  ///< which text is truncated above max_length
+    Side truncation_side = Side::right;                 ///< the side on which it is truncated
+    std::size_t stride = 0;                             ///< number of tokens that a window shares with the one before
+    bool overflow = true;                               ///< whether to keep the truncated tokens, as further windows
+    std::size_t pad_to = 0;                             ///< minimum length of a window; 0 for no padding
+    Side padding_side = Side::right;                    ///< the side on which padding is added
+    bool strict = false;                                ///< whether to refuse text that is not UTF-8
 };
 
-/// A part of what is made of a text or a pair: `[CLS] $A [SEP]` has three.
-struct TemplatePiece {
-    bool special;          ///< a special token; else a text
-    std::int64_t id;       ///< the id of the special token; 0 for the first text, 1 for the second
-    std::int64_t type_id;  ///< the type of its tokens
+/// An element of a template, which gives the order of special tokens and texts in an encoding: `[CLS] $A [SEP]` has three.
+struct TemplateElement {
+    bool special;          ///< whether it is a special token, not a text
+    std::int64_t id;       ///< of a special token, its id; of a text, 0 for the first, 1 for the second
+    std::int64_t type_id;  ///< token type of its tokens
 };
 
-/// Puts an encoding together.
-/// @param pieces  in order
-/// @param append  called as append(0 or 1, encoding), appends the tokens of that text
+/// Assembles an encoding from special tokens and texts.
+/// @param elements  elements of the template, in order
+/// @param append  called as append(text, encoding) with text 0 or 1; appends the tokens of that text
 /// @return  the encoding
-inline Encoding assemble(const std::vector<TemplatePiece>& pieces, const std::function<void(std::size_t, Encoding&)>& append)
+inline Encoding assemble(const std::vector<TemplateElement>& elements, const std::function<void(std::size_t, Encoding&)>& append)
 {
     Encoding encoding;
     std::vector<std::size_t> ends;
-    for (const TemplatePiece& piece : pieces) {
-        if (piece.special)
-            encoding.push(piece.id, {0, 0}, -1);
+    for (const TemplateElement& element : elements) {
+        if (element.special)
+            encoding.push(element.id, {0, 0}, -1);
         else
-            append(static_cast<std::size_t>(piece.id), encoding);
+            append(static_cast<std::size_t>(element.id), encoding);
         ends.push_back(encoding.size());
     }
     encoding.attention_mask.assign(encoding.size(), 1);
     encoding.type_ids.reserve(encoding.size());
     encoding.special_tokens_mask.reserve(encoding.size());
-    for (std::size_t i = 0; i < pieces.size(); ++i) {
-        encoding.type_ids.resize(ends[i], pieces[i].type_id);
-        encoding.special_tokens_mask.resize(ends[i], pieces[i].special ? 1 : 0);
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        encoding.type_ids.resize(ends[i], elements[i].type_id);
+        encoding.special_tokens_mask.resize(ends[i], elements[i].special ? 1 : 0);
     }
     return encoding;
 }
 
-/// How many tokens of each text remain.
-/// @param counts  tokens of the first and of the second text (0 without one), together more than budget
-/// @param budget  tokens that a window holds beside the special ones, at least 1
-/// @param truncation  which text is cut
-/// @return  how many remain of each
-/// @throws InputError if the text that is to be cut is too short for that
+/// The number of tokens of each text that remain after truncation.
+/// @param counts  number of tokens of the first and of the second text (0 if there is none), together more than budget
+/// @param budget  number of tokens of a window without the special ones, at least 1
+/// @param truncation  which text is truncated
+/// @return  the number of remaining tokens of each text
+/// @throws InputError if truncation is none, or the text to be truncated is too short
 inline std::array<std::size_t, 2> truncated_lengths(std::array<std::size_t, 2> counts, std::size_t budget, Truncation truncation)
 {
     const std::size_t excess = counts[0] + counts[1] - budget;
     if (truncation == Truncation::none)
-        fail_input("text", "expected at most " + std::to_string(budget) + " tokens beside the special ones, got " +
+        fail_input("text", "expected at most " + std::to_string(budget) + " tokens besides the special ones, got " +
                                std::to_string(counts[0] + counts[1]));
     if (truncation != Truncation::longest_first) {
-        const std::size_t cut = truncation == Truncation::only_first ? 0 : 1;
-        if (counts[cut] <= excess)
-            fail_input(cut == 0 ? "first text" : "second text", "expected more than the " + std::to_string(excess) +
-                                                                    " tokens that must be cut off, got " +
-                                                                    std::to_string(counts[cut]));
-        counts[cut] -= excess;
+        const std::size_t truncated = truncation == Truncation::only_first ? 0 : 1;
+        if (counts[truncated] <= excess)
+            fail_input(truncated == 0 ? "first text" : "second text", "expected more than the " + std::to_string(excess) +
+                                                                          " tokens to be truncated, got " +
+                                                                          std::to_string(counts[truncated]));
+        counts[truncated] -= excess;
         return counts;
     }
-    // The shorter text is kept whole if at most half of the budget; else each gets a half, and the longer one the odd token.
+    // The shorter text is kept whole if it is at most half of the budget; else each gets a half, and the longer one the odd
+    // token.
     const std::size_t shorter = counts[0] <= counts[1] ? 0 : 1, longer = 1 - shorter;
     if (2 * counts[shorter] > budget) counts[shorter] = budget / 2;
     counts[longer] = budget - counts[shorter];
     return counts;
 }
 
-/// The windows of a text of which not all tokens fit: the one that is kept first, then those of the overflow.
-/// Each begins (from the right: ends) kept - stride tokens after the one before, and the last one reaches the text's end.
-/// @param count  tokens of the text
-/// @param kept  tokens that a window holds
-/// @param stride  tokens that a window repeats, below kept (if that isn't 0)
-/// @param side  where the text is cut
+/// Splits a text that is too long into windows: first the one that is kept, then those of the overflow. Each begins kept - stride
+/// tokens after the one before, and the last reaches the text's end. For side left, the same holds in the opposite direction.
+/// @param count  number of tokens of the text
+/// @param kept  number of tokens of a window
+/// @param stride  number of tokens that a window shares with the one before; below kept, unless that is 0
+/// @param side  the side on which the text is truncated
 /// @return  the windows
 inline std::vector<Span> windows(std::size_t count, std::size_t kept, std::size_t stride, Side side)
 {
@@ -147,16 +148,16 @@ inline std::vector<Span> windows(std::size_t count, std::size_t kept, std::size_
     }
 }
 
-/// Cuts an encoding that is too long.
+/// Truncates an encoding that is too long; the rest forms further windows.
 /// @param whole  the encoding, without padding
-/// @param texts  where the tokens of the first and of the second text stand in it
-/// @param pieces  what it was put together of
+/// @param texts  the tokens of the first and of the second text in the encoding
+/// @param elements  the template from which it was assembled
 /// @param options  max_length, not 0, truncation, truncation_side, stride and overflow
-/// @return  the first window, with the others in its overflow. For a pair of which both texts are cut, each window of the
-///          first text meets each of the second; those with the first text's first window come last.
-/// @throws InputError if the text that is to be cut is too short, or the stride isn't below what a window holds of a text
-inline Encoding cut(const Encoding& whole, const std::array<Span, 2>& texts, const std::vector<TemplatePiece>& pieces,
-                    const EncodeOptions& options)
+/// @return  the first window, with the others in its overflow. If both texts of a pair are truncated, each window of the first
+///          is combined with each of the second; those with the first text's first window come last.
+/// @throws InputError if the text to be truncated is too short, or the stride isn't below a window's number of tokens of a text
+inline Encoding truncate(const Encoding& whole, const std::array<Span, 2>& texts, const std::vector<TemplateElement>& elements,
+                         const EncodeOptions& options)
 {
     const std::array<std::size_t, 2> counts{texts[0].end - texts[0].start, texts[1].end - texts[1].start};
     const std::size_t special = whole.size() - counts[0] - counts[1];
@@ -171,7 +172,7 @@ inline Encoding cut(const Encoding& whole, const std::array<Span, 2>& texts, con
     }
 
     const auto window = [&](Span first, Span second) {
-        return assemble(pieces, [&](std::size_t text, Encoding& encoding) {
+        return assemble(elements, [&](std::size_t text, Encoding& encoding) {
             const Span span = text == 0 ? first : second;
             const auto append = [&](const auto& from, auto& to) {
                 const auto begin = from.begin() + static_cast<std::ptrdiff_t>(texts[text].start);
@@ -195,10 +196,10 @@ inline Encoding cut(const Encoding& whole, const std::array<Span, 2>& texts, con
 }
 
 /// Pads an encoding and its overflow.
-/// @param[in,out] encoding  what is padded
-/// @param length  tokens that it has at least afterwards
+/// @param[in,out] encoding  the encoding
+/// @param length  minimum number of tokens of each window
 /// @param pad_id  the id of the padding token
-/// @param side  where the padding goes
+/// @param side  the side on which padding is added
 inline void pad(Encoding& encoding, std::size_t length, std::int64_t pad_id, Side side)
 {
     const std::size_t missing = length > encoding.size() ? length - encoding.size() : 0;

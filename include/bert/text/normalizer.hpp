@@ -1,12 +1,12 @@
 /// @file
-/// BERT's normalizer: what happens to a text before it is cut into words.
+/// BERT's normalizer, which prepares a text for being split into words.
 ///
-/// Four steps in this order, each of which can be switched off:
-///   1. cleaning: control characters go, every white space becomes a plain space;
-///   2. a space before and after each Chinese character, so that it becomes a word of its own;
-///   3. accents: every character is decomposed (e with acute: e and an acute accent), then nonspacing marks go;
-///   4. lower case.
-/// `Crème  BRÛLÉE` becomes `creme  brulee`. Every character remembers its place in the original text.
+/// It takes four steps, in this order; each can be switched off:
+///   1. cleaning: control characters are removed, every white space character becomes a plain space;
+///   2. Chinese characters: a space is inserted before and after each of them, which makes it a word of its own;
+///   3. accents: every character is decomposed (e with acute into e and an acute accent), then nonspacing marks are removed;
+///   4. lower case: every character is lower-cased.
+/// `Crème  BRÛLÉE` becomes `creme  brulee`. For every character of the result, the index of its original character is kept.
 #pragma once
 
 #include <array>
@@ -22,21 +22,21 @@
 
 namespace bert {
 
-/// What the normalizer does. The defaults are those of the uncased models.
+/// Which steps the normalizer takes. The defaults are those of the uncased models.
 struct NormalizerOptions {
     bool clean_text = true;             ///< step 1
     bool handle_chinese_chars = true;   ///< step 2
-    std::optional<bool> strip_accents;  ///< step 3; not given: as lowercase
+    std::optional<bool> strip_accents;  ///< step 3; if not set, as lowercase
     bool lowercase = true;              ///< step 4; false for the cased models
 
     /// @return  whether accents are removed
     bool strips_accents() const { return strip_accents.value_or(lowercase); }
 };
 
-/// A text whose characters know where they come from.
+/// A text, and where each of its characters comes from.
 struct TracedText {
     std::u32string codes;                ///< the characters
-    std::vector<std::uint32_t> sources;  ///< for each, the index of the original character it comes from; never decreasing
+    std::vector<std::uint32_t> sources;  ///< for each, the index of the original character; never decreasing
 
     /// @param code  a character to append
     /// @param source  the index of the original character it comes from
@@ -45,12 +45,13 @@ struct TracedText {
         codes += code;
         sources.push_back(source);
     }
-    /// @return  how many characters there are
+    /// @return  the number of characters
     std::size_t size() const { return codes.size(); }
 };
 
-/// Step 1: removes control characters and makes every white space a plain one. Tab, line feed and carriage return are white
-/// space here; the other controls are removed, vertical tab and U+0085 too, which glues their neighbours together.
+/// Step 1: removes control characters and replaces every white space character by a plain space. Tab, line feed and carriage
+/// return are white space here. The other controls are removed, also vertical tab and U+0085, so that their neighbours are
+/// joined.
 /// @param text  the text
 /// @return  the cleaned text
 inline TracedText clean_text(const TracedText& text)
@@ -84,15 +85,15 @@ namespace detail {
 struct DecomposedCharacter {
     char32_t code;         ///< the character
     std::uint8_t marking;  ///< its combining class
-    bool added;            ///< not the first one of its decomposition
+    bool added;            ///< whether it isn't the first one of its decomposition
 };
 
-/// Sorts marks by their class and keeps the order of those of one class. Counting takes linear time however many there are.
+/// Sorts marks by their class and keeps the order of those of one class. This is a counting sort, which takes linear time.
 /// @param[in,out] marks  a run of characters with classes other than 0
 inline void sort_marks(std::vector<DecomposedCharacter>& marks)
 {
     if (marks.size() < 2) return;
-    std::array<std::size_t, 256> place{};  // first how many there are of each class, then where the next one goes
+    std::array<std::size_t, 256> place{};  // first the number of marks of each class, then the index of its next one
     for (const DecomposedCharacter& mark : marks)
         ++place[mark.marking];
     std::size_t before = 0;
@@ -109,16 +110,16 @@ inline void sort_marks(std::vector<DecomposedCharacter>& marks)
 
 }  // namespace detail
 
-/// The first half of step 3: decomposes each character canonically (NFD) and puts the marks that follow a letter in the order of
-/// their classes. The sources do not move with the marks: of what comes out, the first character of each decomposition takes the
-/// next source, the others that of the character before them. (So does the reference.)
+/// The first half of step 3: decomposes each character canonically (NFD) and sorts the marks that follow a letter by their
+/// classes. As in the tokenizers library, the sources do not move with the marks: in the sorted text, the first character of each
+/// decomposition takes the next source, the others that of the character before them.
 /// @param text  the text
 /// @return  the decomposed text
 /// @see The Unicode Standard, section 3.11
 inline TracedText decompose(const TracedText& text)
 {
     TracedText result;
-    std::vector<detail::DecomposedCharacter> marks;  // since the last character of class 0
+    std::vector<detail::DecomposedCharacter> marks;  // those since the last character of class 0
     std::size_t next = 0;
     const auto put = [&](char32_t code, bool added) {
         result.push(code, text.sources[added && next > 0 ? next - 1 : next]);
@@ -158,7 +159,7 @@ inline TracedText remove_marks(const TracedText& text)
     return result;
 }
 
-/// Step 4: lower case, each character by itself.
+/// Step 4: converts each character to lower case by itself.
 /// @param text  the text
 /// @return  the text in lower case
 inline TracedText lower_case(const TracedText& text)
@@ -170,7 +171,7 @@ inline TracedText lower_case(const TracedText& text)
     return result;
 }
 
-/// The whole normalizer.
+/// Normalizes a text: takes the steps that the options select.
 /// @param codes  a text, or a part of one
 /// @param options  which steps to take
 /// @param start  the index of its first character in the whole text

@@ -1,5 +1,5 @@
 /// @file
-/// The tokens of a vocabulary as a tree of bytes, for finding the longest one that a word begins with.
+/// The tokens of a vocabulary as a tree of bytes, which finds the longest token with which a word begins.
 #pragma once
 
 #include <algorithm>
@@ -13,21 +13,21 @@
 
 namespace bert {
 
-/// A tree of bytes in two arrays that lie in one (a double array): the child of node n by byte c is the slot base(n) + c, if that
-/// slot's parent is n. A step down the tree is a sum, a load and a comparison.
+/// A tree of bytes as a double array, stored as one array of slots: the child of node n by byte c is the slot base(n) + c, if the
+/// parent of that slot is n. Each level of the tree takes an addition, a load and a comparison.
 /// @see Aoe 1989, An efficient digital search algorithm by using a double-array structure
 class PieceTrie {
 public:
     /// The longest token found.
     struct Match {
         std::int32_t id = -1;    ///< its id; -1 if there is none
-        std::size_t length = 0;  ///< its bytes
+        std::size_t length = 0;  ///< its number of bytes
     };
 
-    /// A tree that finds nothing.
+    /// A tree without tokens.
     PieceTrie() = default;
 
-    /// @param tokens  texts and their ids; none is empty or there twice
+    /// @param tokens  tokens and their ids; none is empty or occurs twice
     explicit PieceTrie(std::vector<std::pair<std::string_view, std::int32_t>> tokens)
     {
         if (tokens.empty()) return;
@@ -41,9 +41,9 @@ public:
         }
     }
 
-    /// Finds the longest token that a text begins with.
-    /// @param byte  called as byte(i), gives byte i of the text
-    /// @param size  bytes of the text
+    /// Finds the longest token with which a text begins.
+    /// @param byte  called as byte(i), returns byte i of the text
+    /// @param size  number of bytes of the text
     /// @return  the token and its length
     template <class Byte>
     Match longest(Byte byte, std::size_t size) const
@@ -65,20 +65,20 @@ private:
     static constexpr std::uint32_t free = 0xFFFFFFFF;
 
     struct Slot {
-        std::uint32_t base = 0;       ///< its children stand at base + byte; every base leaves room for 256
-        std::uint32_t parent = free;  ///< whose child it is
-        std::int32_t id = -1;         ///< the token that ends here
+        std::uint32_t base = 0;       ///< its children are at base + byte; every base leaves room for 256
+        std::uint32_t parent = free;  ///< the node whose child it is
+        std::int32_t id = -1;         ///< id of the token that ends here; -1 if there is none
     };
 
-    /// A node whose children are still to be placed. Its tokens share their first depth bytes.
+    /// A node whose children are still to be placed. Its tokens have their first depth bytes in common.
     struct Branch {
         std::uint32_t node;  ///< its slot
         std::size_t begin;   ///< the first of its tokens
-        std::size_t end;     ///< behind the last one
+        std::size_t end;     ///< one past the last one
         std::size_t depth;   ///< its depth
     };
 
-    /// Places the children of a node, and adds them to those that wait for theirs.
+    /// Places the children of a node and appends them to the nodes that wait for their children.
     void place(const std::vector<Token>& tokens, Branch branch, std::vector<Branch>& waiting)
     {
         if (tokens[branch.begin].first.size() == branch.depth) slots_[branch.node].id = tokens[branch.begin++].second;
@@ -102,8 +102,8 @@ private:
         waiting.insert(waiting.end(), children.rbegin(), children.rend());
     }
 
-    /// A base from which all children find a free slot: the first one there is for an only child. For several, the search begins
-    /// behind the last one that took long, or building the tree would take quadratic time.
+    /// Finds a base for which the slots of all children are free. For an only child, it is the first one. For several, the search
+    /// begins where the last long search ended: otherwise building the tree would take quadratic time.
     std::uint32_t find_base(const std::vector<std::uint8_t>& bytes)
     {
         constexpr int long_search = 64;
@@ -120,8 +120,8 @@ private:
     }
 
     std::vector<Slot> slots_ = std::vector<Slot>(257);
-    std::uint32_t first_free_ = 1;       ///< where the search for an only child's slot begins
-    std::uint32_t start_of_search_ = 1;  ///< and that for several
+    std::uint32_t first_free_ = 1;       ///< where the search for an only child begins
+    std::uint32_t start_of_search_ = 1;  ///< where the search for several children begins
 };
 
 }  // namespace bert

@@ -1,7 +1,7 @@
 /// @file
-/// BERT's pre-tokenizer: cuts normalized text into words.
+/// BERT's pre-tokenizer, which splits normalized text into words.
 ///
-/// White space separates words and belongs to none; a punctuation character is a word by itself. `don't stop...` is
+/// White space separates words and belongs to none; a punctuation character is a word by itself. `don't stop...` becomes
 /// `don`, `'`, `t`, `stop`, `.`, `.`, `.`.
 #pragma once
 
@@ -13,22 +13,22 @@
 
 namespace bert {
 
-/// A part of a text, from start to before end.
+/// A part of a text: the characters from start to before end.
 struct Span {
     std::size_t start;  ///< the first character
-    std::size_t end;    ///< behind the last one
+    std::size_t end;    ///< one past the last character
 
-    /// @return  whether both ends are the same
+    /// @return  whether start and end are equal to the other's
     bool operator==(const Span&) const = default;
 };
 
-/// Cuts a text into words.
+/// Splits a text into words.
 /// @param codes  normalized text
-/// @param visit  called with the Span of each word, in order; none is empty
+/// @param visit  called with the Span of each word, in order; no word is empty
 template <class Visit>
 void for_each_word(std::u32string_view codes, Visit visit)
 {
-    std::size_t start = 0;  // of the word that is being read
+    std::size_t start = 0;  // of the current word
     for (std::size_t i = 0; i < codes.size(); ++i) {
         const bool punctuation = is_punctuation(codes[i]);
         if (!punctuation && !is_whitespace(codes[i])) continue;
@@ -39,7 +39,7 @@ void for_each_word(std::u32string_view codes, Visit visit)
     if (start < codes.size()) visit(Span{start, codes.size()});
 }
 
-/// Cuts a text into words.
+/// Splits a text into words.
 /// @param codes  normalized text
 /// @return  its words, in order
 inline std::vector<Span> pre_tokenize(std::u32string_view codes)

@@ -1,5 +1,5 @@
 /// @file
-/// All that makes a tokenizer: its vocabulary, and what its files say of each step.
+/// The description of a tokenizer: its vocabulary, and the options of each step.
 #pragma once
 
 #include <cstddef>
@@ -13,32 +13,32 @@
 
 namespace bert {
 
-/// The tokens that have a part to play.
+/// The names of the special tokens.
 struct SpecialTokens {
-    std::string cls = "[CLS]";    ///< the first of every text; its vector stands for the whole
-    std::string sep = "[SEP]";    ///< the end of a text
-    std::string pad = "[PAD]";    ///< fills a batch up
-    std::string mask = "[MASK]";  ///< a word to be guessed
+    std::string cls = "[CLS]";    ///< first token of every input; its hidden state represents the whole
+    std::string sep = "[SEP]";    ///< ends a text
+    std::string pad = "[PAD]";    ///< pads the sequences of a batch
+    std::string mask = "[MASK]";  ///< replaces a token that is to be predicted
 };
 
-/// All that makes a tokenizer.
+/// The description of a tokenizer.
 struct TokenizerOptions {
     std::vector<std::string> vocabulary;   ///< the token of each id
-    NormalizerOptions normalizer;          ///< what is done to the text
-    WordPieceOptions wordpiece;            ///< the prefix `##`, the unknown token, the longest word
-    SpecialTokens special;                 ///< the names of the special tokens
+    NormalizerOptions normalizer;          ///< which steps the normalizer takes
+    WordPieceOptions wordpiece;            ///< prefix `##`, unknown token, longest word
+    SpecialTokens special;                 ///< names of the special tokens
     std::vector<AddedToken> added_tokens;  ///< those that are not in the vocabulary get the next ids
-    std::vector<TemplatePiece> single;     ///< what is made of a text; empty: `[CLS] $A [SEP]`
-    std::vector<TemplatePiece> pair;       ///< what is made of a pair; empty: `[CLS] $A [SEP] $B [SEP]`, types 0 0 0 1 1
-    bool decode_cleanup = true;            ///< see Tokenizer::decode
-    EncodeOptions encode;                  ///< the sides of truncation and padding that the files name
-    std::size_t model_max_length = 0;      ///< the longest input of the model that it belongs to; 0: not known
+    std::vector<TemplateElement> single;   ///< template of a text; if empty, `[CLS] $A [SEP]`
+    std::vector<TemplateElement> pair;     ///< template of a pair; if empty, `[CLS] $A [SEP] $B [SEP]`, types 0 0 0 1 1
+    bool decode_cleanup = true;            ///< whether Tokenizer::decode calls clean_up
+    EncodeOptions encode;                  ///< the sides of truncation and padding that the files set
+    std::size_t model_max_length = 0;      ///< the longest input of the model, in tokens; 0 if unknown
 };
 
-/// The special tokens as added tokens, to be found in texts.
+/// The special tokens as added tokens, which are found in texts.
 /// @param special  their names
 /// @param unknown  the unknown token
-/// @return  them, each special and not normalized
+/// @return  the added tokens, each special and not normalized
 inline std::vector<AddedToken> special_added_tokens(const SpecialTokens& special = {}, const std::string& unknown = "[UNK]")
 {
     std::vector<AddedToken> tokens;

@@ -1,5 +1,5 @@
 /// @file
-/// What kind of character a code point is, and what it becomes: look-ups in the generated tables.
+/// Kinds and conversions of code points: look-ups in the generated tables.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@ namespace bert {
 
 namespace detail {
 
-/// The entry of a sorted table whose range holds a code point.
+/// Finds the entry of a sorted table whose range contains a code point.
 /// @param table  entries with `first` and `last`
 /// @param code  the code point
-/// @return  the entry, or null
+/// @return  the entry; nullptr if there is none
 template <class Entry, std::size_t size>
 const Entry* find_range(const Entry (&table)[size], char32_t code)
 {
@@ -29,37 +29,37 @@ const Entry* find_range(const Entry (&table)[size], char32_t code)
 
 }  // namespace detail
 
-/// White space: what separates words.
+/// Whether a code point is white space, which separates words.
 /// @param code  a code point
-/// @return  whether it is
+/// @return  true if it is
 inline bool is_whitespace(char32_t code) { return detail::find_range(detail::whitespace_ranges, code) != nullptr; }
 
-/// What cleaning removes: controls (but not tab, line feed, carriage return), formats such as U+200B, private use, U+0000
-/// and U+FFFD, by the categories of Unicode 8.
+/// Whether cleaning removes a code point: controls (but not tab, line feed, carriage return), formats such as U+200B, private
+/// use, U+0000 and U+FFFD, by the categories of Unicode 8.
 /// @param code  a code point
-/// @return  whether it is
+/// @return  true if it does
 inline bool is_removed_by_cleaning(char32_t code) { return detail::find_range(detail::removed_ranges, code) != nullptr; }
 
-/// Punctuation, by the categories of Unicode 8, and all that looks like it in ASCII: also `$+<=>^` and the back quote and `|~`.
+/// Whether a code point is punctuation, by the categories of Unicode 8 and, in ASCII, also `$+<=>^`, the back quote and `|~`.
 /// Other symbols (the euro sign, emoji) are not punctuation.
 /// @param code  a code point
-/// @return  whether it is
+/// @return  true if it is
 inline bool is_punctuation(char32_t code) { return detail::find_range(detail::punctuation_ranges, code) != nullptr; }
 
-/// Part of a word in the sense of regular expressions (`\w`): letters, marks, digits, connectors.
+/// Whether a code point is part of a word in the sense of regular expressions (`\w`): letters, marks, digits, connectors.
 /// @param code  a code point
-/// @return  whether it is
+/// @return  true if it is
 inline bool is_word_character(char32_t code) { return detail::find_range(detail::word_ranges, code) != nullptr; }
 
-/// A nonspacing mark: accents and the like, by the categories of Unicode 8.
+/// Whether a code point is a nonspacing mark, such as an accent, by the categories of Unicode 8.
 /// @param code  a code point
-/// @return  whether it is
+/// @return  true if it is
 inline bool is_nonspacing_mark(char32_t code) { return detail::find_range(detail::mark_ranges, code) != nullptr; }
 
-/// A Chinese character (kana and Hangul are not). The published models were trained with U+2B820 to U+2CEAF as the fifth
-/// extension; the reference tokenizers begin it at U+2B920, and so do we.
+/// Whether a code point is a Chinese character (kana and Hangul are not). The published models were trained with U+2B820 to
+/// U+2CEAF as extension E; the tokenizers library begins it at U+2B920, and so do we.
 /// @param code  a code point
-/// @return  whether it is
+/// @return  true if it is
 inline bool is_chinese(char32_t code)
 {
     return (0x4E00 <= code && code <= 0x9FFF) ||    // unified ideographs
@@ -72,9 +72,9 @@ inline bool is_chinese(char32_t code)
            (0x2F800 <= code && code <= 0x2FA1F);    // their supplement
 }
 
-/// The canonical combining class: marks of different classes that follow the same letter are put in the order of their classes.
+/// The canonical combining class, by which the marks that follow a letter are sorted.
 /// @param code  a code point
-/// @return  1 to 254 for a mark that is moved, 0 for all others
+/// @return  1 to 254 for a mark that is sorted, 0 for all others
 inline unsigned combining_class(char32_t code)
 {
     const detail::ClassRange* range = detail::find_range(detail::class_ranges, code);
@@ -84,18 +84,18 @@ inline unsigned combining_class(char32_t code)
 /// One to four code points.
 struct ShortText {
     std::array<char32_t, 4> codes{};  ///< the code points, then zeros
-    std::size_t size = 0;             ///< how many there are
+    std::size_t size = 0;             ///< the number of code points
 
     /// @return  the first one
     const char32_t* begin() const { return codes.data(); }
-    /// @return  behind the last one
+    /// @return  one past the last
     const char32_t* end() const { return codes.data() + size; }
 };
 
-/// The canonical decomposition, carried through to the end: U+00E9 (e with acute) is U+0065 U+0301. A Hangul syllable is two or
+/// The full canonical decomposition: U+00E9 (e with acute) becomes U+0065 U+0301. A Hangul syllable is decomposed into two or
 /// three letters by arithmetic.
 /// @param code  a code point
-/// @return  what it consists of, itself if it is not composed
+/// @return  its parts; the code point itself if it is not composed
 /// @see The Unicode Standard, section 3.12, for Hangul
 inline ShortText decomposition(char32_t code)
 {
@@ -116,7 +116,7 @@ inline ShortText decomposition(char32_t code)
     return text;
 }
 
-/// Lower case of one character, without regard to its neighbours: a final sigma is a sigma like any other.
+/// Lower case of one character, regardless of its neighbours: a sigma at a word's end is treated like any other.
 /// @param code  a code point
 /// @return  one code point, or two for U+0130 (I with a dot above: i, U+0307)
 inline ShortText lower_case(char32_t code)

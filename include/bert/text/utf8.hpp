@@ -1,5 +1,5 @@
 /// @file
-/// UTF-8 to code points and back. Bytes that are not UTF-8 become U+FFFD, are counted, or are refused.
+/// Conversion between UTF-8 and code points. Bytes that are not UTF-8 are replaced by U+FFFD and counted, or refused.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +13,18 @@ namespace bert {
 /// One code point read from UTF-8.
 struct Utf8Character {
     char32_t code;       ///< the code point; U+FFFD if the bytes are not UTF-8
-    std::size_t length;  ///< how many bytes it took, at least 1
+    std::size_t length;  ///< its number of bytes, at least 1
     bool valid;          ///< false if the bytes are not UTF-8
 };
 
-/// Reads the code point at a position. The lead byte says how many bytes follow, each 10xxxxxx:
+/// Reads the code point at a position. The lead byte gives the number of bytes that follow, each 10xxxxxx:
 ///
 ///     0xxxxxxx                                U+0000 to U+007F
 ///     110xxxxx 10xxxxxx                       U+0080 to U+07FF
 ///     1110xxxx 10xxxxxx 10xxxxxx              U+0800 to U+FFFF, without the surrogates U+D800 to U+DFFF
 ///     11110xxx 10xxxxxx 10xxxxxx 10xxxxxx     U+10000 to U+10FFFF
 ///
-/// What could also be written with fewer bytes is not UTF-8. Of a malformed sequence, the longest part that could have begun a
+/// A sequence that could be written with fewer bytes is not UTF-8. In a malformed sequence, the longest part that could begin a
 /// valid one becomes a single U+FFFD, as the Unicode standard recommends.
 /// @param text  the bytes
 /// @param position  where to read, below text.size()
@@ -40,7 +40,7 @@ inline Utf8Character read_utf8(std::string_view text, std::size_t position)
     const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     char32_t code = lead & (0x7Fu >> length);
     for (std::size_t i = 1; i < length; ++i) {
-        // The second byte decides what is too long, a surrogate or beyond U+10FFFF.
+        // The range of the second byte excludes sequences that are too long, surrogates and code points above U+10FFFF.
         const unsigned low = i > 1 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
         const unsigned high = i > 1 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
         if (position + i >= text.size() || byte(position + i) < low || byte(position + i) > high) return {0xFFFD, i, false};
@@ -52,7 +52,7 @@ inline Utf8Character read_utf8(std::string_view text, std::size_t position)
 /// Decodes a whole text.
 /// @param text  the bytes
 /// @param[out] codes  its code points
-/// @return  how many malformed sequences became U+FFFD
+/// @return  the number of malformed sequences, each of which became U+FFFD
 inline std::size_t decode_utf8(std::string_view text, std::u32string& codes)
 {
     std::size_t replaced = 0;
@@ -66,14 +66,14 @@ inline std::size_t decode_utf8(std::string_view text, std::u32string& codes)
     return replaced;
 }
 
-/// How long a code point is in UTF-8.
+/// The length of a code point in UTF-8.
 /// @param code  a Unicode scalar value
-/// @return  its bytes, 1 to 4
+/// @return  the number of bytes, 1 to 4
 inline std::size_t utf8_length(char32_t code) { return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4; }
 
 /// Appends a code point to UTF-8.
 /// @param code  a Unicode scalar value
-/// @param[in,out] text  what it is appended to
+/// @param[in,out] text  the code point is appended
 inline void append_utf8(char32_t code, std::string& text)
 {
     const auto trail = [](char32_t bits) { return static_cast<char>(0x80 | (bits & 0x3F)); };
@@ -99,9 +99,9 @@ inline std::string encode_utf8(std::u32string_view codes)
     return text;
 }
 
-/// Finds what is not UTF-8.
+/// Finds the first malformed UTF-8 sequence.
 /// @param text  the bytes
-/// @return  the index of the first byte of the first malformed sequence, or text.size()
+/// @return  the index of its first byte; text.size() if there is none
 inline std::size_t find_malformed_utf8(std::string_view text)
 {
     std::size_t position = 0;
@@ -114,7 +114,7 @@ inline std::size_t find_malformed_utf8(std::string_view text)
 }
 
 /// Checks that bytes are UTF-8.
-/// @param place  what is checked, for the message: `vocab.txt:17`
+/// @param place  name of the text for the message, as in `vocab.txt:17`
 /// @param text  the bytes
 /// @throws InputError `vocab.txt:17: byte 3: expected UTF-8, got 0xFF` (bytes count from 0)
 inline void require_utf8(std::string_view place, std::string_view text)

@@ -1,9 +1,13 @@
 /// @file
-/// WordPiece: the vocabulary, and how a word is cut into pieces of it.
+/// WordPiece: the vocabulary, and how a word is split into pieces of it.
 ///
-/// From the left, the longest piece that the vocabulary holds is taken, again and again; all pieces but the first are looked up
-/// with `##` in front. With `em`, `##bed`, `##ding` and `##s` in the vocabulary, `embeddings` is `em ##bed ##ding ##s`. If at
-/// some place nothing fits, the whole word is one `[UNK]`, and so is a word of more than 100 characters.
+/// A word is split from the left: the longest piece of the vocabulary with which it begins, then the longest with which the rest
+/// begins, and so on. All pieces but the first are looked up with `##` in front. With `em`, `##bed`, `##ding` and `##s` in the
+/// vocabulary, `embeddings` becomes `em ##bed ##ding ##s`. If at some point no piece fits, the whole word becomes one `[UNK]`, as
+/// does a word of more than 100 characters.
+///
+/// The pieces were learned as in Wu et al. 2016, Google's Neural Machine Translation System, section 4.1; the way to split is that
+/// of google-research/bert, tokenization.py, WordpieceTokenizer.
 #pragma once
 
 #include <algorithm>
@@ -23,13 +27,13 @@
 
 namespace bert {
 
-/// The tokens of a model: each has an id, its row in the table of embeddings.
+/// The tokens of a model: each has an id, its row in the table of word embeddings.
 class Vocabulary {
 public:
     /// A vocabulary without tokens.
     Vocabulary() = default;
 
-    /// @param tokens  the token of each id; an empty one where an id has no token
+    /// @param tokens  the token of each id; empty for an id without a token
     /// @throws std::invalid_argument if a token has two ids or is not UTF-8
     explicit Vocabulary(std::vector<std::string> tokens) : tokens_(std::move(tokens))
     {
@@ -45,7 +49,7 @@ public:
     }
 
     /// @param token  a token, with its `##` if it has one
-    /// @return  its id, or nothing
+    /// @return  its id; std::nullopt if there is none
     std::optional<std::int64_t> id(std::string_view token) const
     {
         const auto found = ids_.find(token);
@@ -63,7 +67,7 @@ public:
 
     /// Gives a new token the next id.
     /// @param token  the token, not empty
-    /// @return  its id, or the one that it has already
+    /// @return  its id; the existing one if the token is already in the vocabulary
     std::int64_t add(const std::string& token)
     {
         const auto [entry, added] = ids_.emplace(token, tokens_.size());
@@ -71,14 +75,14 @@ public:
         return entry->second;
     }
 
-    /// @return  one more than the largest id: the rows of the table of embeddings
+    /// @return  one more than the largest id: the number of rows of the table of word embeddings
     std::size_t size() const { return tokens_.size(); }
 
     /// @return  the token of each id
     const std::vector<std::string>& tokens() const { return tokens_; }
 
 private:
-    /// Lets a std::string_view be looked up without making a std::string of it.
+    /// Allows a std::string_view to be looked up without being copied into a std::string.
     struct Hash : std::hash<std::string_view> {
         using is_transparent = void;
     };
@@ -87,27 +91,27 @@ private:
     std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> ids_;
 };
 
-/// What WordPiece looks for.
+/// Options of WordPiece.
 struct WordPieceOptions {
-    std::string unknown_token = "[UNK]";        ///< what stands for a word that can't be cut into pieces
-    std::string continuing_prefix = "##";       ///< in front of every piece but a word's first
-    std::size_t max_characters_per_word = 100;  ///< a longer word is unknown
+    std::string unknown_token = "[UNK]";        ///< stands for a word that can't be split into pieces
+    std::string continuing_prefix = "##";       ///< prefix of every piece but a word's first
+    std::size_t max_characters_per_word = 100;  ///< a longer word becomes the unknown token
 };
 
 /// A piece of a word.
 struct Piece {
-    std::int64_t id;  ///< of the token
+    std::int64_t id;  ///< id of the token
     Span span;        ///< the characters of the word that it covers
 
-    /// @return  whether both are the same
+    /// @return  whether id and span are equal
     bool operator==(const Piece&) const = default;
 };
 
-/// Cuts words into the pieces of a vocabulary.
+/// Splits words into pieces of a vocabulary.
 class WordPiece {
 public:
     /// @param vocabulary  the pieces
-    /// @param options  the prefix and what is unknown
+    /// @param options  unknown token, prefix and longest word
     /// @throws std::invalid_argument if the vocabulary lacks the unknown token
     explicit WordPiece(const Vocabulary& vocabulary, WordPieceOptions options = {}) : options_(std::move(options))
     {
@@ -118,18 +122,18 @@ public:
             longest_ = std::max(longest_, token.size());
     }
 
-    /// Cuts a word into pieces: the longest first, from the left.
-    /// @param vocabulary  the one it was made with
+    /// Splits a word into pieces, from the left, each as long as possible.
+    /// @param vocabulary  the vocabulary given to the constructor
     /// @param word  normalized, without white space, not empty
-    /// @return  its pieces, which cover it without a gap; or the unknown token alone
-    std::vector<Piece> cut(const Vocabulary& vocabulary, std::u32string_view word) const
+    /// @return  its pieces, which cover it without gaps, or the unknown token alone
+    std::vector<Piece> split(const Vocabulary& vocabulary, std::u32string_view word) const
     {
         const Piece unknown{unknown_, {0, word.size()}};
         if (word.size() > options_.max_characters_per_word) return {unknown};
 
         std::vector<Piece> pieces;
         for (std::size_t start = 0; start < word.size();) {
-            // No token has more characters than the longest has bytes, so longer ones need not be tried.
+            // No token has more characters than the longest has bytes, so longer candidates need not be tried.
             std::size_t end = std::min(word.size(), start + longest_);
             std::string candidate = (start == 0 ? "" : options_.continuing_prefix) + encode_utf8(word.substr(start, end - start));
             std::optional<std::int64_t> id = vocabulary.id(candidate);
@@ -144,7 +148,7 @@ public:
 
     /// @return  the id of the unknown token
     std::int64_t unknown() const { return unknown_; }
-    /// @return  the prefix and what is unknown
+    /// @return  unknown token, prefix and longest word
     const WordPieceOptions& options() const { return options_; }
 
 private:

@@ -1,54 +1,56 @@
 /// @file
-/// Clipping: a gradient that is too long is made shorter as a whole.
+/// Clipping: a gradient whose norm is too large is scaled down as a whole.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <string>
 
-#include "bert/core/name.hpp"
-#include "bert/training/update.hpp"
+#include "bert/core/parameter_list.hpp"
+#include "bert/ops/reference.hpp"
 
 namespace bert {
 
-/// What the length of a gradient says.
+/// The norm of a gradient.
 struct GradientNorm {
-    double norm = 0;        ///< the root of the sum of all squares
-    std::string first_bad;  ///< the first tensor with a NaN or an infinity; empty: there is none
+    double value = 0;              ///< the root of the sum of all squares
+    std::string first_non_finite;  ///< the first parameter whose gradient is non-finite; empty if there is none
 };
 
-/// The length of a whole gradient, in double whatever the scalar.
-/// \f[ \mathrm{norm} = \Big(\sum_{\text{tensors}} \sum_i g_i^2\Big)^{1/2} \f]
-/// @param gradient  a component that holds gradients
-/// @param counts  counts(name): whether a parameter takes part; called for each in turn
-/// @return  the length, and the first tensor that is not finite
+/// The norm of a whole gradient, computed in double for every scalar.
+/// \f[ \mathrm{norm} = \Big(\sum_k \sum_i g_{ki}^2\Big)^{1/2} \f]
+/// Symbols: \f$g_k\f$ `gradient[k].values`, the gradient of parameter k; its sum of squares is `squares_of_k`, their sum
+/// `squares`.
+/// @tparam Ops  the operation sum_of_squares
+/// @param gradient  the gradient of a component
+/// @param is_included  is_included(k) tells whether parameter k of the list is included
+/// @return  the norm, and the first parameter whose gradient is non-finite
 /// @see Pascanu, Mikolov and Bengio 2013, section 3.2
-template <class Component, class Counts>
-GradientNorm gradient_norm(const Component& gradient, Counts&& counts)
+template <class Ops = Reference, class Real, class IsIncluded>
+GradientNorm gradient_norm(const ParameterList<Real>& gradient, const IsIncluded& is_included)
 {
     GradientNorm result;
     double squares = 0;
-    Component::parameters(
-        [&](const Name& name, const auto& g) {
-            if (!counts(name)) return;
-            const double of_tensor = sum_of_squares(g);
-            if (!std::isfinite(of_tensor) && result.first_bad.empty()) result.first_bad = name.text();
-            squares += of_tensor;
-        },
-        "", gradient);
-    result.norm = std::sqrt(squares);
+    for (std::size_t k = 0; k < gradient.size(); ++k) {
+        if (!is_included(k)) continue;
+        const double squares_of_k = Ops::sum_of_squares(std::span<const Real>(gradient[k].values));
+        if (!std::isfinite(squares_of_k) && result.first_non_finite.empty()) result.first_non_finite = gradient[k].name;
+        squares += squares_of_k;
+    }
+    result.value = std::sqrt(squares);
     return result;
 }
 
-/// What clipping is.
+/// Options of clipping.
 struct Clipping {
-    double max_norm = 1;    ///< the longest gradient allowed; 0: none is clipped
-    double epsilon = 1e-6;  ///< the reference library's, beside the norm; the original code has 0
+    double max_norm = 1;    ///< the largest norm allowed; 0 disables clipping
+    double epsilon = 1e-6;  ///< added to the norm, as in PyTorch's clip_grad_norm_; the original code has 0
 
-    /// What a gradient is multiplied by.
+    /// The factor by which a gradient is multiplied.
     /// \f[ c = \min\Big(1,\ \frac{\mathrm{max\_norm}}{\mathrm{norm} + \varepsilon}\Big) \f]
-    /// @param norm  its length
+    /// @param norm  the gradient's norm
     /// @return  c
     double factor(double norm) const { return max_norm > 0 ? std::min(1.0, max_norm / (norm + epsilon)) : 1; }
 };

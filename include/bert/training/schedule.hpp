@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 #include <numbers>
+#include <stdexcept>
+#include <string>
 
 #include "bert/core/language.hpp"
 
@@ -14,10 +16,10 @@ namespace bert {
 /// The course of the learning rate after the warm-up.
 enum class ScheduleKind {
     constant,    ///< stays at its peak
-    linear,      ///< to 0, in a straight line
-    polynomial,  ///< to an end value, as a power of what is left
-    cosine,      ///< to 0, along half a cosine
-    original,    ///< google-research/bert: linear from the first step on, the warm-up in its place at the beginning
+    linear,      ///< falls to 0 in a straight line
+    polynomial,  ///< falls to an end value as a power of the remaining part
+    cosine,      ///< falls to 0 along half a cosine
+    original,    ///< google-research/bert: linear from the first step on, replaced by the warm-up at the beginning
 };
 
 /// Warm-up, then decay. (Devlin et al. 2019, appendix A.2: warm-up over 10,000 steps, then linear decay.)
@@ -25,21 +27,35 @@ struct Schedule {
     ScheduleKind kind = ScheduleKind::linear;  ///< the course
     std::size_t warmup_steps = 0;              ///< w, in steps
     std::size_t total_steps = 0;               ///< N, in steps; all but constant need it
-    double power = 1;                          ///< of polynomial
-    double end = 0;                            ///< of polynomial: the last factor
+    double power = 1;                          ///< exponent of polynomial
+    double end = 0;  ///< final factor of polynomial (the transformers library's lr_end is the rate itself)
 
-    /// What the peak is multiplied by in a step. With s steps taken before it and q = (s - w) / max(1, N - w) the part of the
+    /// @throws std::invalid_argument for a member out of its range, as in `schedule: total_steps: expected at least 1, got 0`
+    void require_valid() const
+    {
+        const auto require = [](bool holds, const char* member, const char* expected, double got) {
+            if (!holds)
+                throw std::invalid_argument(std::string("schedule: ") + member + ": expected " + expected + ", got " +
+                                            std::to_string(got));
+        };
+        if (kind != ScheduleKind::constant && total_steps == 0)
+            throw std::invalid_argument("schedule: total_steps: expected at least 1, got 0");
+        require(power >= 0 && std::isfinite(power), "power", "a number from 0", power);
+        require(end >= 0 && end <= 1, "end", "[0, 1]", end);
+    }
+
+    /// The factor on the peak in a step. Let s be the number of steps before it and q = (s - w) / max(1, N - w) the part of the
     /// decay that is over:
     /// \f[ f = \begin{cases} s / w & s < w
     ///     \\ 1 & \text{constant}
     ///     \\ \max(0, N - s) \,/\, \max(1, N - w) & \text{linear}
-    ///     \\ (1 - e)(1 - q)^p + e & \text{polynomial; } e \text{ for } s > N
+    ///     \\ (1 - \mathrm{end})(1 - q)^{\mathrm{power}} + \mathrm{end} & \text{polynomial; end for } s > N
     ///     \\ \max\big(0, \tfrac12 (1 + \cos \pi q)\big) & \text{cosine}
     ///     \\ 1 - \min(s, N) \,/\, \max(1, N) & \text{original} \end{cases} \f]
-    /// Beyond N the cosine rises again, as in the transformers library: don't train longer.
-    /// Symbols: \f$p\f$ `power`, \f$e\f$ `end`, \f$q\f$ `over`. With a warm-up the first step has the factor 0. The original
-    /// form never reaches its peak: where the warm-up ends it goes on at 1 - w / N.
-    /// @param step  s, steps taken before, from 0
+    /// Beyond N the cosine rises again, as in the transformers library: train no longer than N steps.
+    /// Symbols: \f$q\f$ `over`. With a warm-up the first step has the factor 0. The original
+    /// form never reaches the peak: after the warm-up it continues at 1 - w / N.
+    /// @param step  s, the number of steps before this one
     /// @return  the factor, 0 to 1
     double factor(std::size_t step) const
     {

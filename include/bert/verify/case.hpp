@@ -1,5 +1,5 @@
 /// @file
-/// Reference cases: a folder with a model, its inputs, and everything that another implementation computed from them.
+/// A reference case is a folder with a model, its inputs, and everything that another implementation computed from them.
 #pragma once
 
 #include <algorithm>
@@ -9,53 +9,57 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
+#include "bert/core/parameter_list.hpp"
+#include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
+#include "bert/io/families/bert.hpp"
+#include "bert/io/family.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/json_place.hpp"
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/model_folder.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/io/tensor_view.hpp"
-#include "bert/losses.hpp"
 #include "bert/training/trainer.hpp"
 #include "bert/verify/comparison.hpp"
 #include "bert/verify/trace.hpp"
 
 namespace bert {
 
-/// Training steps as a case describes them: the same batch in each.
+/// The training steps of a case, each with the same batch.
 struct TrainingRecipe {
     TrainingOptions options;  ///< optimizer, schedule, clipping
-    std::size_t steps = 0;    ///< how many
+    std::size_t steps = 0;    ///< number of training steps
 };
 
-/// The token ids of a case or a dump.
-/// @param file  with input.ids
+/// Reads the token ids of a case or a dump.
+/// @param file  contains input.ids
 /// @return  [B, L], neither of them 0
-/// @throws InputError if they aren't there, or aren't that
+/// @throws InputError if input.ids is missing, empty, or of another rank or type
 inline IndexTensor<2> read_ids(const SafetensorsFile& file)
 {
     const TensorView* view = file.find("input.ids");
     if (view == nullptr) fail_input(file.name(), "tensor \"input.ids\": expected, got no such tensor");
     auto ids = read_tensor<std::int64_t, 2>(*view);
-    if (ids.size() == 0)  // of any number of sequences without a token
+    if (ids.size() == 0)  // no sequence, or sequences without a token
         fail_input(file.name(),
                    "tensor \"input.ids\": expected at least one sequence of one token, got " + shape_text(view->shape));
     return ids;
 }
 
-/// A reference case, opened. The names and shapes of its tensors are those of reference_outputs/README.md.
+/// An opened reference case. Names and shapes of its tensors are those of reference_outputs/README.md.
 class ReferenceCase {
 public:
     /// Opens a case.
-    /// @param folder  holds case.json, config.json, model.safetensors and expected.safetensors; case.json may name another
+    /// @param folder  contains case.json, config.json, model.safetensors and expected.safetensors; case.json may name another
     ///     folder for the model, `"model": "../../../examples/models/default"`
     /// @throws InputError if a file is missing, broken, or of another format
     explicit ReferenceCase(const std::filesystem::path& folder)
@@ -74,18 +78,18 @@ public:
     const Batch& batch() const { return batch_; }
     /// @return  1 where a position holds a real token, [B, L]
     const IndexTensor<2>& mask() const { return mask_; }
-    /// @return  everything that was stored
+    /// @return  the stored tensors
     const SafetensorsFile& expected() const { return expected_; }
 
     /// Whether the case stores a tensor.
-    /// @param name  as in `label.mlm`
-    /// @return  whether it does
+    /// @param name  a tensor's name, as in `label.mlm`
+    /// @return  true if it does
     bool has(const std::string& name) const { return expected_.find(name) != nullptr; }
 
-    /// A stored tensor as it is.
-    /// @param name  as in `forward.pooled`
-    /// @return  its elements
-    /// @throws InputError if it isn't there or has another rank
+    /// Reads a stored tensor.
+    /// @param name  its name, as in `forward.pooled`
+    /// @return  the tensor
+    /// @throws InputError if it is missing or has another rank
     template <class Value, std::size_t rank>
     Tensor<Value, rank> tensor(const std::string& name) const
     {
@@ -94,17 +98,17 @@ public:
         return read_tensor<Value, rank>(*view);
     }
 
-    /// A stored tensor over positions, as the rows of the real tokens: what an implementation on packed sequences computes.
-    /// @param name  as in `forward.layer.0.query`
+    /// Reads a stored tensor over positions in packed form: the rows of its real tokens.
+    /// @param name  its name, as in `forward.layer.0.query`
     /// @return  [T, W]
-    /// @throws InputError if it isn't there or isn't [B, L, W]
+    /// @throws InputError if it is missing or isn't [B, L, W]
     template <class Real>
     Tensor<Real, 2> rows(const std::string& name) const
     {
         return pack_rows(tensor<Real, 3>(name), batch_);
     }
 
-    /// The case's model.
+    /// Loads the case's model.
     /// @return  the model
     /// @throws InputError if a file is missing or broken
     template <class Real, class Ops = Reference>
@@ -113,27 +117,35 @@ public:
         return load_model<Real, Ops>(model_folder_);
     }
 
-    /// The case's labels, packed like the batch.
-    /// @return  what the case has; the others are empty
-    template <class Real>
-    Labels<Real> labels() const
+    /// Reads the case's targets, packed like the batch.
+    /// @tparam Heads  the model's heads; targets of other heads are left out
+    /// @return  the targets; those that the case lacks stay empty
+    template <class Real, class Heads = BertHeads>
+    Targets<Real, Heads> targets() const
     {
-        Labels<Real> labels;
-        if (has("label.mlm")) labels.masked_words = packed_labels("label.mlm");
-        if (has("label.tokens")) labels.tokens = packed_labels("label.tokens");
-        if (has("label.next_sentence")) labels.next_sentence = tensor<std::int64_t, 1>("label.next_sentence");
-        if (has("label.class")) labels.classes = tensor<std::int64_t, 1>("label.class");
-        if (has("label.start")) labels.starts = tensor<std::int64_t, 1>("label.start");
-        if (has("label.end")) labels.ends = tensor<std::int64_t, 1>("label.end");
-        if (has("label.choice")) labels.choices = tensor<std::int64_t, 1>("label.choice");
-        if (has("label.value")) labels.values = tensor<Real, 1>("label.value");
-        if (has("label.multi")) labels.several = tensor<Real, 2>("label.multi");
-        return labels;
+        Targets<Real, Heads> targets;
+        if constexpr (requires { targets.masked_lm; })
+            if (has("label.mlm")) targets.masked_lm = masked_lm_target();
+        if constexpr (requires { targets.token_classification; })
+            if (has("label.tokens")) targets.token_classification = packed_labels("label.tokens");
+        if constexpr (requires { targets.next_sentence; })
+            if (has("label.next_sentence")) targets.next_sentence = tensor<std::int64_t, 1>("label.next_sentence");
+        if constexpr (requires { targets.sequence_classification; }) {
+            if (has("label.class")) targets.sequence_classification = tensor<std::int64_t, 1>("label.class");
+            if (has("label.value")) targets.sequence_classification = tensor<Real, 1>("label.value");
+            if (has("label.multi")) targets.sequence_classification = tensor<Real, 2>("label.multi");
+        }
+        if constexpr (requires { targets.question_answering; })
+            if (has("label.start"))
+                targets.question_answering = {tensor<std::int64_t, 1>("label.start"), tensor<std::int64_t, 1>("label.end")};
+        if constexpr (requires { targets.multiple_choice; })
+            if (has("label.choice")) targets.multiple_choice = tensor<std::int64_t, 1>("label.choice");
+        return targets;
     }
 
-    /// How many sequences make one example: the endings of a multiple choice.
-    /// @return  1 if the case is none
-    /// @throws InputError if they aren't as many for each example
+    /// The number of sequences of one example: the endings of a multiple choice.
+    /// @return  the number; 1 if the case is not multiple choice
+    /// @throws InputError if the number of sequences isn't a multiple of the number of examples
     std::size_t endings() const
     {
         const TensorView* choices = expected_.find("label.choice");
@@ -145,9 +157,9 @@ public:
         return sequences / examples;
     }
 
-    /// The case's training steps.
-    /// @return  what case.json says of them
-    /// @throws InputError if it says nothing, or not what it should
+    /// Reads the case's training steps.
+    /// @return  the number of training steps, and their options
+    /// @throws InputError if case.json doesn't describe them correctly
     TrainingRecipe training() const
     {
         const std::filesystem::path file = folder_ / "case.json";
@@ -194,6 +206,22 @@ private:
         return folder / model->get<std::string>();
     }
 
+    /// The masked positions and the ids of their tokens: the labels that aren't ignored.
+    MaskedLmTarget masked_lm_target() const
+    {
+        const IndexTensor<1> labels = packed_labels("label.mlm");
+        MaskedLmTarget target;
+        std::vector<std::int64_t> ids;
+        for (std::size_t t = 0; t < labels.size(); ++t) {
+            if (labels(t) == ignored_label) continue;
+            target.rows.push_back(t);
+            ids.push_back(labels(t));
+        }
+        target.ids.resize({ids.size()});
+        std::copy(ids.begin(), ids.end(), target.ids.begin());
+        return target;
+    }
+
     IndexTensor<1> packed_labels(const std::string& name) const
     {
         IndexTensor<2> padded = tensor<std::int64_t, 2>(name);
@@ -214,10 +242,10 @@ private:
     Batch batch_;
 };
 
-/// A stored tensor in double, of any rank.
-/// @param view  F64, F32 or an integer tensor of a file
+/// Converts a stored tensor of any rank to double.
+/// @param view  a stored tensor of type F64, F32 or an integer type
 /// @return  name, shape and values
-/// @throws InputError for another dtype
+/// @throws InputError if it is of another type
 inline NamedTensor named_tensor(const TensorView& view)
 {
     NamedTensor tensor{view.name, view.shape, {}};
@@ -236,12 +264,12 @@ inline NamedTensor named_tensor(const TensorView& view)
     return tensor;
 }
 
-/// What came of holding an implementation to a case.
+/// Result of verifying an implementation with a case.
 struct CaseReport {
-    std::string name;                     ///< the case's
+    std::string name;                     ///< name of the case
     std::vector<Comparison> comparisons;  ///< in the order of the computation
 
-    /// @return  whether every comparison holds, and there is one
+    /// @return  whether there are comparisons and all hold
     bool holds() const
     {
         return !comparisons.empty() &&
@@ -249,58 +277,80 @@ struct CaseReport {
     }
 };
 
-/// The loss curve and the parameters of a case's training steps, under their published names.
-/// @param reference  a case that has them
-/// @return  the tensors
-/// @throws InputError if case.json doesn't say how, or a file is broken
-template <class Real, class Ops>
-std::vector<NamedTensor> training_trace(const ReferenceCase& reference)
+/// The parameters that a case names by parts of their published names.
+/// @param parts  parts of published names, as in `LayerNorm`
+/// @param model  the case's model
+/// @param family  gives the parameters their published names
+/// @return  the names in our components of the parameters whose published names contain one of the parts
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<std::string> our_names(const std::vector<std::string>& parts, const Model<Real, Ops, Body, Heads>& model,
+                                   const Family& family)
 {
-    const TrainingRecipe recipe = reference.training();
-    const std::vector<Example<Real>> batch{{reference.batch(), reference.labels<Real>()}};
-    auto model = reference.model<Real, Ops>();
-    Trainer<Real, Ops> trainer(recipe.options, model);
+    std::vector<std::string> names;
+    for (const Parameter<const Real>& parameter : parameter_list<const Real>(model)) {
+        const std::string published = family.published(parameter.name);
+        if (std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return published.find(part) != part.npos; }))
+            names.push_back(parameter.name);
+    }
+    return names;
+}
+
+/// Takes a case's training steps. Records loss, gradient norm and learning rate of each step, and the trained parameters.
+/// @param reference  a case with training steps
+/// @param model  the case's model; a copy is trained
+/// @param family  gives the parameters their published names
+/// @return  the tensors
+/// @throws InputError if case.json doesn't describe the training steps, or a file is broken
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<NamedTensor> training_trace(const ReferenceCase& reference, Model<Real, Ops, Body, Heads> model,
+                                        const Family& family = bert_family)
+{
+    TrainingRecipe recipe = reference.training();
+    recipe.options.optimizer.no_decay = our_names(recipe.options.optimizer.no_decay, model, family);
+    const std::vector<LabelledBatch<Real, Heads>> batch{{reference.batch(), reference.targets<Real, Heads>()}};
+    Trainer<Real, Ops, Body, Heads> trainer(recipe.options, model);
     NamedTensor loss{"train.loss", {recipe.steps}, {}}, norm{"train.grad_norm", {recipe.steps}, {}};
     NamedTensor rate{"train.learning_rate", {recipe.steps}, {}};
     for (std::size_t k = 0; k < recipe.steps; ++k) {
-        const TrainingReport<Real> step = trainer.step(batch, model);
+        const TrainingReport<Real, Heads> step = trainer.step(batch);
         loss.values.push_back(static_cast<double>(step.losses.total));
         norm.values.push_back(step.norm);
         rate.values.push_back(step.learning_rate);
     }
     std::vector<NamedTensor> trace{loss, norm, rate};
-    Model<Real, Ops>::parameters(
-        [&](const std::string& name, const auto& tensor) { trace.push_back(detail::whole("train.parameter." + name, tensor)); },
-        "", model);
+    for (const Parameter<const Real>& parameter : parameter_list<const Real>(std::as_const(model)))
+        trace.push_back({"train.parameter." + family.published(parameter.name),
+                         parameter.shape,
+                         {parameter.values.begin(), parameter.values.end()}});
     return trace;
 }
 
-/// Whether a case stores a tensor of some kind.
+/// Whether a case stores a tensor of a kind.
 /// @param reference  the case
-/// @param kind  what the kind begins with: `grad`, `train`
-/// @return  whether it does
+/// @param kind  beginning of the kind's name, as in `grad` or `train`
+/// @return  true if it does
 inline bool has_kind(const ReferenceCase& reference, std::string_view kind)
 {
     const auto& tensors = reference.expected().tensors();
     return std::any_of(tensors.begin(), tensors.end(), [&](const TensorView& t) { return kind_of(t.name).starts_with(kind); });
 }
 
-/// Puts each pre-activation of ReLU on the side of 0 on which the case has it. ReLU's derivative jumps there from 0 to 1: a
-/// number that rounding moves across 0 gives a unit's whole gradient, or takes it away, however small the number is. In
-/// bfloat16 that happens: in `sequence_regression` one of -0.0020 becomes 0.0019, and with it gradients change by 0.2.
-/// @param reference  the case, whose intermediate results tell the sides
-/// @param[in,out] act  what forward computed
+/// Gives each pre-activation of ReLU the sign that it has in the case. ReLU's derivative jumps from 0 to 1 at 0: a number that
+/// rounding moves across 0, however small, adds a unit's whole gradient or removes it. This happens in bfloat16: in
+/// `sequence_regression`, one number of -0.0020 becomes 0.0019, which changes gradients by 0.2.
+/// @param reference  the case; its tensors `forward.layer.*.intermediate` give the signs
+/// @param[in,out] act  activations from forward; pre_activation is changed
 template <class Real>
 void take_stored_branches(const ReferenceCase& reference, ModelActivations<Real>& act)
 {
     const std::size_t B = reference.mask().shape(0), L = reference.mask().shape(1);
-    for (std::size_t l = 0; l < act.encoder.layer.size(); ++l) {
-        Tensor<Real, 2>& pre_activation = act.encoder.layer[l].feed_forward.pre_activation;
+    for (std::size_t l = 0; l < act.body.encoder.layer.size(); ++l) {
+        Tensor<Real, 2>& pre_activation = act.body.encoder.layer[l].feed_forward.pre_activation;
         const std::size_t T = pre_activation.shape(0), I = pre_activation.shape(1);
         const std::string name = "forward.layer." + std::to_string(l) + ".intermediate";
         const TensorView* view = reference.expected().find(name);
         if (view == nullptr || view->shape != std::vector<std::size_t>{B, L, I})
-            continue;                                               // another shape is no match in forward
+            continue;                                               // the comparison of the forward tensors reports it
         const Tensor<Real, 2> stored = reference.rows<Real>(name);  // [T, I]
         for (std::size_t t = 0; t < T; ++t)
             for (std::size_t i = 0; i < I; ++i)
@@ -309,72 +359,93 @@ void take_stored_branches(const ReferenceCase& reference, ModelActivations<Real>
     }
 }
 
-/// What a case expects, computed: forward and losses; gradients and training steps where the case has them.
+/// Computes the tensors of a case: forward and losses; gradients and training steps if the case has them.
 /// @param reference  the case
+/// @param model  the case's model
+/// @param family  gives the parameters their published names
 /// @return  the tensors, in the order of the computation
 /// @throws InputError if a file is broken
-template <class Real, class Ops>
-std::vector<NamedTensor> case_trace(const ReferenceCase& reference)
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<NamedTensor> case_trace(const ReferenceCase& reference, const Model<Real, Ops, Body, Heads>& model,
+                                    const Family& family = bert_family)
 {
+    using AnyModel = Model<Real, Ops, Body, Heads>;
     std::vector<NamedTensor> trace;
     const auto append = [&](const std::vector<NamedTensor>& part) { trace.insert(trace.end(), part.begin(), part.end()); };
     const Batch& batch = reference.batch();
-    const Labels<Real> labels = reference.labels<Real>();
-    const auto model = reference.model<Real, Ops>();
-    ModelActivations<Real> act;
-    act.encoder.keep_all = true;
     Workspace workspace;
-    model.forward(batch, act, workspace);
-    append(forward_trace(model, batch, act, reference.endings()));
-    append(loss_trace(model_loss(model, batch, act, labels)));
+    const Pass pass{.config = model.config, .sequences = batch.sequences, .workspace = workspace, .keep_all = true};
+    const auto targets = reference.targets<Real, Heads>();
+    typename AnyModel::Activations all;  // with the logits of all positions
+    model.forward(batch, {}, pass, all);
+    append(forward_trace(model, batch, all, reference.endings()));
+
+    typename AnyModel::Activations act;
+    Counts<Real, Heads> counts;
+    model.check(batch, targets);
+    model.count(batch, targets, counts);
+    model.forward(batch, targets, pass, act);
+    append(loss_trace(model.loss(batch, targets, counts, {}, act)));
     if (has_kind(reference, "grad")) {
-        if (limits_of<Real, Ops>().measure == Measure::norm && model.config.hidden_act == Activation::relu)
-            take_stored_branches(reference, act);
-        auto gradient = Model<Real, Ops>::make(model.config);
-        ModelGradients<Real> d_act;
-        model_loss_backward(model, batch, act, labels, {}, d_act);
-        model.backward(batch, act, gradient, d_act, workspace);
-        append(gradient_trace(gradient, d_act, batch));
+        if constexpr (std::is_same_v<AnyModel, Model<Real, Ops>>)
+            if (limits_of<Real, Ops>().measure == Measure::norm && model.config.hidden_act == Activation::relu)
+                take_stored_branches(reference, act);
+        auto gradient = AnyModel::make(model.config);
+        typename AnyModel::Gradients d_act;
+        model.loss_backward(batch, targets, counts, {}, act, d_act);
+        model.backward(batch, pass, act, gradient, d_act);
+        append(gradient_trace(gradient, d_act, batch, family));
     }
-    if (has_kind(reference, "train")) append(training_trace<Real, Ops>(reference));
+    if (has_kind(reference, "train")) append(training_trace(reference, model, family));
     return trace;
 }
 
-/// Makes trained parameters their change. A few steps change them by some hundredths: with the limits of bfloat16 a model that
-/// wasn't trained at all would pass.
+/// Replaces trained parameters by their change. A few training steps change them by some hundredths only: within the limits of
+/// bfloat16, a model that wasn't trained at all would pass.
 /// @param start  the model before the first step
-/// @param[in,out] tensors  of which those named `train.parameter.*` change
-template <class Real, class Ops>
-void subtract_start(const Model<Real, Ops>& start, std::vector<NamedTensor>& tensors)
+/// @param family  gives the parameters their published names
+/// @param[in,out] tensors  those named `train.parameter.*` are changed
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+void subtract_start(const Model<Real, Ops, Body, Heads>& start, const Family& family, std::vector<NamedTensor>& tensors)
 {
-    Model<Real, Ops>::parameters(
-        [&](const std::string& name, const auto& parameter) {
-            for (NamedTensor& tensor : tensors)
-                if (tensor.name == "train.parameter." + name && tensor.values.size() == parameter.size())
-                    std::transform(tensor.values.begin(), tensor.values.end(), parameter.begin(), tensor.values.begin(),
-                                   [](double after, Real before) { return after - static_cast<double>(before); });
-        },
-        "", start);
+    for (const Parameter<const Real>& parameter : parameter_list<const Real>(start))
+        for (NamedTensor& tensor : tensors)
+            if (tensor.name == "train.parameter." + family.published(parameter.name) &&
+                tensor.values.size() == parameter.values.size())
+                std::transform(tensor.values.begin(), tensor.values.end(), parameter.values.begin(), tensor.values.begin(),
+                               [](double after, Real before) { return after - static_cast<double>(before); });
 }
 
-/// Runs a case's model on its inputs, forward and backward, then its training steps, and compares every tensor. Where errors are
-/// measured by norms, what is compared of a trained parameter is its change.
+/// Runs a model on a case's inputs, forward and backward, then its training steps, and compares every tensor. If errors are
+/// measured by norms, trained parameters are compared by their change.
+/// @param reference  the case
+/// @param model  the case's model
+/// @param family  gives the parameters their published names
+/// @return  a comparison for each expected tensor
+/// @throws InputError if a file is broken
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+CaseReport verify_model(const ReferenceCase& reference, const Model<Real, Ops, Body, Heads>& model,
+                        const Family& family = bert_family)
+{
+    constexpr Limits limits = limits_of<Real, Ops>();
+    std::vector<NamedTensor> found = case_trace(reference, model, family), expected;
+    for (const TensorView& view : reference.expected().tensors())
+        if (!kind_of(view.name).empty()) expected.push_back(named_tensor(view));
+    if constexpr (limits.measure == Measure::norm) {
+        subtract_start(model, family, found);
+        subtract_start(model, family, expected);
+    }
+    return {reference.name(), compare_all(found, expected, reference.mask(), limits)};
+}
+
+/// Verifies our implementation of BERT with a case.
 /// @param reference  the case
 /// @return  a comparison for each expected tensor
 /// @throws InputError if a file is broken
 template <class Real, class Ops>
 CaseReport verify_case(const ReferenceCase& reference)
 {
-    constexpr Limits limits = limits_of<Real, Ops>();
-    std::vector<NamedTensor> found = case_trace<Real, Ops>(reference), expected;
-    for (const TensorView& view : reference.expected().tensors())
-        if (!kind_of(view.name).empty()) expected.push_back(named_tensor(view));
-    if constexpr (limits.measure == Measure::norm) {
-        const auto start = reference.model<Real, Ops>();
-        subtract_start(start, found);
-        subtract_start(start, expected);
-    }
-    return {reference.name(), compare_all(found, expected, reference.mask(), limits)};
+    return verify_model(reference, reference.model<Real, Ops>());
 }
 
 }  // namespace bert

@@ -1,12 +1,12 @@
 /// @file
-/// A Catch2 matcher that holds a tensor of one's own to a stored reference case:
+/// A Catch2 matcher that compares a tensor with one of a stored reference case:
 /// ```cpp
 /// const bert::ReferenceCase reference("reference_outputs/cases/pretraining_gelu");
 /// Tensor<double, 2> y;
 /// my_layer_norm(..., y);
 /// CHECK_THAT(y, bert::matches(reference, "forward.layer.0.output"));
 /// ```
-/// Not included by bert/bert.hpp: it needs Catch2.
+/// bert/bert.hpp doesn't include this header, as it needs Catch2.
 #pragma once
 
 #include <algorithm>
@@ -28,30 +28,30 @@
 namespace bert {
 
 #if __has_include(<catch2/catch_all.hpp>)
-/// Catch2's base of matchers, whose name differs between its releases.
+/// Catch2's base class of matchers; its name differs between releases.
 template <class Value>
 using CatchMatcher = Catch::Matchers::MatcherBase<Value>;
 #else
-/// Catch2's base of matchers, whose name differs between its releases.
+/// Catch2's base class of matchers; its name differs between releases.
 template <class Value>
 using CatchMatcher = Catch::MatcherBase<Value>;
 #endif
 
-/// Whether a matrix holds what is expected, by the rules of verify/comparison.hpp.
+/// Compares a matrix with an expected one by the rules of verify/comparison.hpp.
 template <class Real>
 class TensorMatcher : public CatchMatcher<Tensor<Real, 2>> {
 public:
     /// @param expected  name, shape and values
     /// @param limit  the largest error allowed
-    /// @param smallest_scale  what the error's scale doesn't fall below
+    /// @param smallest_scale  lower bound of the scale of errors
     TensorMatcher(NamedTensor expected, double limit, double smallest_scale)
         : expected_(std::move(expected)), limit_(limit), smallest_scale_(smallest_scale)
     {
     }
 
-    /// Compares.
-    /// @param found  what was computed
-    /// @return  whether it holds
+    /// Compares a matrix with the expected one.
+    /// @param found  the computed matrix
+    /// @return  whether the error is within the limit
     bool match(const Tensor<Real, 2>& found) const override
     {
         const NamedTensor named{expected_.name, {found.shape().begin(), found.shape().end()}, {found.begin(), found.end()}};
@@ -60,8 +60,8 @@ public:
         return result.holds;
     }
 
-    /// What Catch2 prints of a failure.
-    /// @return  the tensor, the index of its worst element, expected, got, error and limit
+    /// The text that Catch2 prints for a failure.
+    /// @return  the tensor, the index of its worst element, expected and computed value, error and limit
     std::string describe() const override { return message_.empty() ? "holds " + expected_.name : "but " + message_; }
 
 private:
@@ -70,11 +70,12 @@ private:
     mutable std::string message_;
 };
 
-/// Holds a matrix to a stored tensor: over positions, the rows of the real tokens [T, W]; else as it is stored, [B, W].
+/// Makes a matcher for a stored tensor. A tensor over positions is compared by the rows of its real tokens, [T, W], any other as
+/// it is stored, [B, W].
 /// @param reference  the case
 /// @param name  as in `forward.layer.0.query` or `forward.pooled`
-/// @return  a matcher with the limit that the format sets for the scalar and the kind of tensor
-/// @throws InputError if the case doesn't have the tensor, or not as rows
+/// @return  a matcher with the limit for the scalar and the kind of tensor
+/// @throws InputError if the case lacks the tensor, or stores it with another rank
 template <class Real = double>
 TensorMatcher<Real> matches(const ReferenceCase& reference, const std::string& name)
 {
@@ -84,7 +85,7 @@ TensorMatcher<Real> matches(const ReferenceCase& reference, const std::string& n
     for (const TensorView& view : reference.expected().tensors())
         if (kind_of(view.name) == kind_of(name))
             largest = std::max(largest, largest_magnitude(named_tensor(view), reference.mask()));
-    // A name without positions in it: the rows are packed already.
+    // TensorMatcher compares without a mask: these rows are packed already.
     NamedTensor rows{name, {expected.shape().begin(), expected.shape().end()}, {expected.begin(), expected.end()}};
     return {std::move(rows), limit_of(name, limits_of<Real>()), largest / 100};
 }

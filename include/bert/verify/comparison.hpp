@@ -1,9 +1,9 @@
 /// @file
-/// Holding computed tensors to expected ones.
+/// Comparison of computed tensors with expected ones.
 ///
-/// The error of a tensor is max |found - expected| / scale over its compared elements, where scale is the largest
-/// |expected| among them, but not below a hundredth of the largest of its kind: a gradient that is zero but for rounding
-/// would otherwise be compared with noise. Where products are in bfloat16, the error is one of norms: see compare_norms().
+/// The error of a tensor is max |found - expected| / scale over its compared elements. The scale is the largest |expected| among
+/// them, but at least a hundredth of the largest of its kind: otherwise a gradient that is zero except for rounding would be
+/// compared with noise. If products are in bfloat16, the error is measured by norms: see compare_norms().
 #pragma once
 
 #include <algorithm>
@@ -31,23 +31,24 @@ enum class Measure {
 /// The largest error that each kind of tensor may have.
 struct Limits {
     double forward;                      ///< forward.*
-    double loss;                         ///< loss.*; measured by norms, train.loss too
+    double loss;                         ///< loss.*; if measured by norms, also train.loss
     double gradient;                     ///< grad.*
     double curve;                        ///< train.loss, train.grad_norm, train.learning_rate
     double parameter;                    ///< train.parameter.*
-    Measure measure = Measure::largest;  ///< of all errors
+    Measure measure = Measure::largest;  ///< how errors are measured
 };
 
-/// The limits of a scalar and a set of operations. Double's leave a factor of some hundred over the largest error seen (3e-15 in
-/// forward, 2e-14 in gradients); training steps, which accumulate more, get more. Float's are what sums of some hundred terms
-/// leave. Long double is held to double's, as the expected values are doubles.
+/// The limits for a scalar and a set of operations. Those of double are some hundred times the largest error observed (3e-15 in
+/// forward, 2e-14 in gradients); those of training steps are larger, as errors accumulate. Those of float allow for sums of some
+/// hundred terms. Long double has the limits of double, as the expected values are doubles.
 ///
-/// With products in bfloat16 every operand is off by up to 2⁻⁹ of itself, some thirty thousand times what float's rounding does.
-/// The limits are set over the largest errors of an independent implementation on the stored cases, PyTorch with operands
-/// rounded to bfloat16 (reference_outputs/measure_bfloat16.py): 0.014 in forward, 0.007 in losses, 0.075 in gradients, 0.13 in
-/// the curve of gradient norms, 0.011 in that of losses, 0.28 in the change of parameters; the last three where ReLU has switched
-/// a unit (see take_stored_branches()), else 0.02, 0.006 and 0.13. Ours has the same. A factor of 0.9 makes an error of 0.2.
-/// @tparam Ops  the set, if it is one whose products are in another format than its scalar
+/// With products in bfloat16, every operand has a relative error of up to 2⁻⁹, some thirty thousand times that of float. The
+/// limits are above the largest errors of an independent implementation on the stored cases, PyTorch with operands rounded to
+/// bfloat16 (reference_outputs/measure_bfloat16.py): 0.014 in forward, 0.007 in losses, 0.075 in gradients, 0.13 in the curve of
+/// gradient norms, 0.011 in that of losses, 0.28 in the change of parameters. The last three occur where ReLU has switched a unit
+/// (see take_stored_branches()); elsewhere they are 0.02, 0.006 and 0.13. Our implementation has the same errors. A wrong factor
+/// of 0.9 causes an error of 0.2.
+/// @tparam Ops  the set of operations; needed if its products are in another format than its scalar
 /// @return  the limits
 template <class Real, class Ops = void>
 constexpr Limits limits_of()
@@ -60,8 +61,8 @@ constexpr Limits limits_of()
         return {.forward = 1e-12, .loss = 1e-12, .gradient = 1e-10, .curve = 1e-10, .parameter = 1e-9};
 }
 
-/// The kind of a tensor: what it shares its limit and the floor of its scale with.
-/// @param name  as in `grad.bert.pooler.dense.bias`
+/// The kind of a tensor. Tensors of one kind have the same limit and the same lower bound of their scale.
+/// @param name  its name, as in `grad.bert.pooler.dense.bias`
 /// @return  forward, loss, grad, train.parameter, or the whole name of a train curve; empty for inputs and labels
 inline std::string kind_of(std::string_view name)
 {
@@ -73,7 +74,7 @@ inline std::string kind_of(std::string_view name)
 
 /// The limit of a tensor.
 /// @param name  its name
-/// @param limits  of each kind
+/// @param limits  the limit of each kind
 /// @return  the limit
 inline double limit_of(std::string_view name, const Limits& limits)
 {
@@ -85,18 +86,18 @@ inline double limit_of(std::string_view name, const Limits& limits)
     return limits.curve;
 }
 
-/// What came of comparing one tensor.
+/// Result of comparing one tensor.
 struct Comparison {
-    std::string name;     ///< the tensor's
+    std::string name;     ///< name of the tensor
     bool holds = false;   ///< whether the error is within the limit
-    double error = 0;     ///< scaled; infinity if nothing could be compared
+    double error = 0;     ///< relative error; infinity if the tensors can't be compared
     double limit = 0;     ///< the largest error allowed
     std::string message;  ///< empty if it holds; else as in `name[1, 0, 3]: expected 0.5, got 0.25: error 0.5, limit 1e-12`
 };
 
 namespace detail {
 
-/// The index of an element in a shape, as it is written in messages.
+/// The index of an element in a shape, as text for messages.
 inline std::string index_text(std::size_t element, const std::vector<std::size_t>& shape)
 {
     std::vector<std::size_t> index(shape.size());
@@ -107,7 +108,7 @@ inline std::string index_text(std::size_t element, const std::vector<std::size_t
     return shape_text(index);
 }
 
-/// A number as it is written in messages: seventeen digits tell any two doubles apart.
+/// A number as text for messages. Seventeen digits distinguish any two doubles.
 inline std::string number_text(double number, int digits = 17)
 {
     std::ostringstream text;
@@ -116,14 +117,14 @@ inline std::string number_text(double number, int digits = 17)
     return text.str();
 }
 
-/// What is done with an element of a padded tensor.
+/// The rule for an element of a padded tensor.
 enum class Element {
     compared,
-    skipped,       ///< belongs to a padded position
-    must_be_zero,  ///< the probability of a masked key
+    skipped,       ///< at a padded position
+    must_be_zero,  ///< the probability of a padded key
 };
 
-/// @param mask  [B, L], or empty: nothing is padded
+/// @param mask  [B, L]; if empty, nothing is padded
 inline Element element_rule(const NamedTensor& tensor, std::size_t element, const IndexTensor<2>& mask)
 {
     const Layout layout = layout_of(tensor.name);
@@ -140,13 +141,13 @@ inline Element element_rule(const NamedTensor& tensor, std::size_t element, cons
     return tensor.name.ends_with(".probabilities") ? Element::must_be_zero : Element::skipped;
 }
 
-/// Whether an element doesn't hold, whatever the limit is: a NaN, an infinity, a masked key's probability that isn't 0.
+/// Whether an element fails whatever the limit is: it is non-finite, or it is the probability of a padded key and not 0.
 inline bool is_broken(double found, double expected, Element rule)
 {
     return !std::isfinite(found) || !std::isfinite(expected) || (rule == Element::must_be_zero && found != 0);
 }
 
-/// Whether the tensor's leading sizes are the mask's, so that element_rule can be asked.
+/// Whether the tensor's shape fits the mask, as element_rule requires.
 inline bool fits_mask(const NamedTensor& tensor, const IndexTensor<2>& mask)
 {
     const Layout layout = layout_of(tensor.name);
@@ -156,7 +157,7 @@ inline bool fits_mask(const NamedTensor& tensor, const IndexTensor<2>& mask)
     return tensor.shape.size() == 4 && tensor.shape[0] == B && tensor.shape[2] == L && tensor.shape[3] == L;
 }
 
-/// What makes two tensors incomparable; empty if nothing does.
+/// Why two tensors can't be compared; empty if they can.
 inline std::string shape_mismatch(const NamedTensor& found, const NamedTensor& expected, const IndexTensor<2>& mask)
 {
     if (found.shape != expected.shape)
@@ -167,8 +168,8 @@ inline std::string shape_mismatch(const NamedTensor& found, const NamedTensor& e
     return {};
 }
 
-/// What is said of a tensor that has no other rows.
-inline std::string padding_alone(const NamedTensor& expected)
+/// The message for a tensor whose positions are all padded.
+inline std::string only_padding(const NamedTensor& expected)
 {
     return expected.name + ": expected an element to compare, got padding alone";
 }
@@ -177,8 +178,8 @@ inline std::string padding_alone(const NamedTensor& expected)
 
 /// The largest |value| among a tensor's compared elements.
 /// @param tensor  an expected tensor
-/// @param mask  which positions are real, [B, L], or empty
-/// @return  0 for a tensor without elements
+/// @param mask  which positions are real, [B, L]; if empty, all
+/// @return  their largest magnitude; 0 for a tensor without elements
 inline double largest_magnitude(const NamedTensor& tensor, const IndexTensor<2>& mask)
 {
     double largest = 0;
@@ -190,7 +191,7 @@ inline double largest_magnitude(const NamedTensor& tensor, const IndexTensor<2>&
 
 /// The norm of a tensor's compared elements.
 /// @param tensor  an expected tensor
-/// @param mask  which positions are real, [B, L], or empty
+/// @param mask  which positions are real, [B, L]; if empty, all
 /// @return  the root of the sum of their squares
 inline double norm_of(const NamedTensor& tensor, const IndexTensor<2>& mask)
 {
@@ -200,15 +201,15 @@ inline double norm_of(const NamedTensor& tensor, const IndexTensor<2>& mask)
     return std::sqrt(squares);
 }
 
-/// Compares a tensor with the expected one of the same name. Shapes must be equal, dimension by dimension. Elements of
-/// padded positions are not compared, but the probability of a masked key must be exactly 0. A NaN or an infinity on either
-/// side doesn't hold, nor does a tensor of padded positions alone.
-/// @param found  what was computed
-/// @param expected  what should have been
-/// @param mask  which positions are real, [B, L]; empty: all
+/// Compares a tensor with the expected one of the same name. Shapes must be equal, dimension by dimension. Elements at padded
+/// positions are not compared, but the probability of a padded key must be exactly 0. A tensor fails if an element is non-finite
+/// on either side, or if all positions are padded.
+/// @param found  the computed tensor
+/// @param expected  the expected tensor
+/// @param mask  which positions are real, [B, L]; if empty, all
 /// @param limit  the largest error allowed
-/// @param smallest_scale  what the error's scale doesn't fall below
-/// @return  error, verdict and message
+/// @param smallest_scale  lower bound of the scale of errors
+/// @return  error, whether it is within the limit, message
 inline Comparison compare(const NamedTensor& found, const NamedTensor& expected, const IndexTensor<2>& mask, double limit,
                           double smallest_scale = 0)
 {
@@ -240,30 +241,30 @@ inline Comparison compare(const NamedTensor& found, const NamedTensor& expected,
             }
         }
     }
-    if (!has_elements) return {expected.name, false, infinity, limit, detail::padding_alone(expected)};
+    if (!has_elements) return {expected.name, false, infinity, limit, detail::only_padding(expected)};
     return result;
 }
 
-/// Compares a tensor with the expected one of the same name, by norms over its compared elements. Operands of 8 bits leave
-/// errors that are small beside the tensor, though an element that is the sum of terms that cancel may be wrong altogether.
-/// A wrong factor, by contrast, makes an error that lies along the expected tensor, as that of rounding hardly does: such an
-/// error counts twice.
+/// Compares a tensor with the expected one of the same name, by norms over the compared elements. Operands of 8 significant
+/// bits cause errors that are small relative to the tensor, though an element whose terms cancel may be wrong altogether. The
+/// error of a wrong factor, by contrast, is parallel to the expected tensor, which that of rounding hardly is: the parallel part
+/// of an error counts twice.
 /// \f[ \max\Big(\frac{\lVert f - e\rVert}{n},\; \frac{2\,\lvert\langle f - e, e\rangle\rvert}{n^2}\Big),\quad
 ///     n = \max(\lVert e\rVert, \text{smallest\_norm}) \f]
-/// Symbols: \f$f\f$ `found`, \f$e\f$ `expected`. Shapes, padding, NaN and infinity are treated as in compare().
-/// @param found  what was computed
-/// @param expected  what should have been
-/// @param mask  which positions are real, [B, L]; empty: all
+/// Symbols: \f$f\f$ `found`, \f$e\f$ `expected`. Shapes, padding and non-finite elements are treated as in compare().
+/// @param found  the computed tensor
+/// @param expected  the expected tensor
+/// @param mask  which positions are real, [B, L]; if empty, all
 /// @param limit  the largest error allowed
-/// @param smallest_norm  what the norm that errors are relative to doesn't fall below
-/// @return  error, verdict and message
+/// @param smallest_norm  lower bound of the norm to which errors are relative
+/// @return  error, whether it is within the limit, message
 inline Comparison compare_norms(const NamedTensor& found, const NamedTensor& expected, const IndexTensor<2>& mask, double limit,
                                 double smallest_norm = 0)
 {
     Comparison result{expected.name, false, std::numeric_limits<double>::infinity(), limit,
                       detail::shape_mismatch(found, expected, mask)};
     if (!result.message.empty()) return result;
-    double found_squares = 0, expected_squares = 0, squares = 0, along = 0;  // along: of the difference, times the expected norm
+    double found_squares = 0, expected_squares = 0, squares = 0, along = 0;  // along: inner product of difference and expected
     bool has_elements = expected.values.empty();
     for (std::size_t i = 0; i < expected.values.size(); ++i) {
         const detail::Element rule = detail::element_rule(expected, i, mask);
@@ -281,7 +282,7 @@ inline Comparison compare_norms(const NamedTensor& found, const NamedTensor& exp
         along += (f - e) * e;
     }
     if (!has_elements) {
-        result.message = detail::padding_alone(expected);
+        result.message = detail::only_padding(expected);
         return result;
     }
     const double norm = std::max(std::sqrt(expected_squares), smallest_norm);
@@ -299,16 +300,16 @@ inline Comparison compare_norms(const NamedTensor& found, const NamedTensor& exp
     return result;
 }
 
-/// Compares what was computed with a whole set of expected tensors. A missing tensor doesn't hold; one that isn't expected is
-/// passed over.
+/// Compares computed tensors with a set of expected ones. A missing tensor fails; one that isn't expected is ignored.
 ///
-/// Measured by norms, an error is relative to the tensor's own norm, but not below a thirtieth of the norm of all tensors of its
-/// kind together; a tenth for trained parameters, as Adam makes whole steps of a gradient that is rounding alone.
-/// @param found  in the order of the computation
-/// @param expected  forward, loss, grad and train tensors, in any order; inputs and labels are passed over
-/// @param mask  which positions are real, [B, L]; empty: all
-/// @param limits  of each kind
-/// @return  one comparison for each expected tensor, in the order of the computation, what is missing last
+/// If errors are measured by norms, they are relative to the tensor's own norm, but to no less than a thirtieth of the norm of
+/// all tensors of its kind together; for trained parameters to a tenth, as Adam makes full updates even if a gradient is rounding
+/// only.
+/// @param found  computed tensors, in the order of the computation
+/// @param expected  forward, loss, grad and train tensors, in any order; inputs and labels are ignored
+/// @param mask  which positions are real, [B, L]; if empty, all
+/// @param limits  the limit of each kind
+/// @return  one comparison for each expected tensor, in the order of the computation; missing tensors come last
 inline std::vector<Comparison> compare_all(const std::vector<NamedTensor>& found, const std::vector<NamedTensor>& expected,
                                            const IndexTensor<2>& mask, const Limits& limits)
 {

@@ -1,5 +1,5 @@
 /// @file
-/// A tensor under the name that reference cases give it, in the padded form in which they store it.
+/// A tensor with its name in reference cases, in the padded form in which they store it.
 #pragma once
 
 #include <cstddef>
@@ -11,21 +11,21 @@
 
 namespace bert {
 
-/// A tensor of any rank, with its name. Comparison is done in double, whatever the tensor was computed in.
+/// A tensor of any rank with its name. Its values are in double, whatever the tensor was computed in.
 struct NamedTensor {
     std::string name;                ///< as in `forward.layer.0.query`
-    std::vector<std::size_t> shape;  ///< sizes, outermost first; none at all for a single number
+    std::vector<std::size_t> shape;  ///< sizes, outermost first; empty for a single number
     std::vector<double> values;      ///< row-major
 };
 
-/// How a tensor lies over the padded positions of a batch.
+/// How the elements of a tensor belong to the padded positions of a batch.
 enum class Layout {
-    whole,  ///< not at all: every element counts
+    whole,  ///< no padded positions: every element counts
     rows,   ///< [B, L, ...]: a row for each position
-    pairs,  ///< [B, A, L, L]: for each head a number for each pair of positions
+    pairs,  ///< [B, A, L, L]: a number for each head and each pair of positions
 };
 
-/// The layout that a name of the reference format has.
+/// The layout of a tensor, by its name.
 /// @param name  as in `forward.layer.0.scores` or `grad.forward.embeddings`
 /// @return  its layout
 inline Layout layout_of(std::string_view name)

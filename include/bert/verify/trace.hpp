@@ -1,14 +1,17 @@
 /// @file
-/// A model's forward pass as a list of named tensors, in the order of the computation: what is verified, dumped and compared.
+/// The tensors of a model's forward and backward pass with their names, in the order of the computation.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bert/core/parameter_list.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/losses.hpp"
+#include "bert/io/families/bert.hpp"
+#include "bert/io/family.hpp"
 #include "bert/model.hpp"
 #include "bert/verify/named_tensor.hpp"
 
@@ -16,7 +19,7 @@ namespace bert {
 
 namespace detail {
 
-/// A tensor as it is.
+/// A tensor in its own shape.
 template <class Value, std::size_t rank>
 NamedTensor whole(const std::string& name, const Tensor<Value, rank>& tensor)
 {
@@ -50,7 +53,7 @@ NamedTensor padded_pairs(const std::string& name, const std::vector<Tensor<Real,
     const std::size_t B = batch.sequences.count(), L = batch.padded_length, A = B == 0 ? 0 : matrices.size() / B;
     if (matrices.size() != B * A || (B > 0 && A == 0))
         throw std::invalid_argument(name + ": expected as many heads for each of " + std::to_string(B) + " sequences, got " +
-                                    std::to_string(matrices.size()) + " in all: set encoder.keep_all before forward");
+                                    std::to_string(matrices.size()) + " in all: set keep_all before forward");
     auto padded = zeros<Real, 4>({B, A, L, L});
     for (std::size_t b = 0; b < B; ++b) {
         const std::size_t first = batch.sequences.begin[b], n = batch.sequences.length(b);
@@ -74,103 +77,185 @@ NamedTensor single(const std::string& name, Real value)
 
 }  // namespace detail
 
-/// Every forward tensor under its published name, padded positions 0.
-/// @param model  whose forward computed act, with encoder.keep_all set
-/// @param batch  what forward was given
-/// @param act  what it computed
-/// @param endings  for multiple choice: how many sequences make one example
-/// @return  the tensors, in the order of the computation
-template <class Real, class Ops>
-std::vector<NamedTensor> forward_trace(const Model<Real, Ops>& model, const Batch& batch, const ModelActivations<Real>& act,
-                                       std::size_t endings = 1)
+/// The trace of a forward pass: its tensors in the order of the computation, with the names of reference_outputs/README.md and 0
+/// at padded positions. The functions `trace_tensors` of a body and of heads append to it.
+struct ForwardTrace {
+    const Batch& batch;                ///< the input of forward
+    std::size_t endings = 1;           ///< number of sequences of one example, for multiple choice
+    std::vector<NamedTensor> tensors;  ///< the tensors so far
+
+    /// Appends rows of real tokens.
+    /// @param name  its name after `forward.`
+    /// @param tensor  [T, W]
+    template <class Real>
+    void rows(const std::string& name, const Tensor<Real, 2>& tensor)
+    {
+        tensors.push_back(detail::padded_rows("forward." + name, tensor, batch));
+    }
+    /// Appends a matrix for each head of each sequence.
+    /// @param name  its name after `forward.`
+    /// @param matrices  [n, n] each
+    template <class Real>
+    void pairs(const std::string& name, const std::vector<Tensor<Real, 2>>& matrices)
+    {
+        tensors.push_back(detail::padded_pairs("forward." + name, matrices, batch));
+    }
+    /// Appends a tensor as it is.
+    /// @param name  its name after `forward.`
+    /// @param tensor  of any shape
+    template <class Real, std::size_t rank>
+    void whole(const std::string& name, const Tensor<Real, rank>& tensor)
+    {
+        tensors.push_back(detail::whole("forward." + name, tensor));
+    }
+};
+
+/// Appends a block's tensors.
+/// @param name  prefix, as in `layer.0.`
+/// @param act  its activations, computed with keep_all
+/// @param[in,out] trace  the tensors are appended
+template <class Real>
+void trace_tensors(const std::string& name, const EncoderBlockActivations<Real>& act, ForwardTrace& trace)
 {
-    std::vector<NamedTensor> trace;
-    const auto rows = [&](const std::string& name, const Tensor<Real, 2>& tensor) {
-        trace.push_back(detail::padded_rows("forward." + name, tensor, batch));
-    };
-    rows("embeddings", act.embeddings.y());
-    for (std::size_t l = 0; l < act.encoder.layer.size(); ++l) {
-        const std::string layer = "layer." + std::to_string(l) + ".";
-        const SelfAttentionActivations<Real>& attention = act.encoder.layer[l].attention;
-        const FeedForwardActivations<Real>& feed_forward = act.encoder.layer[l].feed_forward;
-        rows(layer + "query", attention.query);
-        rows(layer + "key", attention.key);
-        rows(layer + "value", attention.value);
-        trace.push_back(detail::padded_pairs("forward." + layer + "scores", attention.heads.scores, batch));
-        trace.push_back(detail::padded_pairs("forward." + layer + "probabilities", attention.heads.probabilities, batch));
-        rows(layer + "context", attention.heads.context);
-        rows(layer + "attention", attention.output.norm.y);
-        rows(layer + "intermediate", feed_forward.intermediate);
-        rows(layer + "output", feed_forward.output.norm.y);
-    }
-    if (model.pooler) trace.push_back(detail::whole("forward.pooled", act.pooler.pooled));
-    if (model.masked_word && act.masked_word.rows.size() == batch.sequences.tokens()) {
-        rows("mlm.transform", act.masked_word.norm.y);
-        rows("logits.mlm", act.masked_word.logits);
-    }
-    if (model.next_sentence) trace.push_back(detail::whole("forward.logits.nsp", act.next_sentence_logits));
-    switch (heads_of(model.config.architecture).classifier) {
-        case Classifier::none: break;
-        case Classifier::sequence: trace.push_back(detail::whole("forward.logits.class", act.classifier_logits)); break;
-        case Classifier::tokens: rows("logits.tokens", act.classifier_logits); break;
-        case Classifier::choice: {
-            Tensor<Real, 2> by_example = act.classifier_logits;
-            by_example.reshape({act.classifier_logits.shape(0) / endings, endings});
-            trace.push_back(detail::whole("forward.logits.choice", by_example));
-            break;
-        }
-        case Classifier::span:
-            trace.push_back(detail::padded_column("forward.logits.start", act.classifier_logits, 0, batch));
-            trace.push_back(detail::padded_column("forward.logits.end", act.classifier_logits, 1, batch));
-            break;
-    }
-    return trace;
+    trace.rows(name + "query", act.attention.qkv.query);
+    trace.rows(name + "key", act.attention.qkv.key);
+    trace.rows(name + "value", act.attention.qkv.value);
+    trace.pairs(name + "scores", act.attention.heads.scores);
+    trace.pairs(name + "probabilities", act.attention.heads.probabilities);
+    trace.rows(name + "context", act.attention.heads.context);
+    trace.rows(name + "attention", act.attention.y());
+    trace.rows(name + "intermediate", act.feed_forward.activated);
+    trace.rows(name + "output", act.feed_forward.y());
 }
 
-/// The losses under their published names.
-/// @param losses  what model_loss returned
-/// @return  the tensors
+/// Appends a body's tensors.
+/// @param act  its activations, computed with keep_all
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
-std::vector<NamedTensor> loss_trace(const Losses<Real>& losses)
+void trace_tensors(const BertBodyActivations<Real>& act, ForwardTrace& trace)
+{
+    trace.rows("embeddings", act.embeddings.y);
+    for (std::size_t l = 0; l < act.encoder.layer.size(); ++l)
+        trace_tensors("layer." + std::to_string(l) + ".", act.encoder.layer[l], trace);
+    if (act.pooler.pooled.size() > 0) trace.whole("pooled", act.pooler.pooled);
+}
+
+/// Appends a head's tensors. There are none if the format of reference cases has no name for the head's logits.
+/// @param[in,out] trace  the tensors are appended
+template <class Activations>
+void trace_tensors(const Activations&, ForwardTrace& trace) requires requires(Activations act)
+{
+    act.logits;
+}
+{
+    static_cast<void>(trace);
+}
+/// @copydoc trace_tensors(const Activations&, ForwardTrace&)
+/// @param act  its activations
+template <class Real>
+void trace_tensors(const MaskedLmActivations<Real>& act, ForwardTrace& trace)
+{
+    if (act.rows.size() != trace.batch.sequences.tokens()) return;  // computed for selected rows only
+    trace.rows("mlm.transform", act.norm.y);
+    trace.rows("logits.mlm", act.logits);
+}
+/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+template <class Real>
+void trace_tensors(const NextSentenceActivations<Real>& act, ForwardTrace& trace)
+{
+    trace.whole("logits.nsp", act.logits);
+}
+/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+template <class Real>
+void trace_tensors(const SequenceClassificationActivations<Real>& act, ForwardTrace& trace)
+{
+    trace.whole("logits.class", act.logits);
+}
+/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+template <class Real>
+void trace_tensors(const MultipleChoiceActivations<Real>& act, ForwardTrace& trace)
+{
+    Tensor<Real, 2> by_example = act.logits;
+    by_example.reshape({act.logits.shape(0) / trace.endings, trace.endings});
+    trace.whole("logits.choice", by_example);
+}
+/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+template <class Real>
+void trace_tensors(const TokenClassificationActivations<Real>& act, ForwardTrace& trace)
+{
+    trace.rows("logits.tokens", act.logits);
+}
+/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+template <class Real>
+void trace_tensors(const QuestionAnsweringActivations<Real>& act, ForwardTrace& trace)
+{
+    trace.tensors.push_back(detail::padded_column("forward.logits.start", act.logits, 0, trace.batch));
+    trace.tensors.push_back(detail::padded_column("forward.logits.end", act.logits, 1, trace.batch));
+}
+
+/// All tensors of a forward pass.
+/// @param model  the model
+/// @param batch  the input of forward
+/// @param act  the model's activations, computed with keep_all
+/// @param endings  number of sequences of one example, for multiple choice
+/// @return  the tensors, in the order of the computation
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<NamedTensor> forward_trace(const Model<Real, Ops, Body, Heads>& model, const Batch& batch,
+                                       const typename Model<Real, Ops, Body, Heads>::Activations& act, std::size_t endings = 1)
+{
+    ForwardTrace trace{batch, endings, {}};
+    trace_tensors(act.body, trace);
+    model.for_each_head([&]<class Tag>(Tag) {
+        if (Tag::member(model)) trace_tensors(Tag::member(act), trace);
+    });
+    return trace.tensors;
+}
+
+/// The losses with their names in reference cases.
+/// @param losses  result of Model::loss
+/// @return  the tensors
+template <class Real, class Heads>
+std::vector<NamedTensor> loss_trace(const Losses<Real, Heads>& losses)
 {
     std::vector<NamedTensor> trace;
-    if (losses.masked_words) trace.push_back(detail::single("loss.mlm", *losses.masked_words));
-    if (losses.next_sentence) trace.push_back(detail::single("loss.nsp", *losses.next_sentence));
+    if constexpr (requires { losses.masked_lm; })
+        if (losses.masked_lm) trace.push_back(detail::single("loss.mlm", *losses.masked_lm));
+    if constexpr (requires { losses.next_sentence; })
+        if (losses.next_sentence) trace.push_back(detail::single("loss.nsp", *losses.next_sentence));
     trace.push_back(detail::single("loss.total", losses.total));
     return trace;
 }
 
-/// Every gradient under its published name, in the order of backward: heads first, then layer after layer down to the embeddings;
-/// before each layer's parameters the gradient of its result, which shows where a wrong gradient begins.
-/// @param gradient  what Model::backward added to, from zero
-/// @param d_act  what it computed besides
-/// @param batch  what it was given
+/// All gradients with their published names, in the order of backward: the heads, the layers from the last to the first, the
+/// embeddings. The gradient of a layer's result precedes those of its parameters and shows where a wrong gradient begins.
+/// @param gradient  the parameters' gradients, from Model::backward
+/// @param d_act  gradients of the activations, computed with keep_all
+/// @param batch  the input of forward
+/// @param family  gives the parameters their published names
 /// @return  the tensors
-template <class Real, class Ops>
-std::vector<NamedTensor> gradient_trace(const Model<Real, Ops>& gradient, const ModelGradients<Real>& d_act, const Batch& batch)
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<NamedTensor> gradient_trace(const Model<Real, Ops, Body, Heads>& gradient,
+                                        const typename Model<Real, Ops, Body, Heads>::Gradients& d_act, const Batch& batch,
+                                        const Family& family = bert_family)
 {
-    std::vector<NamedTensor> forwards;  // parameters in the order of forward
-    Model<Real, Ops>::parameters(
-        [&](const std::string& name, const auto& tensor) { forwards.push_back(detail::whole("grad." + name, tensor)); }, "",
-        gradient);
-    const std::size_t layers = gradient.encoder.layer.size();
-    const auto is_of = [](const NamedTensor& tensor, const std::string& part) {
-        return tensor.name.find(part) != std::string::npos;
-    };
-
+    const ParameterList<const Real> parameters = parameter_list<const Real>(gradient);
     std::vector<NamedTensor> trace;
-    const auto take = [&](const auto& belongs) {
-        for (auto tensor = forwards.rbegin(); tensor != forwards.rend(); ++tensor)
-            if (belongs(*tensor)) trace.push_back(*tensor);
+    const auto append = [&](std::optional<std::size_t> depth) {  // in reverse order
+        for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter)
+            if (parameter->depth == depth)
+                trace.push_back({"grad." + family.published(parameter->name),
+                                 parameter->shape,
+                                 {parameter->values.begin(), parameter->values.end()}});
     };
-    take([&](const NamedTensor& t) { return !is_of(t, "encoder.layer.") && !is_of(t, "embeddings."); });
-    for (std::size_t l = layers; l-- > 0;) {
-        const std::string layer = "layer." + std::to_string(l) + ".";
-        trace.push_back(detail::padded_rows("grad.forward." + layer + "output", d_act.encoder.y[l], batch));
-        take([&](const NamedTensor& t) { return is_of(t, "encoder." + layer); });
+    append(std::nullopt);
+    for (std::size_t l = gradient.config.num_hidden_layers; l-- > 0;) {
+        if constexpr (requires { d_act.body.encoder.y; })
+            trace.push_back(
+                detail::padded_rows("grad.forward.layer." + std::to_string(l) + ".output", d_act.body.encoder.y.at(l), batch));
+        append(l + 1);
     }
-    trace.push_back(detail::padded_rows("grad.forward.embeddings", d_act.encoder_input, batch));
-    take([&](const NamedTensor& t) { return is_of(t, "embeddings."); });
+    trace.push_back(detail::padded_rows("grad.forward.embeddings", d_act.body.embeddings.y, batch));
+    append(0);
     return trace;
 }
 

@@ -21,7 +21,7 @@ TEST_CASE("a row of one number is normalized to zeros exactly: the second pass m
         norm.gamma.fill(Real(1));
         norm.beta.fill(Real(0.5));
         bert::LayerNormActivations<Real> act;
-        bert::fast::LayerNormOperations<bert::fast::DefaultArch>::layer_norm(x, norm, Real(1e-12), act);
+        bert::fast::LayerNormOperations<bert::simd::DefaultArch>::layer_norm(x, norm, Real(1e-12), act);
         for (std::size_t h = 0; h < H; ++h) {
             CHECK(act.x_hat(0, h) == 0);
             CHECK(act.y(0, h) == Real(0.5));

@@ -16,7 +16,7 @@ using bert::Tensor;
 
 namespace {
 
-using Plain = bert::FastOperations<bert::fast::NoVectors>;
+using Plain = bert::FastOperations<bert::simd::NoVectors>;
 
 template <class Real, class Ops>
 struct Set {

@@ -1,5 +1,6 @@
-// Every operation of the fast sets, and its backward, against the readable set: in float and in double, with vectors and without, for
-// no row, one, an odd number, one more than a tile or a panel holds, and 200. Each row is held to a bound of its own.
+// Every operation of the fast sets, every box that they fuse, and their backward, against the readable set: in float and in
+// double, with vectors and without, for no row, one, an odd number, one more than a tile or a panel holds, and 200. Each row is
+// held to a bound of its own.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -9,8 +10,13 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "bert/add_and_norm.hpp"
+#include "bert/attention.hpp"
+#include "bert/core/pass.hpp"
+#include "bert/feed_forward.hpp"
 #include "bert/ops/fast.hpp"
 #include "bert/ops/reference.hpp"
 
@@ -19,12 +25,13 @@
 using bert::Activation;
 using bert::IndexTensor;
 using bert::Linear;
+using bert::Pass;
 using bert::Reference;
 using bert::Tensor;
 
 namespace {
 
-using Plain = bert::FastOperations<bert::fast::NoVectors>;
+using Plain = bert::FastOperations<bert::simd::NoVectors>;
 
 // Rows of every kind of size: nothing, one, odd, one more than a tile of 14 rows, one more than a panel of 32 columns, many.
 constexpr std::size_t sizes[] = {0, 1, 7, 15, 33, 200};
@@ -71,6 +78,61 @@ template <class Real>
 bert::LayerNorm<Real> norm_of(const Tensor<Real, 2>& gamma, const Tensor<Real, 2>& beta)
 {
     return {vector_of(gamma), vector_of(beta)};
+}
+
+// A box of every set of operations, its parameters from inputs[first] on.
+template <class Ops, class Real>
+bert::SelfAttention<Real, Ops> attention_of(const Tensors<Real>& inputs, std::size_t first)
+{
+    bert::SelfAttention<Real, Ops> box;
+    box.query = linear_of(inputs[first], inputs[first + 1]);
+    box.key = linear_of(inputs[first + 2], inputs[first + 3]);
+    box.value = linear_of(inputs[first + 4], inputs[first + 5]);
+    return box;
+}
+
+template <class Ops, class Real>
+bert::AddAndNorm<Real, Ops> add_and_norm_of(const Tensors<Real>& inputs, std::size_t first)
+{
+    return {linear_of(inputs[first], inputs[first + 1]), norm_of(inputs[first + 2], inputs[first + 3])};
+}
+
+template <class Ops, class Real>
+bert::FeedForward<Real, Ops> feed_forward_of(const Tensors<Real>& inputs, std::size_t first)
+{
+    return {linear_of(inputs[first], inputs[first + 1]), add_and_norm_of<Ops>(inputs, first + 2)};
+}
+
+template <class Component, class Real>
+void append_parameters(const Component& component, Tensors<Real>& tensors)
+{
+    Component::parameters(
+        [&](const bert::Name&, const auto& parameter) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(parameter)>, Tensor<Real, 2>>)
+                tensors.push_back(parameter);
+            else
+                tensors.push_back(row_of(parameter));
+        },
+        "", component);
+}
+
+// Dropout of the boxes: none; some; and some of rows that are selected from more.
+std::vector<bert::Dropout> dropouts(const std::vector<std::size_t>& selected)
+{
+    const bert::Dropout none{.layer = 1};
+    const bert::Dropout some{.hidden = 0.3, .probabilities = 0.3, .stream = {11, 2}, .layer = 1, .first_token = 3};
+    bert::Dropout of_selected = some;
+    of_selected.rows = selected;
+    return {none, some, of_selected};
+}
+
+// T rows of more than twice as many.
+std::vector<std::size_t> select_rows(std::size_t T)
+{
+    std::vector<std::size_t> rows;
+    for (std::size_t t = 0; t < T; ++t)
+        rows.push_back(2 * t + t % 2);
+    return rows;
 }
 
 // The first row whose error is more than `roundings` of its scale, in words; empty if there is none.
@@ -141,7 +203,7 @@ constexpr double sums = 8;
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Products: linear, query, key and value, and their backward", "", float, double)
+TEMPLATE_TEST_CASE("Products: linear and its backward", "", float, double)
 {
     using Real = TestType;
     bert::Workspace workspace;
@@ -156,31 +218,12 @@ TEMPLATE_TEST_CASE("Products: linear, query, key and value, and their backward",
                 return Tensors<Real>{y};
             });
             hold_sums<Real>("linear_backward" + text({T, in, out}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
-                Linear<Real> d_map = linear_of(x[4], x[5]);  // is added to
+                Linear<Real> d_dense = linear_of(x[4], x[5]);  // is added to
                 Tensor<Real, 2> d_x;
-                decltype(set)::linear_backward(x[3], x[0], x[1], d_map.weight, d_map.bias, d_x, workspace);
-                return Tensors<Real>{d_x, d_map.weight, row_of(d_map.bias)};
+                decltype(set)::linear_backward(x[3], x[0], x[1], d_dense.weight, d_dense.bias, d_x, workspace);
+                return Tensors<Real>{d_x, d_dense.weight, row_of(d_dense.bias)};
             });
         }
-        const std::size_t H = 33;
-        Tensors<Real> inputs{random<Real>(T, H), random<Real>(T, H), random<Real>(T, H), random<Real>(T, H), random<Real>(T, H)};
-        for (int i = 0; i < 6; ++i) {
-            inputs.push_back(random<Real>(H, H));
-            inputs.push_back(random<Real>(1, H));
-        }
-        hold_sums<Real>("query_key_value" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
-            Tensor<Real, 2> query, key, value;
-            decltype(set)::query_key_value(set, x[0], linear_of(x[5], x[6]), linear_of(x[7], x[8]), linear_of(x[9], x[10]), query,
-                                           key, value, workspace);
-            return Tensors<Real>{query, key, value};
-        });
-        hold_sums<Real>("query_key_value_backward" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
-            Linear<Real> q = linear_of(x[11], x[12]), k = linear_of(x[13], x[14]), v = linear_of(x[15], x[16]);
-            Tensor<Real, 2> d_x = x[4];
-            decltype(set)::query_key_value_backward(set, x[1], x[2], x[3], x[0], linear_of(x[5], x[6]), linear_of(x[7], x[8]),
-                                                    linear_of(x[9], x[10]), q, k, v, d_x, workspace);
-            return Tensors<Real>{d_x, q.weight, row_of(q.bias), k.weight, row_of(k.bias), v.weight, row_of(v.bias)};
-        });
     }
 }
 
@@ -330,16 +373,19 @@ TEMPLATE_TEST_CASE("attention and its backward", "", float, double)
             const Tensors<Real> inputs{random<Real>(T, A * D), random<Real>(T, A * D), random<Real>(T, A * D),
                                        random<Real>(T, A * D)};
             for (const bool causal : {false, true}) {
+                bert::Config config;
+                config.num_attention_heads = A;
+                config.is_causal = causal;
                 for (const double probability : {0.0, 0.3}) {
-                    const bert::AttentionOptions options{
-                        A,
-                        causal,
-                        true,
-                        {.probability = probability, .stream = {11, 2}, .site = bert::DropoutSite::probabilities}};
+                    const Pass pass{.config = config,
+                                    .sequences = sequences,
+                                    .workspace = workspace,
+                                    .dropout = {.probabilities = probability, .stream = {11, 2}},
+                                    .keep_all = true};
                     // Scores of D products, exponentials of them, a mean; the gradient passes through all three.
                     hold<Real>("attention" + text({n, D, causal}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
                         bert::AttentionActivations<Real> act;
-                        decltype(set)::attention(set, x[0], x[1], x[2], sequences, options, act, workspace);
+                        decltype(set)::attention(set, {x[0], x[1], x[2]}, pass, act);
                         Tensors<Real> results{act.context};
                         results.insert(results.end(), act.scores.begin(), act.scores.end());
                         results.insert(results.end(), act.probabilities.begin(), act.probabilities.end());
@@ -347,11 +393,11 @@ TEMPLATE_TEST_CASE("attention and its backward", "", float, double)
                     });
                     hold<Real>("attention_backward" + text({n, D, causal}), 1024, inputs, [&](auto set, const Tensors<Real>& x) {
                         bert::AttentionActivations<Real> act, d_act;
-                        Tensor<Real, 2> d_query, d_key, d_value;
-                        decltype(set)::attention(set, x[0], x[1], x[2], sequences, options, act, workspace);
-                        decltype(set)::attention_backward(set, x[3], x[0], x[1], x[2], sequences, options, act, d_act, d_query,
-                                                          d_key, d_value, workspace);
-                        return Tensors<Real>{d_query, d_key, d_value};
+                        bert::QueryKeyValue<Real> d_qkv;
+                        const bert::QueryKeyValue<Real> qkv{x[0], x[1], x[2]};
+                        decltype(set)::attention(set, qkv, pass, act);
+                        decltype(set)::attention_backward(set, x[3], qkv, pass, act, d_act, d_qkv);
+                        return Tensors<Real>{d_qkv.query, d_qkv.key, d_qkv.value};
                     });
                 }
             }
@@ -359,64 +405,246 @@ TEMPLATE_TEST_CASE("attention and its backward", "", float, double)
     }
 }
 
-TEMPLATE_TEST_CASE("Fused operations and their backward", "", float, double)
+TEMPLATE_TEST_CASE("The fused attend and its backward", "", float, double)
 {
     using Real = TestType;
     bert::Workspace workspace;
+    bert::Config config;
+    config.num_attention_heads = 3;
+    const std::size_t H = 33;
     for (const std::size_t T : sizes) {
+        const bert::Sequences sequences{{0, T / 3, T}};
+        // Gradient of the context, x, what the residual has brought, the box, the gradient of the box before.
+        Tensors<Real> inputs{random<Real>(T, H), random<Real>(T, H), random<Real>(T, H)};
+        for (int i = 0; i < 6; ++i) {
+            inputs.push_back(random<Real>(H, H));
+            if (i < 3) inputs.back() /= std::sqrt(Real(H));  // query, key and value of the size of x
+            inputs.push_back(random<Real>(1, H));
+        }
+        constexpr std::size_t box = 3, d_box = 9;
+        for (const bool keep_all : {false, true}) {
+            for (const double probability : {0.0, 0.3}) {
+                const Pass pass{.config = config,
+                                .sequences = sequences,
+                                .workspace = workspace,
+                                .dropout = {.probabilities = probability, .stream = {11, 2}, .layer = 1, .first_token = 3},
+                                .keep_all = keep_all};
+                const auto attend = [&](auto set, const Tensors<Real>& x) {
+                    bert::SelfAttentionActivations<Real> act;
+                    attention_of<decltype(set)>(x, box).attend(x[1], pass, act);
+                    return act;
+                };
+                hold_sums<Real>("attend: query, key and value" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                    const bert::SelfAttentionActivations<Real> act = attend(set, x);
+                    return Tensors<Real>{act.qkv.query, act.qkv.key, act.qkv.value};
+                });
+                hold<Real>("attend: context" + text({T}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
+                    const bert::SelfAttentionActivations<Real> act = attend(set, x);
+                    Tensors<Real> results{act.heads.context};
+                    if (keep_all)
+                        results.insert(results.end(), act.heads.probabilities.begin(), act.heads.probabilities.end());
+                    else if (!std::is_same_v<decltype(set), Reference>)
+                        CHECK(act.heads.probabilities.empty());
+                    return results;
+                });
+
+                // Backward of what Reference's forward computed.
+                const bert::SelfAttentionActivations<Real> act = attend(Reference{}, inputs);
+                const auto backward = [&](auto set, const Tensors<Real>& x, bert::QueryKeyValue<Real>& d_qkv) {
+                    using Ops = decltype(set);
+                    bert::SelfAttentionActivations<Real> d_act;
+                    d_act.heads.context = x[0];
+                    auto gradient = attention_of<Ops>(x, d_box);
+                    Tensor<Real, 2> d_x = x[2];
+                    attention_of<Ops>(x, box).attend_backward(x[1], pass, act, gradient, d_act, d_x);
+                    d_qkv = d_act.qkv;
+                    Tensors<Real> results{d_x};
+                    for (const Linear<Real>* dense : {&gradient.query, &gradient.key, &gradient.value})
+                        append_parameters(*dense, results);
+                    return results;
+                };
+                hold<Real>("attend_backward" + text({T}), 1024, inputs, [&](auto set, const Tensors<Real>& x) {
+                    bert::QueryKeyValue<Real> d_qkv;
+                    Tensors<Real> results = backward(set, x, d_qkv);
+                    results.insert(results.end(), {d_qkv.query, d_qkv.key, d_qkv.value});
+                    return results;
+                });
+
+                // The products alone, from the set's own gradients of query, key and value, as a single product is held.
+                const auto products = [&](const bert::QueryKeyValue<Real>& d_qkv, const Tensors<Real>& x) {
+                    const auto attention = attention_of<Reference>(x, box);
+                    auto gradient = attention_of<Reference>(x, d_box);
+                    Tensors<Real> results{x[2]};
+                    const auto add_product = [&](const Tensor<Real, 2>& d_y, const Linear<Real>& dense, Linear<Real>& d_dense) {
+                        Tensor<Real, 2> d_by_dense;
+                        Reference::linear_backward(d_y, x[1], dense.weight, d_dense.weight, d_dense.bias, d_by_dense, workspace);
+                        bert::add(d_by_dense, results[0]);
+                        append_parameters(d_dense, results);
+                    };
+                    add_product(d_qkv.query, attention.query, gradient.query);
+                    add_product(d_qkv.key, attention.key, gradient.key);
+                    add_product(d_qkv.value, attention.value, gradient.value);
+                    return results;
+                };
+                const auto hold_products = [&](auto set) {
+                    bert::QueryKeyValue<Real> d_qkv;
+                    const Tensors<Real> found = backward(set, inputs, d_qkv);
+                    const Tensors<Real> sizes_of_d = magnitudes_of<Real>({d_qkv.query, d_qkv.key, d_qkv.value});
+                    const Tensors<Real> scales =
+                        products({sizes_of_d[0], sizes_of_d[1], sizes_of_d[2]}, magnitudes_of<Real>(inputs));
+                    INFO("attend_backward: products" + text({T}));
+                    CHECK(compare<Real>(found, products(d_qkv, inputs), scales, sums) == "");
+                };
+                hold_products(bert::Fast{});
+                hold_products(Plain{});
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("The fused Add & Norm and its backward", "", float, double)
+{
+    using Real = TestType;
+    bert::Workspace workspace;
+    bert::Config config;
+    config.layer_norm_eps = 1e-5;
+    for (const std::size_t T : sizes) {
+        const bert::Sequences sequences{{0, T}};
+        const std::vector<std::size_t> selected = select_rows(T);
         for (const std::size_t H : {std::size_t{7}, std::size_t{33}, std::size_t{200}}) {
             const std::size_t in = 15;
-            const Tensors<Real> inputs{random<Real>(T, in), random<Real>(H, in), random<Real>(1, H), random<Real>(T, H),
-                                       random<Real>(1, H),  random<Real>(1, H),  random<Real>(T, H), random<Real>(H, in),
-                                       random<Real>(1, H),  random<Real>(1, H),  random<Real>(1, H), random<Real>(T, in)};
-            for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
-                const Tensors<Real> magnitudes = magnitudes_of(inputs);
-                Tensor<Real, 2> terms;  // the size of the activation's argument
-                Reference::linear(magnitudes[0], magnitudes[1], vector_of(magnitudes[2]), terms, workspace);
-                hold<Real>(
-                    "linear_activation" + text({T, H}), sums, inputs,
-                    [&](auto set, const Tensors<Real>& x) {
-                        Tensor<Real, 2> pre_activation, y;
-                        decltype(set)::linear_activation(set, x[0], linear_of(x[1], x[2]), activation, pre_activation, y,
-                                                         workspace);
-                        return Tensors<Real>{pre_activation, y};
-                    },
-                    Tensors<Real>{terms, terms});
-                hold<Real>("linear_activation_backward" + text({T, H}), 256, inputs, [&](auto set, const Tensors<Real>& x) {
-                    Linear<Real> d_map = linear_of(x[7], x[8]);
-                    Tensor<Real, 2> d_pre_activation, d_x = x[11];
-                    decltype(set)::linear_activation_backward(set, x[3], x[0], linear_of(x[1], x[2]), activation, x[6], d_map,
-                                                              d_pre_activation, d_x, workspace);
-                    return Tensors<Real>{d_pre_activation, d_x, d_map.weight, row_of(d_map.bias)};
-                });
-            }
-            for (const double probability : {0.0, 0.3}) {
-                const bert::DropoutPlace place{.probability = probability, .stream = {11, 2}, .layer = 1};
-                hold<Real>("linear_residual_layer_norm" + text({T, H}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
-                    bert::ResidualActivations<Real> act;
-                    decltype(set)::linear_residual_layer_norm(set, x[0], linear_of(x[1], x[2]), x[3], norm_of(x[4], x[5]),
-                                                              Real(1e-5), place, act, workspace);
+            // Gradient of the result, x, residual, the box, the gradient of the box before.
+            const Tensors<Real> inputs{random<Real>(T, H), random<Real>(T, in), random<Real>(T, H), random<Real>(H, in),
+                                       random<Real>(1, H), random<Real>(1, H),  random<Real>(1, H), random<Real>(H, in),
+                                       random<Real>(1, H), random<Real>(1, H),  random<Real>(1, H)};
+            constexpr std::size_t box = 3, d_box = 7;
+            for (const bert::Dropout& dropout : dropouts(selected)) {
+                const Pass any_site{config, sequences, workspace, dropout};
+                const Pass pass = any_site.at(bert::DropoutSite::attention);
+                hold<Real>("add_and_norm" + text({T, H}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
+                    bert::AddAndNormActivations<Real> act;
+                    add_and_norm_of<decltype(set)>(x, box).forward(x[1], x[2], pass, act);
                     return Tensors<Real>{row_of(act.norm.rstd), act.norm.x_hat, act.norm.y};
                 });
-                hold<Real>("linear_residual_layer_norm_backward" + text({T, H}), 512, inputs,
-                           [&](auto set, const Tensors<Real>& x) {
-                               bert::ResidualActivations<Real> act, d_act;
-                               const Linear<Real> map = linear_of(x[1], x[2]);
-                               Reference::linear_residual_layer_norm(Reference{}, x[0], map, x[3], norm_of(x[4], x[5]),
-                                                                     Real(1e-5), place, act, workspace);
-                               Linear<Real> d_map = linear_of(x[7], x[8]);
-                               bert::LayerNorm<Real> d_norm = norm_of(x[9], x[10]);
-                               Tensor<Real, 2> d_x;
-                               decltype(set)::linear_residual_layer_norm_backward(
-                                   set, x[6], x[0], map, norm_of(x[4], x[5]), place, act, d_map, d_norm, d_act, d_x, workspace);
-                               return Tensors<Real>{d_x,
-                                                    d_act.sum,
-                                                    d_act.projected,
-                                                    d_map.weight,
-                                                    row_of(d_map.bias),
-                                                    row_of(d_norm.gamma),
-                                                    row_of(d_norm.beta)};
-                           });
+                hold<Real>("add_and_norm backward" + text({T, H}), 512, inputs, [&](auto set, const Tensors<Real>& x) {
+                    bert::AddAndNormActivations<Real> act, d_act;
+                    add_and_norm_of<Reference>(x, box).forward(x[1], x[2], pass, act);
+                    auto gradient = add_and_norm_of<decltype(set)>(x, d_box);
+                    Tensor<Real, 2> d_x;
+                    add_and_norm_of<decltype(set)>(x, box).backward(x[0], x[1], pass, act, gradient, d_act, d_x);
+                    Tensors<Real> results{d_x, d_act.sum, d_act.projected};
+                    append_parameters(gradient, results);
+                    return results;
+                });
+            }
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("The fused feed-forward network and its backward", "", float, double)
+{
+    using Real = TestType;
+    bert::Workspace workspace;
+    bert::Config config;
+    config.layer_norm_eps = 1e-5;
+    struct Widths {
+        std::size_t H, I;
+    };
+    for (const std::size_t T : sizes) {
+        const bert::Sequences sequences{{0, T}};
+        const std::vector<std::size_t> selected = select_rows(T);
+        for (const auto& [H, I] : {Widths{7, 15}, {33, 15}, {200, 15}, {15, 7}, {15, 33}, {15, 200}}) {
+            // Gradient of the result, x, the box, the gradient of the box before.
+            const Tensors<Real> inputs{random<Real>(T, H), random<Real>(T, H), random<Real>(I, H), random<Real>(1, I),
+                                       random<Real>(H, I), random<Real>(1, H), random<Real>(1, H), random<Real>(1, H),
+                                       random<Real>(I, H), random<Real>(1, I), random<Real>(H, I), random<Real>(1, H),
+                                       random<Real>(1, H), random<Real>(1, H)};
+            constexpr std::size_t box = 2, d_box = 8;
+            const Tensors<Real> magnitudes = magnitudes_of(inputs);
+            Tensor<Real, 2> terms;  // the size of the activation's argument
+            Reference::linear(magnitudes[1], magnitudes[box], vector_of(magnitudes[box + 1]), terms, workspace);
+            for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::relu}) {
+                config.hidden_act = activation;
+                for (const bert::Dropout& dropout : dropouts(selected)) {
+                    for (const bool keep_all : {false, true}) {
+                        const Pass pass{config, sequences, workspace, dropout, keep_all};
+                        const auto forward = [&](auto set, const Tensors<Real>& x) {
+                            bert::FeedForwardActivations<Real> act;
+                            feed_forward_of<decltype(set)>(x, box).forward(x[1], pass, act);
+                            return act;
+                        };
+                        hold<Real>(
+                            "feed_forward: inner tensors" + text({T, H, I}), sums, inputs,
+                            [&](auto set, const Tensors<Real>& x) {
+                                const bert::FeedForwardActivations<Real> act = forward(set, x);
+                                Tensors<Real> results{act.pre_activation};
+                                if (keep_all)
+                                    results.push_back(act.activated);
+                                else if (!std::is_same_v<decltype(set), Reference>)
+                                    CHECK(act.activated.size() == 0);
+                                return results;
+                            },
+                            keep_all ? Tensors<Real>{terms, terms} : Tensors<Real>{terms});
+                        hold<Real>("feed_forward" + text({T, H, I}), 64, inputs, [&](auto set, const Tensors<Real>& x) {
+                            const bert::FeedForwardActivations<Real> act = forward(set, x);
+                            return Tensors<Real>{row_of(act.output.norm.rstd), act.output.norm.x_hat, act.y()};
+                        });
+                        // Backward of what Reference's forward computed. The gradients of Add & Norm:
+                        const bert::FeedForwardActivations<Real> act = forward(Reference{}, inputs);
+                        const auto backward = [&](auto set, const Tensors<Real>& x, Tensors<Real>& of_norm) {
+                            using Ops = decltype(set);
+                            bert::FeedForwardActivations<Real> d_act;
+                            auto gradient = feed_forward_of<Ops>(x, d_box);
+                            Tensor<Real, 2> d_x;
+                            feed_forward_of<Ops>(x, box).backward(x[0], x[1], pass, act, gradient, d_act, d_x);
+                            of_norm = {d_act.output.sum, d_act.output.projected, row_of(gradient.output.norm.gamma),
+                                       row_of(gradient.output.norm.beta)};
+                            Tensors<Real> results{d_act.pre_activation, d_x};
+                            append_parameters(gradient.output.dense, results);
+                            append_parameters(gradient.intermediate, results);
+                            return results;
+                        };
+                        hold<Real>("feed_forward backward: Add & Norm" + text({T, H, I}), 512, inputs,
+                                   [&](auto set, const Tensors<Real>& x) {
+                                       Tensors<Real> of_norm;
+                                       backward(set, x, of_norm);
+                                       return of_norm;
+                                   });
+
+                        // The rest from the set's own gradients, as single products are held: those of the sum and of projected,
+                        // and then that of pre_activation. A derivative of an activation is at most 1.13.
+                        const auto rest = [&](const Tensors<Real>& d_act, const Tensor<Real, 2>& activated,
+                                              const Tensors<Real>& x, bool magnitudes_only) {
+                            const auto feed_forward = feed_forward_of<Reference>(x, box);
+                            auto gradient = feed_forward_of<Reference>(x, d_box);
+                            Tensor<Real, 2> d_pre_activation, d_x;
+                            Reference::linear_backward(d_act[1], activated, feed_forward.output.dense.weight,
+                                                       gradient.output.dense.weight, gradient.output.dense.bias, d_pre_activation,
+                                                       workspace);
+                            if (!magnitudes_only)
+                                Reference::activate_backward(Reference{}, activation, d_pre_activation, act.pre_activation,
+                                                             d_pre_activation);
+                            Reference::linear_backward(d_act[2], x[1], feed_forward.intermediate.weight,
+                                                       gradient.intermediate.weight, gradient.intermediate.bias, d_x, workspace);
+                            bert::add(d_act[0], d_x);
+                            Tensors<Real> results{d_pre_activation, d_x};
+                            append_parameters(gradient.output.dense, results);
+                            append_parameters(gradient.intermediate, results);
+                            return results;
+                        };
+                        const auto hold_rest = [&](auto set) {
+                            Tensors<Real> of_norm;
+                            const Tensors<Real> found = backward(set, inputs, of_norm);
+                            const Tensors<Real> d_act{of_norm[0], of_norm[1], found[0]};
+                            const Tensors<Real> scales =
+                                rest(magnitudes_of<Real>(d_act), magnitudes_of<Real>({act.activated})[0], magnitudes, true);
+                            INFO("feed_forward backward: the rest" + text({T, H, I}));
+                            CHECK(compare<Real>(found, rest(d_act, act.activated, inputs, false), scales, sums) == "");
+                        };
+                        hold_rest(bert::Fast{});
+                        hold_rest(Plain{});
+                    }
+                }
             }
         }
     }
@@ -445,19 +673,23 @@ TEMPLATE_TEST_CASE("Losses and their backward", "", float, double)
                     decltype(set)::cross_entropy_backward(Real(0.5), x[0], labels, options, d_logits);
                     return Tensors<Real>{loss, d_logits};
                 });
-            hold<Real>("mean_squared_error" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
-                Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_predictions;
-                loss(0, 0) = decltype(set)::mean_squared_error(x[1], vector_of(x[2])).value;
-                decltype(set)::mean_squared_error_backward(Real(0.5), x[1], vector_of(x[2]), d_predictions);
-                return Tensors<Real>{loss, d_predictions};
-            });
+            for (const std::optional<double> divisor : {std::optional<double>(), std::optional(3.5)}) {
+                hold<Real>("mean_squared_error" + text({T}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                    Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_predictions;
+                    loss(0, 0) = decltype(set)::mean_squared_error(x[1], vector_of(x[2]), divisor).value;
+                    decltype(set)::mean_squared_error_backward(Real(0.5), x[1], vector_of(x[2]), divisor, d_predictions);
+                    return Tensors<Real>{loss, d_predictions};
+                });
+            }
             inputs[0] = random<Real>(T, C);
-            hold<Real>("binary_cross_entropy" + text({T, C}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
-                Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_logits;
-                loss(0, 0) = decltype(set)::binary_cross_entropy(x[0], x[3]).value;
-                decltype(set)::binary_cross_entropy_backward(Real(0.5), x[0], x[3], d_logits);
-                return Tensors<Real>{loss, d_logits};
-            });
+            for (const std::optional<double> divisor : {std::optional<double>(), std::optional(3.5)}) {
+                hold<Real>("binary_cross_entropy" + text({T, C}), sums, inputs, [&](auto set, const Tensors<Real>& x) {
+                    Tensor<Real, 2> loss = bert::zeros<Real, 2>({1, 1}), d_logits;
+                    loss(0, 0) = decltype(set)::binary_cross_entropy(x[0], x[3], divisor).value;
+                    decltype(set)::binary_cross_entropy_backward(Real(0.5), x[0], x[3], divisor, d_logits);
+                    return Tensors<Real>{loss, d_logits};
+                });
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
@@ -99,4 +100,19 @@ TEST_CASE("The activations' backward against central differences")
     loss();
     Reference::tanh_backward(d_y, y, d_x);
     CHECK(bert::check_tensor_gradient("x", x, d_x, loss).message == "");
+}
+
+TEST_CASE("The activations' backward: d_y of another shape is refused, and so is a function that there isn't")
+{
+    const Tensor<double, 2> x = {{1, 2}}, narrow = {{1}};
+    Tensor<double, 2> d_x, y;
+    const std::string shapes = "_backward: d_y: expected [1, 2], got [1, 1]";
+    CHECK_THROWS_WITH(Reference::gelu_backward(narrow, x, d_x), "gelu" + shapes);
+    CHECK_THROWS_WITH(Reference::gelu_tanh_backward(narrow, x, d_x), "gelu_tanh" + shapes);
+    CHECK_THROWS_WITH(Reference::relu_backward(narrow, x, d_x), "relu" + shapes);
+    CHECK_THROWS_WITH(Reference::tanh_backward(narrow, x, d_x), "tanh" + shapes);
+    const auto none = static_cast<bert::Activation>(99);
+    CHECK_THROWS_WITH(Reference::activate(Reference{}, none, x, y), "activate: expected one of Activation, got another number");
+    CHECK_THROWS_WITH(Reference::activate_backward(Reference{}, none, x, x, d_x),
+                      "activate_backward: expected one of Activation, got another number");
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 
@@ -10,6 +11,7 @@
 #include "catch.hpp"
 #include "differences.hpp"
 
+using bert::Pass;
 using bert::Reference;
 using bert::Sequences;
 using bert::Tensor;
@@ -27,20 +29,30 @@ double difference(const Tensor<double, 2>& a, const Tensor<double, 2>& b)
     return largest;
 }
 
+bert::Config config_of(std::size_t heads, bool causal = false)
+{
+    bert::Config config;
+    config.num_attention_heads = heads;
+    config.is_causal = causal;
+    return config;
+}
+
 }  // namespace
 
 TEST_CASE("attention: two tokens, one head, by hand")
 {
     // Scores q_i k_j: {0, 0} and {0, ln 3}. Probabilities 1/2, 1/2 and 1/4, 3/4. Context (4 + 8) / 2 and (4 + 3 * 8) / 4.
-    const Tensor<double, 2> query = {{0}, {1}}, key = {{0}, {std::log(3.0)}}, value = {{4}, {8}};
+    const bert::QueryKeyValue<double> qkv{{{0}, {1}}, {{0}, {std::log(3.0)}}, {{4}, {8}}};
+    const Sequences sequences{{0, 2}};
+    const bert::Config config = config_of(1), causal = config_of(1, true);
     bert::AttentionActivations<double> act;
     bert::Workspace workspace;
-    Reference::attention(Reference{}, query, key, value, Sequences{{0, 2}}, {.heads = 1}, act, workspace);
+    Reference::attention(Reference{}, qkv, {config, sequences, workspace}, act);
     CHECK(difference(act.scores[0], {{0, 0}, {0, std::log(3.0)}}) < 1e-15);
     CHECK(difference(act.probabilities[0], {{0.5, 0.5}, {0.25, 0.75}}) < 1e-15);
     CHECK(difference(act.context, {{6}, {7}}) < 1e-14);
 
-    Reference::attention(Reference{}, query, key, value, Sequences{{0, 2}}, {.heads = 1, .causal = true}, act, workspace);
+    Reference::attention(Reference{}, qkv, {causal, sequences, workspace}, act);
     CHECK(difference(act.scores[0], {{0, 0}, {0, std::log(3.0)}}) < 1e-15);  // before the mask
     CHECK(difference(act.probabilities[0], {{1, 0}, {0.25, 0.75}}) < 1e-15);
     CHECK(difference(act.context, {{4}, {7}}) < 1e-14);
@@ -50,9 +62,11 @@ TEST_CASE("attention: scores are divided by the root of a head's width, heads do
 {
     // D = 4: 4 equal products of 1 make 4, scaled 2. Two heads, the second with other numbers; two sequences, 2 + 1 tokens.
     const Tensor<double, 2> x = {{1, 1, 1, 1, 0, 0, 0, 0}, {0, 0, 0, 0, 2, 2, 2, 2}, {3, 3, 3, 3, 5, 5, 5, 5}};
+    const Sequences sequences{{0, 2, 3}};
+    const bert::Config config = config_of(2);
     bert::AttentionActivations<double> act;
     bert::Workspace workspace;
-    Reference::attention(Reference{}, x, x, x, Sequences{{0, 2, 3}}, {.heads = 2}, act, workspace);
+    Reference::attention(Reference{}, {x, x, x}, {config, sequences, workspace}, act);
     REQUIRE(act.scores.size() == 4);
     CHECK(difference(act.scores[0], {{2, 0}, {0, 0}}) < 1e-15);  // sequence 0, head 0
     CHECK(difference(act.scores[1], {{0, 0}, {0, 8}}) < 1e-15);  // sequence 0, head 1: 4 * 4 / 2
@@ -67,9 +81,11 @@ TEST_CASE("attention: scores are divided by the root of a head's width, heads do
 TEST_CASE("attention: an empty sequence takes nothing and gives nothing")
 {
     const Tensor<double, 2> x = {{1}, {2}};
+    const Sequences sequences{{0, 0, 2, 2}};
+    const bert::Config config = config_of(1);
     bert::AttentionActivations<double> act;
     bert::Workspace workspace;
-    Reference::attention(Reference{}, x, x, x, Sequences{{0, 0, 2, 2}}, {.heads = 1}, act, workspace);
+    Reference::attention(Reference{}, {x, x, x}, {config, sequences, workspace}, act);
     CHECK(act.scores[0].size() == 0);
     CHECK(act.scores[1].size() == 4);
 }
@@ -79,27 +95,34 @@ TEST_CASE("attention: what doesn't fit is named")
     const Tensor<double, 2> x = {{1, 2}, {3, 4}}, narrow = {{1}, {2}};
     bert::AttentionActivations<double> act;
     bert::Workspace workspace;
-    CHECK_THROWS_WITH(Reference::attention(Reference{}, x, narrow, x, Sequences{{0, 2}}, {.heads = 1}, act, workspace),
-                      "attention: key: expected [2, 2], got [2, 1]");
-    CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, Sequences{{0, 1}}, {.heads = 1}, act, workspace),
-                      "attention: sequences: expected 2 tokens, got 1");
-    CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, Sequences{{0, 2}}, {.heads = 3}, act, workspace),
-                      "attention: heads: expected a divisor of 2, got 3");
+    const auto attend = [&](const Tensor<double, 2>& key, const Tensor<double, 2>& value, std::size_t tokens, std::size_t heads) {
+        const Sequences sequences{{0, tokens}};
+        const bert::Config config = config_of(heads);
+        Reference::attention(Reference{}, {x, key, value}, {config, sequences, workspace}, act);
+    };
+    CHECK_THROWS_WITH(attend(narrow, x, 2, 1), "attention: key: expected [2, 2], got [2, 1]");
+    CHECK_THROWS_WITH(attend(x, narrow, 2, 1), "attention: value: expected [2, 2], got [2, 1]");
+    CHECK_THROWS_WITH(attend(x, x, 1, 1), "attention: sequences: expected 2 tokens, got 1");
+    CHECK_THROWS_WITH(attend(x, x, 2, 3), "attention: heads: expected a divisor of 2, got 3");
+    CHECK_THROWS_WITH(attend(x, x, 2, 0), "attention: heads: expected a divisor of 2, got 0");
 }
 
 TEST_CASE("attention_backward: one token gets back what it gave")
 {
     // Alone with itself the probability is 1 whatever the score: the value's gradient is the context's, query and key have none.
-    const Tensor<double, 2> query = {{2, 3}}, key = {{5, 7}}, value = {{1, 4}}, d_context = {{10, 20}};
+    const bert::QueryKeyValue<double> qkv{{{2, 3}}, {{5, 7}}, {{1, 4}}};
+    const Tensor<double, 2> d_context = {{10, 20}};
+    const Sequences sequences{{0, 1}};
+    const bert::Config config = config_of(1);
     bert::AttentionActivations<double> act, d_act;
-    Tensor<double, 2> d_query, d_key, d_value;
+    bert::QueryKeyValue<double> d_qkv;
     bert::Workspace workspace;
-    Reference::attention(Reference{}, query, key, value, Sequences{{0, 1}}, {.heads = 1}, act, workspace);
-    Reference::attention_backward(Reference{}, d_context, query, key, value, Sequences{{0, 1}}, {.heads = 1}, act, d_act, d_query,
-                                  d_key, d_value, workspace);
-    CHECK((d_value == d_context));
-    CHECK((d_query == Tensor<double, 2>{{0, 0}}));
-    CHECK((d_key == Tensor<double, 2>{{0, 0}}));
+    const Pass pass{config, sequences, workspace};
+    Reference::attention(Reference{}, qkv, pass, act);
+    Reference::attention_backward(Reference{}, d_context, qkv, pass, act, d_act, d_qkv);
+    CHECK((d_qkv.value == d_context));
+    CHECK((d_qkv.query == Tensor<double, 2>{{0, 0}}));
+    CHECK((d_qkv.key == Tensor<double, 2>{{0, 0}}));
 }
 
 TEST_CASE("attention_backward against central differences: heads, sequences, the causal mask, dropout")
@@ -107,26 +130,53 @@ TEST_CASE("attention_backward against central differences: heads, sequences, the
     const Sequences sequences{{0, 4, 4, 5, 8}};
     for (const bool causal : {false, true}) {
         for (const double probability : {0.0, 0.4}) {
-            auto query = differences::random<2>({8, 6}, 1), key = differences::random<2>({8, 6}, 2),
-                 value = differences::random<2>({8, 6}, 3);
+            bert::QueryKeyValue<double> qkv{differences::random<2>({8, 6}, 1), differences::random<2>({8, 6}, 2),
+                                            differences::random<2>({8, 6}, 3)},
+                d_qkv;
             const auto d_context = differences::random<2>({8, 6}, 4);
-            bert::AttentionOptions options{.heads = 2, .causal = causal};
-            options.dropout = {
-                .probability = probability, .stream = {5, 6}, .layer = 1, .site = bert::DropoutSite::probabilities};
+            const bert::Config config = config_of(2, causal);
             bert::AttentionActivations<double> act, d_act;
-            Tensor<double, 2> d_query, d_key, d_value;
             bert::Workspace workspace;
+            const Pass pass{.config = config,
+                            .sequences = sequences,
+                            .workspace = workspace,
+                            .dropout = {.probabilities = probability, .stream = {5, 6}, .layer = 1}};
             const auto loss = [&] {
-                Reference::attention(Reference{}, query, key, value, sequences, options, act, workspace);
+                Reference::attention(Reference{}, qkv, pass, act);
                 return differences::weighted_sum(act.context, d_context);
             };
             loss();
-            Reference::attention_backward(Reference{}, d_context, query, key, value, sequences, options, act, d_act, d_query,
-                                          d_key, d_value, workspace);
+            Reference::attention_backward(Reference{}, d_context, qkv, pass, act, d_act, d_qkv);
             INFO("causal " << causal << ", dropout " << probability);
-            CHECK(bert::check_tensor_gradient("query", query, d_query, loss).message == "");
-            CHECK(bert::check_tensor_gradient("key", key, d_key, loss).message == "");
-            CHECK(bert::check_tensor_gradient("value", value, d_value, loss).message == "");
+            CHECK(bert::check_tensor_gradient("query", qkv.query, d_qkv.query, loss).message == "");
+            CHECK(bert::check_tensor_gradient("key", qkv.key, d_qkv.key, loss).message == "");
+            CHECK(bert::check_tensor_gradient("value", qkv.value, d_qkv.value, loss).message == "");
+        }
+    }
+}
+
+TEST_CASE(
+    "attention: probabilities are dropped by their own probability, at their own site, from the micro-batch's first token on")
+{
+    const auto x = differences::random<2>({5, 4}, 1);
+    const Sequences sequences{{0, 3, 5}};
+    const bert::Config config = config_of(2);
+    bert::AttentionActivations<double> act;
+    bert::Workspace workspace;
+    const Pass pass{
+        .config = config,
+        .sequences = sequences,
+        .workspace = workspace,
+        .dropout = {.hidden = 0.9, .probabilities = 0.5, .classifier = 0.9, .stream = {5, 6}, .layer = 3, .first_token = 40}};
+    Reference::attention(Reference{}, {x, x, x}, pass, act);
+    for (std::size_t b = 0; b < 2; ++b) {
+        for (std::uint32_t a = 0; a < 2; ++a) {
+            bert::DropoutPlace place{.probability = 0.5, .stream = {5, 6}, .layer = 3, .site = bert::DropoutSite::probabilities};
+            place.head = a;
+            place.first_row = b == 0 ? 40 : 43;
+            Tensor<double, 2> expected;
+            Reference::dropout(act.probabilities[b * 2 + a], place, expected);
+            CHECK((act.after_dropout[b * 2 + a] == expected));
         }
     }
 }
@@ -134,14 +184,16 @@ TEST_CASE("attention_backward against central differences: heads, sequences, the
 TEMPLATE_TEST_CASE("attention: sequences that cross, and backward before forward, are refused", "", Reference, bert::Fast)
 {
     const auto x = differences::random<2>({9, 4}, 1);
+    const bert::QueryKeyValue<double> qkv{x, x, x};
+    const bert::Config config = config_of(2);
     bert::AttentionActivations<double> act, d_act;
     bert::Workspace workspace;
-    Tensor<double, 2> d_query, d_key, d_value;
+    bert::QueryKeyValue<double> d_qkv;
     const Sequences crossed{{0, 9, 4}}, sequences{{0, 4, 9}};
     const std::string message = "attention: sequences: begin[2]: expected 9 or more, got 4";
-    CHECK_THROWS_WITH(TestType::attention(TestType{}, x, x, x, crossed, {.heads = 2}, act, workspace), message);
+    CHECK_THROWS_WITH(TestType::attention(TestType{}, qkv, {config, crossed, workspace}, act), message);
     const auto backward = [&](const Sequences& of) {
-        TestType::attention_backward(TestType{}, x, x, x, x, of, {.heads = 2}, act, d_act, d_query, d_key, d_value, workspace);
+        TestType::attention_backward(TestType{}, x, qkv, {config, of, workspace}, act, d_act, d_qkv);
     };
     CHECK_THROWS_WITH(backward(crossed), message);
     if (std::is_same_v<TestType, Reference>)  // Fast computes probabilities anew
@@ -155,13 +207,37 @@ TEST_CASE("attention: scores and probabilities that were not kept are not handed
     bert::AttentionActivations<double> act;
     bert::Workspace workspace;
     const Sequences sequences{{0, 4, 9}};
-    bert::AttentionOptions options{.heads = 2, .keep_scores = false};
-    bert::Fast::attention(bert::Fast{}, x, x, x, sequences, options, act, workspace);
+    const bert::Config config = config_of(2);
+    Pass pass{config, sequences, workspace};
+    bert::Fast::attention(bert::Fast{}, {x, x, x}, pass, act);
     CHECK_THROWS_WITH(act.probabilities_of(1),
                       "attention: probabilities: expected a head below 0, got 1 (a fast set keeps none unless keep_all is set "
                       "before forward)");
-    options.keep_scores = true;
-    bert::Fast::attention(bert::Fast{}, x, x, x, sequences, options, act, workspace);
+    pass.keep_all = true;
+    bert::Fast::attention(bert::Fast{}, {x, x, x}, pass, act);
     CHECK((act.probabilities_of(3).shape() == act.scores_of(2).shape()));
     CHECK_THROWS_WITH(act.scores_of(4), "attention: scores: expected a head below 4, got 4");
+}
+
+TEST_CASE("attention_backward: what doesn't fit is named")
+{
+    bert::Config config;
+    config.num_attention_heads = 1;
+    bert::Workspace workspace;
+    const Sequences sequences{{0, 2}};
+    const Pass pass{config, sequences, workspace};
+    const Tensor<double, 2> x = {{1, 2}, {3, 4}};
+    const bert::QueryKeyValue<double> qkv{x, x, x};
+    bert::AttentionActivations<double> act, d_act;
+    bert::QueryKeyValue<double> d_qkv;
+    Reference::attention(Reference{}, qkv, pass, act);
+    const auto backward = [&](const Tensor<double, 2>& d_context) {
+        Reference::attention_backward(Reference{}, d_context, qkv, pass, act, d_act, d_qkv);
+    };
+    CHECK_NOTHROW(backward(x));
+    CHECK_THROWS_WITH(backward({{1}, {2}}), "attention_backward: d_context: expected [2, 2], got [2, 1]");
+    act.after_dropout[0].resize({1, 2});
+    CHECK_THROWS_WITH(backward(x), "attention_backward: act.after_dropout (forward computes them): expected [2, 2], got [1, 2]");
+    act.after_dropout.clear();
+    CHECK_THROWS_WITH(backward(x), "attention_backward: act.after_dropout (forward computes them): expected 1 heads, got 0");
 }

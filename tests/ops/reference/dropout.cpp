@@ -74,6 +74,26 @@ TEST_CASE("dropout: every place of a model drops others, and a sequence's rows a
             CHECK(mask(row)(t, h) == mask(place)(t + 1, h));
 }
 
+TEST_CASE("dropout: of selected rows each is dropped as in the whole tensor")
+{
+    auto ones = bert::zeros<double, 2>({9, 16});
+    ones.fill(1.0);
+    auto three = bert::zeros<double, 2>({3, 16});
+    three.fill(1.0);
+    const std::vector<std::size_t> rows = {1, 4, 8};
+    const DropoutPlace whole{.probability = 0.5, .stream = {1, 2}, .site = DropoutSite::attention, .first_row = 7};
+    DropoutPlace selected = whole;
+    selected.rows = rows;
+    Tensor<double, 2> y, y_selected, d_selected;
+    Reference::dropout(ones, whole, y);
+    Reference::dropout(three, selected, y_selected);
+    Reference::dropout_backward(three, selected, d_selected);
+    CHECK((d_selected == y_selected));
+    for (std::size_t i = 0; i < 3; ++i)
+        for (std::size_t h = 0; h < 16; ++h)
+            CHECK(y_selected(i, h) == y(rows[i], h));
+}
+
 TEST_CASE("dropout: what is no probability is refused, and rows that are not the tensor's")
 {
     const Tensor<double, 2> x = {{1, 2}};
@@ -87,8 +107,13 @@ TEST_CASE("dropout: what is no probability is refused, and rows that are not the
         CHECK_THROWS_WITH(bert::Fast::dropout_backward(x, place, y), message);
         bert::AttentionActivations<double> act;
         bert::Workspace workspace;
-        CHECK_THROWS_WITH(Reference::attention(Reference{}, x, x, x, {{0, 1}}, {.dropout = place}, act, workspace), message);
-        CHECK_THROWS_WITH(bert::Fast::attention(bert::Fast{}, x, x, x, {{0, 1}}, {.dropout = place}, act, workspace), message);
+        const bert::Sequences sequences{{0, 1}};
+        bert::Config config;
+        config.num_attention_heads = 1;
+        const bert::Pass pass{
+            .config = config, .sequences = sequences, .workspace = workspace, .dropout = {.probabilities = probability}};
+        CHECK_THROWS_WITH(Reference::attention(Reference{}, {x, x, x}, pass, act), message);
+        CHECK_THROWS_WITH(bert::Fast::attention(bert::Fast{}, {x, x, x}, pass, act), message);
     }
     const std::vector<std::size_t> rows = {4, 5};
     const bert::DropoutPlace place{.probability = 0.5, .rows = rows};

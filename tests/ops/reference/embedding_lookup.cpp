@@ -30,3 +30,14 @@ TEST_CASE("embedding_lookup_backward: repeated ids are summed, the constant row 
     CHECK_THROWS_WITH(Reference::embedding_lookup_backward(d_y, bert::IndexTensor<1>{0, 0, 4, 0}, std::nullopt, d_table),
                       "embedding_lookup_backward: ids[2]: expected 0 to 3, got 4");
 }
+
+TEST_CASE("embedding_lookup_backward: a gradient of another shape, and a padding row that there isn't, are refused")
+{
+    Tensor<double, 2> d_table = {{0, 0}, {0, 0}};
+    const bert::IndexTensor<1> ids = {0, 1};
+    CHECK_THROWS_WITH(Reference::embedding_lookup_backward(Tensor<double, 2>{{1, 2}}, ids, std::nullopt, d_table),
+                      "embedding_lookup_backward: d_y: expected [2, 2], got [1, 2]");
+    CHECK_THROWS_WITH(Reference::embedding_lookup_backward(Tensor<double, 2>{{1, 2}, {3, 4}}, ids, 2, d_table),
+                      "embedding_lookup_backward: padding_row: expected a row below 2, got 2");
+    CHECK((d_table == Tensor<double, 2>{{0, 0}, {0, 0}}));
+}

@@ -117,3 +117,26 @@ TEST_CASE("layer_norm_backward against central differences, with an epsilon that
         CHECK(bert::check_gradient(norm, d_norm, loss).message == "");
     }
 }
+
+TEST_CASE("layer_norm_backward: what doesn't fit is named")
+{
+    const LayerNorm<double> norm{{1, 1}, {0, 0}}, narrow{{1}, {0}};
+    const Tensor<double, 2> x = {{1, 2}}, wide = {{1, 2, 3}};
+    bert::LayerNormActivations<double> act;
+    Reference::layer_norm(x, norm, 1e-12, act);
+    LayerNorm<double> d_norm{{0, 0}, {0, 0}};
+    Tensor<double, 2> d_x;
+    CHECK_THROWS_WITH(Reference::layer_norm_backward(wide, norm, act, d_norm, d_x),
+                      "layer_norm_backward: d_y: expected [1, 2], got [1, 3]");
+    CHECK_THROWS_WITH(Reference::layer_norm_backward(x, narrow, act, d_norm, d_x),
+                      "layer_norm_backward: gamma: expected [2], got [1]");
+    LayerNorm<double> d_narrow{{0}, {0, 0}};
+    CHECK_THROWS_WITH(Reference::layer_norm_backward(x, norm, act, d_narrow, d_x),
+                      "layer_norm_backward: d_norm.gamma: expected [2], got [1]");
+    d_narrow = {{0, 0}, {0}};
+    CHECK_THROWS_WITH(Reference::layer_norm_backward(x, norm, act, d_narrow, d_x),
+                      "layer_norm_backward: d_norm.beta: expected [2], got [1]");
+    act.rstd.resize({3});
+    CHECK_THROWS_WITH(Reference::layer_norm_backward(x, norm, act, d_norm, d_x),
+                      "layer_norm_backward: act.rstd: expected [1], got [3]");
+}

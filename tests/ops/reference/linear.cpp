@@ -58,27 +58,45 @@ TEST_CASE("linear_backward: by hand, and added to what is there")
                       "linear_backward: d_y: expected [1, 1], got [1, 2]");
 }
 
-TEST_CASE("linear_backward and query_key_value_backward against central differences")
+TEST_CASE("linear_backward against central differences: three layers of the same rows, as query, key and value are")
 {
     const auto weights = differences::random<2>({4, 3}, 1);
     auto x = differences::random<2>({4, 3}, 2);
-    std::array<bert::Linear<double>, 3> maps;
+    std::array<bert::Linear<double>, 3> layers;
     for (unsigned i = 0; i < 3; ++i)
-        maps[i] = {differences::random<2>({3, 3}, 10 + i), differences::random<1>({3}, 20 + i)};
+        layers[i] = {differences::random<2>({3, 3}, 10 + i), differences::random<1>({3}, 20 + i)};
     bert::Workspace workspace;
-    Tensor<double, 2> q, k, v;
+    std::array<Tensor<double, 2>, 3> y;
     const auto loss = [&] {
-        Reference::query_key_value(Reference{}, x, maps[0], maps[1], maps[2], q, k, v, workspace);
-        return differences::weighted_sum(q, weights) + 2 * differences::weighted_sum(k, weights) -
-               differences::weighted_sum(v, weights);
+        for (std::size_t i = 0; i < 3; ++i)
+            Reference::linear(x, layers[i].weight, layers[i].bias, y[i], workspace);
+        return differences::weighted_sum(y[0], weights) + 2 * differences::weighted_sum(y[1], weights) -
+               differences::weighted_sum(y[2], weights);
     };
-    const Tensor<double, 2> d_q = weights, d_k = 2 * weights, d_v = -1 * weights;
-    std::array<bert::Linear<double>, 3> d_maps{bert::make_linear<double>(3, 3), bert::make_linear<double>(3, 3),
-                                               bert::make_linear<double>(3, 3)};
+    const std::array<Tensor<double, 2>, 3> d_y{weights, 2 * weights, -1 * weights};
+    std::array<bert::Linear<double>, 3> d_layers{bert::make_linear<double>(3, 3), bert::make_linear<double>(3, 3),
+                                                 bert::make_linear<double>(3, 3)};
     auto d_x = bert::zeros<double, 2>({4, 3});
-    Reference::query_key_value_backward(Reference{}, d_q, d_k, d_v, x, maps[0], maps[1], maps[2], d_maps[0], d_maps[1], d_maps[2],
-                                        d_x, workspace);
+    for (std::size_t i = 0; i < 3; ++i) {
+        Tensor<double, 2> d_by_layer;
+        Reference::linear_backward(d_y[i], x, layers[i].weight, d_layers[i].weight, d_layers[i].bias, d_by_layer, workspace);
+        bert::add(d_by_layer, d_x);
+    }
     CHECK(bert::check_tensor_gradient("x", x, d_x, loss).message == "");
     for (std::size_t i = 0; i < 3; ++i)
-        CHECK(bert::check_gradient(maps[i], d_maps[i], loss).message == "");
+        CHECK(bert::check_gradient(layers[i], d_layers[i], loss).message == "");
+}
+
+TEST_CASE("linear_backward: what doesn't fit is named")
+{
+    const Tensor<double, 2> x = {{1, 2}}, d_y = {{1}}, weight = {{1, 2}}, wide = {{1, 2, 3}};
+    Tensor<double, 2> d_weight = {{0, 0}}, d_wide = wide, d_x;
+    Tensor<double, 1> d_bias = {0}, d_bias_of_2 = {0, 0};
+    bert::Workspace workspace;
+    CHECK_THROWS_WITH(Reference::linear_backward(d_y, x, wide, d_weight, d_bias, d_x, workspace),
+                      "linear_backward: weight: expected [1, 2], got [1, 3]");
+    CHECK_THROWS_WITH(Reference::linear_backward(d_y, x, weight, d_wide, d_bias, d_x, workspace),
+                      "linear_backward: d_weight: expected [1, 2], got [1, 3]");
+    CHECK_THROWS_WITH(Reference::linear_backward(d_y, x, weight, d_weight, d_bias_of_2, d_x, workspace),
+                      "linear_backward: d_bias: expected [1], got [2]");
 }

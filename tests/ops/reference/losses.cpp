@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <optional>
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
@@ -33,6 +34,10 @@ TEST_CASE("mean_squared_error: by hand")
     CHECK(loss.value == (4 + 0.25) / 2);
     CHECK_THROWS_WITH(Reference::mean_squared_error(Tensor<double, 2>{{1, 4}}, Tensor<double, 1>{3}),
                       "mean_squared_error: predictions: expected [1, 1], got [1, 2]");
+    CHECK(Reference::mean_squared_error(Tensor<double, 2>{{1}, {4}}, Tensor<double, 1>{3, 3.5}, 8.0).value == (4 + 0.25) / 8);
+    const auto none = Reference::mean_squared_error(bert::zeros<double, 2>({0, 1}), bert::zeros<double, 1>({0}));
+    CHECK(none.value == 0);
+    CHECK(none.count == 0);
 }
 
 TEST_CASE("binary_cross_entropy: -log of the logistic function, without overflow")
@@ -42,6 +47,11 @@ TEST_CASE("binary_cross_entropy: -log of the logistic function, without overflow
     const auto loss = Reference::binary_cross_entropy(Tensor<double, 2>{{s, s, 1000}}, Tensor<double, 2>{{1, 0, 1}});
     CHECK(std::abs(loss.value - (std::log(4.0 / 3) + std::log(4.0)) / 3) < 1e-15);
     CHECK(loss.count == 3);
+    const auto divided = Reference::binary_cross_entropy(Tensor<double, 2>{{s, s, 1000}}, Tensor<double, 2>{{1, 0, 1}}, 12.0);
+    CHECK(std::abs(divided.value - (std::log(4.0 / 3) + std::log(4.0)) / 12) < 1e-15);
+    CHECK(divided.count == 3);
+    CHECK_THROWS_WITH(Reference::binary_cross_entropy(Tensor<double, 2>{{s, s}}, Tensor<double, 2>{{1, 2}}),
+                      "binary_cross_entropy: labels[0, 1]: expected 0 to 1, got 2.000000");
 }
 
 TEST_CASE("cross_entropy: label smoothing spreads a part of the label over all classes")
@@ -56,7 +66,7 @@ TEST_CASE("cross_entropy: label smoothing spreads a part of the label over all c
     CHECK(std::abs(d_logits(0, 1) - 2 * (0.75 - 0.9)) < 1e-15);
 }
 
-TEST_CASE("cross_entropy: the sum is divided by what the caller says, as in the original code's masked words")
+TEST_CASE("cross_entropy: the sum is divided by what the caller says, as in the original code's masked LM")
 {
     const Tensor<double, 2> logits = {{0, 0}, {0, 0}, {0, 0}};
     const IndexTensor<1> labels = {0, 1, ignored_label};
@@ -87,15 +97,17 @@ TEST_CASE("The losses' backward against central differences")
     auto predictions = differences::random<2>({6, 1}, 2);
     const auto values = differences::random<1>({6}, 3);
     Tensor<double, 2> d_predictions;
-    Reference::mean_squared_error_backward(0.5, predictions, values, d_predictions);
-    const auto squared = [&] { return 0.5 * Reference::mean_squared_error(predictions, values).value; };
-    CHECK(bert::check_tensor_gradient("predictions", predictions, d_predictions, squared).message == "");
     auto several = bert::zeros<double, 2>({6, 5});
     for (std::size_t i = 0; i < several.size(); i += 3)
         several.data()[i] = 1;
-    Reference::binary_cross_entropy_backward(1.0, logits, several, d_logits);
-    const auto binary = [&] { return Reference::binary_cross_entropy(logits, several).value; };
-    CHECK(bert::check_tensor_gradient("logits", logits, d_logits, binary).message == "");
+    for (const std::optional<double> divisor : {std::optional<double>(), std::optional(7.0)}) {
+        Reference::mean_squared_error_backward(0.5, predictions, values, divisor, d_predictions);
+        const auto squared = [&] { return 0.5 * Reference::mean_squared_error(predictions, values, divisor).value; };
+        CHECK(bert::check_tensor_gradient("predictions", predictions, d_predictions, squared).message == "");
+        Reference::binary_cross_entropy_backward(1.0, logits, several, divisor, d_logits);
+        const auto binary = [&] { return Reference::binary_cross_entropy(logits, several, divisor).value; };
+        CHECK(bert::check_tensor_gradient("logits", logits, d_logits, binary).message == "");
+    }
 }
 
 TEST_CASE("cross_entropy: a smoothing that is no part of a probability and a divisor that divides nothing are refused")
@@ -111,4 +123,40 @@ TEST_CASE("cross_entropy: a smoothing that is no part of a probability and a div
                       "cross_entropy: divisor: expected a number above 0, got -3.000000");
     CHECK_THROWS_WITH(Reference::cross_entropy_backward(1.0, logits, labels, {.divisor = 0.0}, d_logits),
                       "cross_entropy_backward: divisor: expected a number above 0, got 0.000000");
+}
+
+TEST_CASE("The losses: shapes, labels and divisors that don't fit are named, backward too")
+{
+    const Tensor<double, 2> one = {{1, 2}}, two = {{1}, {2}};
+    Tensor<double, 2> d;
+    CHECK_THROWS_WITH(Reference::cross_entropy_backward(1.0, one, IndexTensor<1>{2}, {}, d),
+                      "cross_entropy_backward: labels[0]: expected 0 to 1 or -100, got 2");
+    const Tensor<double, 1> targets = {1, 2};
+    CHECK_THROWS_WITH(Reference::mean_squared_error_backward(1.0, one, targets, std::nullopt, d),
+                      "mean_squared_error_backward: predictions: expected [2, 1], got [1, 2]");
+    CHECK_THROWS_WITH(Reference::mean_squared_error(two, targets, 0.0),
+                      "mean_squared_error: divisor: expected a number above 0, got 0.000000");
+    CHECK_THROWS_WITH(Reference::mean_squared_error_backward(1.0, two, targets, -1.0, d),
+                      "mean_squared_error_backward: divisor: expected a number above 0, got -1.000000");
+    CHECK_THROWS_WITH(Reference::binary_cross_entropy(one, two), "binary_cross_entropy: labels: expected [1, 2], got [2, 1]");
+    CHECK_THROWS_WITH(Reference::binary_cross_entropy_backward(1.0, one, two, std::nullopt, d),
+                      "binary_cross_entropy_backward: labels: expected [1, 2], got [2, 1]");
+    CHECK_THROWS_WITH(Reference::binary_cross_entropy_backward(1.0, one, one, std::nullopt, d),
+                      "binary_cross_entropy_backward: labels[0, 1]: expected 0 to 1, got 2.000000");
+    CHECK_THROWS_WITH(Reference::binary_cross_entropy(one, Tensor<double, 2>{{1, 0}}, 0.0),
+                      "binary_cross_entropy: divisor: expected a number above 0, got 0.000000");
+}
+
+TEST_CASE("mean_squared_error_backward and binary_cross_entropy_backward: by hand")
+{
+    Tensor<double, 2> d;
+    Reference::mean_squared_error_backward(3.0, Tensor<double, 2>{{1}, {4}}, Tensor<double, 1>{2, 3.5}, 4.0, d);
+    CHECK((d == Tensor<double, 2>{{
+                                      -1.5,
+                                  },
+                                  {0.75}}));  // 3 / 4 times 2 times -1, and times 2 times 1/2
+    Reference::binary_cross_entropy_backward(1.0, Tensor<double, 2>{{0, std::log(3.0)}}, Tensor<double, 2>{{1, 0}}, std::nullopt,
+                                             d);
+    CHECK(d(0, 0) == -0.25);                   // (1/2 - 1) / 2
+    CHECK(std::abs(d(0, 1) - 0.375) < 1e-15);  // 3/4 / 2
 }

@@ -64,3 +64,10 @@ TEST_CASE("softmax_backward against central differences")
     Reference::softmax_backward(d_probabilities, probabilities, d_scores);
     CHECK(bert::check_tensor_gradient("scores", scores, d_scores, loss).message == "");
 }
+
+TEST_CASE("softmax_backward: a gradient of another shape is refused")
+{
+    Tensor<double, 2> d_scores;
+    CHECK_THROWS_WITH(Reference::softmax_backward(Tensor<double, 2>{{1}}, Tensor<double, 2>{{0.5, 0.5}}, d_scores),
+                      "softmax_backward: d_probabilities: expected [1, 2], got [1, 1]");
+}

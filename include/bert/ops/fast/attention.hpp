@@ -1,15 +1,16 @@
 /// @file
-/// Scaled dot-product attention with several heads: one piece of work for each head of each sequence, in blocks of rows
-/// whose scores stay in the cache. Keys and values are copied once into panels of the product kernel; scores become
-/// probabilities and probabilities a mean of values before the next block begins, and neither is written out unless asked
-/// for, where the reference keeps [n, n] of both. 2.8 ms a layer instead of 260, backward 6.9 instead of 570; with products in
-/// bfloat16 2.0 and 5.1.
+/// Scaled dot-product attention with several heads. Each head of each sequence is computed by one thread, in blocks of rows whose
+/// scores stay in the cache. Keys and values are copied once into panels of the product kernel. The scores of a block become
+/// probabilities, and these become means of values, before the next block begins. Neither is kept without Pass::keep_all, where
+/// Reference keeps [n, n] of both. A layer takes 2.8 ms instead of 260, backward 6.9 instead of 570; with products in bfloat16
+/// 2.0 and 5.1.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 
+#include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
@@ -18,15 +19,21 @@
 #include "bert/ops/fast/dropout.hpp"
 #include "bert/ops/fast/replaced.hpp"
 #include "bert/ops/fast/softmax.hpp"
-#include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/kernel.hpp"
 #include "bert/ops/product/left_operand.hpp"
 #include "bert/ops/product/rows.hpp"
 #include "bert/ops/reference/attention.hpp"
+#include "bert/ops/simd/vector.hpp"
 
 namespace bert::fast {
 
-/// What both directions of a head share.
+/// A range of a batch's sequences.
+struct SequenceRange {
+    std::size_t first;  ///< the first one
+    std::size_t last;   ///< one past the last
+};
+
+/// The matrix products of a head, for forward and backward.
 /// @tparam Scalar  the scalar
 /// @tparam Arch  the instruction set
 template <class Scalar, class Arch>
@@ -34,31 +41,31 @@ struct HeadProducts {
     using Real = Scalar;                                           ///< the scalar
     using V = Vector<Real, Arch>;                                  ///< the vector
     using Kernel = product::KernelOf<Real, Arch>;                  ///< the product
-    using Format = typename Kernel::Format;                        ///< of its operands
-    using Left = product::LeftOperand<Format>;                     ///< of its left operand
-    using Element = typename Kernel::Element;                      ///< of its operands
+    using Format = typename Kernel::Format;                        ///< format of its operands
+    using Left = product::LeftOperand<Format>;                     ///< format of its left operand
+    using Element = typename Kernel::Element;                      ///< element of its operands
     using Rows = product::Rows<Real>;                              ///< rows of a matrix
     static constexpr std::size_t block = 4 * Kernel::tile_height;  ///< rows whose scores stay in the cache
 
     /// @param count  numbers
-    /// @return  as many, or more: a whole number of panels
+    /// @return  the count rounded up to whole panels
     static std::size_t padded(std::size_t count) { return Kernel::panels(count) * Kernel::panel_width; }
 
-    /// @param columns  of a product
-    /// @param K  numbers that each is the sum of
-    /// @return  elements of the panels
+    /// @param columns  columns of a product
+    /// @param K  number of terms of each sum
+    /// @return  number of elements of the panels
     static std::size_t panels_size(std::size_t columns, std::size_t K) { return padded(columns) * Format::elements(K); }
 
     /// @param n  tokens of a sequence
     /// @param D  width of a head
-    /// @return  elements of the largest left operand: a block of queries, of scores, or of scores transposed
+    /// @return  number of elements of the largest left operand: a block of queries, of scores, or of transposed scores
     static std::size_t left_size(std::size_t n, std::size_t D)
     {
         return Format::is_converted ? std::max(Left::size(block, std::max(n, D)), Left::size(n, block)) : 0;
     }
 
     /// Rows as the left operand of a product.
-    /// @param x  at most a block of them, or the transpose of such
+    /// @param x  at most a block of rows, or the transpose of such a block
     /// @param buffer  left_size() elements
     /// @return  the rows for multiply
     static product::Rows<Element> left(const Rows& x, Element* buffer) { return product::left_operand<Format>(x, buffer); }
@@ -83,11 +90,11 @@ struct HeadProducts {
             Kernel::pack_columns(matrix, d, panels + d * K);
     }
 
-    /// A product with all panels.
-    /// @param x  rows
+    /// Multiplies rows by all panels.
+    /// @param x  the rows
     /// @param panels  `width` columns, in panels
-    /// @param width  of the product
-    /// @param strip  scratch of the kernel
+    /// @param width  columns of the product
+    /// @param strip  scratch memory of the kernel
     /// @param finish  called as finish(row, column, sums, count)
     template <class Finish>
     static void multiply(const product::Rows<Element>& x, const Element* panels, std::size_t width, Real* strip,
@@ -99,13 +106,13 @@ struct HeadProducts {
             });
     }
 
-    /// Some rows of scores: queries times keys, scaled.
+    /// Scores of some queries: queries times keys, scaled.
     /// @param queries  rows of the queries
     /// @param keys  all n keys in panels
-    /// @param n  how many
-    /// @param D  numbers in a key
-    /// @param[out] scores  for each query padded(n) numbers, of which the last belong to no key
-    /// @param strip  scratch of the kernel
+    /// @param n  number of keys
+    /// @param D  width of a key
+    /// @param[out] scores  for each query padded(n) numbers, the first n of which are scores
+    /// @param strip  scratch memory of the kernel
     static void scaled_scores(const product::Rows<Element>& queries, const Element* keys, std::size_t n, std::size_t D,
                               Real* scores, Real* strip)
     {
@@ -125,23 +132,23 @@ struct AttentionHead {
     using Real = Scalar;                         ///< the scalar
     using Products = HeadProducts<Real, Arch>;   ///< its products
     using V = typename Products::V;              ///< the vector
-    using Element = typename Products::Element;  ///< of a product's operands
+    using Element = typename Products::Element;  ///< element of a product's operands
     using Rows = product::Rows<Real>;            ///< rows of a matrix
 
     Rows query;            ///< [n, D]
     Rows key;              ///< [n, D]
     Rows value;            ///< [n, D]
-    bool causal;           ///< a token sees only what stands before it
-    DropoutPlace dropout;  ///< of the probabilities, for this head and sequence
+    bool causal;           ///< whether a token attends only to itself and earlier tokens
+    DropoutPlace dropout;  ///< dropout of the probabilities, for this head and sequence
     Real* context;         ///< [n, D]
     std::size_t stride;    ///< from one row of context to the next
-    Real* scores;          ///< [n, n] to keep them in, or null
-    Real* probabilities;   ///< [n, n] to keep them in, or null
+    Real* scores;          ///< [n, n], or null if they aren't kept
+    Real* probabilities;   ///< [n, n], or null if they aren't kept
 
-    /// Makes room for the scratch of heads, before the loop over them.
+    /// Allocates the scratch memory of heads, before the loop over them.
     /// @param n  tokens of the longest sequence
     /// @param D  width of a head
-    /// @param workspace  where
+    /// @param workspace  holds the scratch memory
     static void prepare(std::size_t n, std::size_t D, Workspace& workspace)
     {
         workspace.prepare_threads<Real>(Scratch::sums, Products::Kernel::strip_size);
@@ -151,9 +158,9 @@ struct AttentionHead {
         workspace.prepare_threads<Element>(Scratch::left_operand, Products::left_size(n, D));
     }
 
-    /// Computes context, and scores and probabilities if wanted.
-    /// @param workspace  scratch
-    /// @param thread  whose
+    /// Computes context, and keeps scores and probabilities where they aren't null.
+    /// @param workspace  scratch memory
+    /// @param thread  index of the thread
     void run(Workspace& workspace, std::size_t thread) const
     {
         const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
@@ -179,7 +186,7 @@ struct AttentionHead {
     }
 
 private:
-    /// Row i of the scores becomes row i of the probabilities; a token that is not seen has none.
+    /// Turns row i of the scores into row i of the probabilities, with 0 for masked tokens.
     void turn_into_probabilities(std::size_t i, Real* row) const
     {
         const std::size_t n = query.count, visible = causal ? i + 1 : n;
@@ -191,8 +198,8 @@ private:
     }
 };
 
-/// The backward of one head of one sequence. Probabilities are computed anew, block by block, rather than kept: [n, n] numbers a
-/// head would be most of what a training step has to remember.
+/// The backward of one head of one sequence. Probabilities are computed again, block by block, instead of being kept: [n, n]
+/// numbers per head would be most of the memory that a training step needs for activations.
 /// @tparam Scalar  the scalar
 /// @tparam Arch  the instruction set
 template <class Scalar, class Arch>
@@ -200,24 +207,24 @@ struct AttentionHeadBackward {
     using Real = Scalar;                         ///< the scalar
     using Products = HeadProducts<Real, Arch>;   ///< its products
     using V = typename Products::V;              ///< the vector
-    using Element = typename Products::Element;  ///< of a product's operands
+    using Element = typename Products::Element;  ///< element of a product's operands
     using Rows = product::Rows<Real>;            ///< rows of a matrix
 
     Rows query;            ///< [n, D]
     Rows key;              ///< [n, D]
     Rows value;            ///< [n, D]
     Rows d_context;        ///< [n, D]
-    bool causal;           ///< a token sees only what stands before it
-    DropoutPlace dropout;  ///< of the probabilities, for this head and sequence
+    bool causal;           ///< whether a token attends only to itself and earlier tokens
+    DropoutPlace dropout;  ///< dropout of the probabilities, for this head and sequence
     Real* d_query;         ///< [n, D]
     Real* d_key;           ///< [n, D]
     Real* d_value;         ///< [n, D]
     std::size_t stride;    ///< from one row of these to the next
 
-    /// Makes room for the scratch of heads, before the loop over them.
+    /// Allocates the scratch memory of heads, before the loop over them.
     /// @param n  tokens of the longest sequence
     /// @param D  width of a head
-    /// @param workspace  where
+    /// @param workspace  holds the scratch memory
     static void prepare(std::size_t n, std::size_t D, Workspace& workspace)
     {
         workspace.prepare_threads<Real>(Scratch::sums, Products::Kernel::strip_size);
@@ -231,8 +238,8 @@ struct AttentionHeadBackward {
     }
 
     /// Computes d_query, d_key and d_value.
-    /// @param workspace  scratch
-    /// @param thread  whose
+    /// @param workspace  scratch memory
+    /// @param thread  index of the thread
     void run(Workspace& workspace, std::size_t thread) const
     {
         const std::size_t n = query.count, D = query.width, row_size = Products::padded(n);
@@ -271,12 +278,12 @@ struct AttentionHeadBackward {
 
 private:
     struct Buffers {
-        Real* strip;     // of the kernel
-        Element* left;   // operand of a product
-        Element* right;  // operand of a product of columns
+        Real* strip;     // scratch memory of the kernel
+        Element* left;   // left operand of a product
+        Element* right;  // right operand of a product, in panels
     };
 
-    /// Row i: scores become probabilities after dropout, and the gradient of these becomes the scores', times scale.
+    /// Row i: turns scores into probabilities after dropout, and the gradient of these into that of the scores, times scale.
     void row_backward(std::size_t i, Real* probabilities, Real scale, Real* d_scores) const
     {
         const std::size_t n = query.count, visible = causal ? i + 1 : n;
@@ -288,7 +295,7 @@ private:
         if (dropout.probability > 0) dropout_row<V>(dropout, i, 0, visible, probabilities, probabilities);
     }
 
-    /// sum (+)= leftᵀ right: left [rows, n], right [rows, D].
+    /// sum = leftᵀ right if is_first, else sum += leftᵀ right; left [rows, n], right [rows, D].
     void add_transposed(const Rows& left, const Rows& right, bool is_first, const Buffers& buffers, Real* sum) const
     {
         Products::pack_columns(right, buffers.right);
@@ -303,85 +310,105 @@ private:
     }
 };
 
+/// Attention of a range of sequences; each head is computed by one thread.
+/// @tparam Arch  the instruction set
+/// @param query  [T, H]; key and value have the same shape and stride
+/// @param key  [T, H]
+/// @param value  [T, H]
+/// @param pass  sequences, num_attention_heads, is_causal, dropout
+/// @param some  the range of sequences; row 0 is the first row of its first sequence
+/// @param context  [T, H]
+/// @param act  keeps scores and probabilities; nullptr if they aren't needed
+template <class Arch, class Real>
+void attend_in_heads(const product::Rows<Real>& query, const product::Rows<Real>& key, const product::Rows<Real>& value,
+                     const Pass& pass, const SequenceRange& some, const product::OutputRows<Real>& context,
+                     AttentionActivations<Real>* act)
+{
+    using Head = AttentionHead<Real, Arch>;
+    const std::size_t A = pass.config.num_attention_heads, D = context.width / A;
+    Head::prepare(pass.sequences.longest(some.first, some.last), D, pass.workspace);
+    parallel_for((some.last - some.first) * A, [&](std::size_t item, std::size_t thread) {
+        const std::size_t b = some.first + item / A, a = item % A, n = pass.sequences.length(b);
+        const std::size_t first = pass.sequences.begin[b] - pass.sequences.begin[some.first];
+        const auto part = [&](const product::Rows<Real>& rows) {
+            return product::Rows<Real>{rows.data + first * rows.stride + a * D, n, D, rows.stride};
+        };
+        const Head head{part(query),
+                        part(key),
+                        part(value),
+                        pass.config.is_causal,
+                        dropout_of_head(pass, b, a),
+                        context.row(first) + a * D,
+                        context.stride,
+                        act != nullptr ? act->scores[item].data() : nullptr,
+                        act != nullptr ? act->probabilities[item].data() : nullptr};
+        head.run(pass.workspace, thread);
+    });
+}
+
 /// The operation `attention` and its backward.
 /// @tparam Arch  the instruction set
 template <class Arch>
 struct AttentionOperations {
-    /// @copydoc bert::reference::AttentionOperations::attention
-    /// @param workspace  scratch
+    /// Whether a set of operations has the softmax and the dropout that the fast forms contain. If not, forward and backward are
+    /// those of Reference.
     template <class Ops, class Real>
-    static void attention(Ops, const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const Tensor<Real, 2>& value,
-                          const Sequences& sequences, const AttentionOptions& options, AttentionActivations<Real>& act,
-                          Workspace& workspace)
+    static constexpr bool has_own_steps =
+        same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>>&&
+            same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>>&& same_function<
+                &Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>>&&
+                same_function<&Ops::template dropout_backward<Real>, &DropoutOperations<Arch>::template dropout_backward<Real>>;
+
+    /// @copydoc bert::reference::AttentionOperations::attention
+    template <class Ops, class Real>
+    static void attention(Ops, const QueryKeyValue<Real>& qkv, const Pass& pass, AttentionActivations<Real>& act)
     {
-        using Head = AttentionHead<Real, Arch>;
-        static_assert(same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>> &&
-                          same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>>,
-                      "Fast::attention has softmax and dropout inside: whoever replaces one replaces attention too");
-        const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
-        reference::require_attention_shapes(query, key, value, sequences, options);
+        if constexpr (!has_own_steps<Ops, Real>) return reference::AttentionOperations::attention(Ops{}, qkv, pass, act);
+        require_attention_shapes(qkv, pass);
+        const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
+        const std::size_t B = pass.sequences.count();
         act.context.resize({T, H});
-        act.scores.resize(options.keep_scores ? B * A : 0);
-        act.probabilities.resize(options.keep_scores ? B * A : 0);
+        act.scores.resize(pass.keep_all ? B * A : 0);
+        act.probabilities.resize(pass.keep_all ? B * A : 0);
         for (std::size_t head = 0; head < act.scores.size(); ++head) {
-            const std::size_t n = sequences.length(head / A);
+            const std::size_t n = pass.sequences.length(head / A);
             act.scores[head].resize({n, n});
             act.probabilities[head].resize({n, n});
         }
-        Head::prepare(sequences.longest(0, B), H / A, workspace);
-        parallel_for(B * A, [&](std::size_t piece, std::size_t thread) {
-            const std::size_t b = piece / A, D = H / A, n = sequences.length(b);
-            const std::size_t place = sequences.begin[b] * H + piece % A * D;
-            const Head head{{query.data() + place, n, D, H},
-                            {key.data() + place, n, D, H},
-                            {value.data() + place, n, D, H},
-                            options.causal,
-                            reference::dropout_of_head(options, piece % A, sequences.begin[b]),
-                            act.context.data() + place,
-                            H,
-                            options.keep_scores ? act.scores[piece].data() : nullptr,
-                            options.keep_scores ? act.probabilities[piece].data() : nullptr};
-            head.run(workspace, thread);
-        });
+        attend_in_heads<Arch>(product::rows_of(qkv.query), product::rows_of(qkv.key), product::rows_of(qkv.value), pass, {0, B},
+                              product::output_rows_of(act.context), pass.keep_all ? &act : nullptr);
     }
 
     /// @copydoc bert::reference::AttentionOperations::attention_backward
-    /// @param workspace  scratch
     template <class Ops, class Real>
-    static void attention_backward(Ops, const Tensor<Real, 2>& d_context, const Tensor<Real, 2>& query,
-                                   const Tensor<Real, 2>& key, const Tensor<Real, 2>& value, const Sequences& sequences,
-                                   const AttentionOptions& options, [[maybe_unused]] const AttentionActivations<Real>& act,
-                                   [[maybe_unused]] AttentionActivations<Real>& d_act, Tensor<Real, 2>& d_query,
-                                   Tensor<Real, 2>& d_key, Tensor<Real, 2>& d_value, Workspace& workspace)
+    static void attention_backward(Ops, const Tensor<Real, 2>& d_context, const QueryKeyValue<Real>& qkv, const Pass& pass,
+                                   const AttentionActivations<Real>& act, AttentionActivations<Real>& d_act,
+                                   QueryKeyValue<Real>& d_qkv)
     {
+        if constexpr (!has_own_steps<Ops, Real>)
+            return reference::AttentionOperations::attention_backward(Ops{}, d_context, qkv, pass, act, d_act, d_qkv);
         using Head = AttentionHeadBackward<Real, Arch>;
-        static_assert(
-            same_function<&Ops::template softmax<Real>, &SoftmaxOperations<Arch>::template softmax<Real>> &&
-                same_function<&Ops::template dropout<Real>, &DropoutOperations<Arch>::template dropout<Real>> &&
-                same_function<&Ops::template softmax_backward<Real>, &SoftmaxOperations<Arch>::template softmax_backward<Real>> &&
-                same_function<&Ops::template dropout_backward<Real>, &DropoutOperations<Arch>::template dropout_backward<Real>>,
-            "Fast::attention_backward has softmax, dropout and their backward inside: whoever replaces one replaces it too");
-        const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
-        reference::require_attention_shapes(query, key, value, sequences, options);
+        require_attention_shapes(qkv, pass);
+        const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads, D = H / A;
         require_shape("attention_backward: d_context", d_context, {T, H});
-        d_query.resize({T, H});
-        d_key.resize({T, H});
-        d_value.resize({T, H});
-        Head::prepare(sequences.longest(0, B), H / A, workspace);
-        parallel_for(B * A, [&](std::size_t piece, std::size_t thread) {
-            const std::size_t b = piece / A, D = H / A, n = sequences.length(b);
-            const std::size_t place = sequences.begin[b] * H + piece % A * D;
-            const Head head{{query.data() + place, n, D, H},
-                            {key.data() + place, n, D, H},
-                            {value.data() + place, n, D, H},
+        d_qkv.query.resize({T, H});
+        d_qkv.key.resize({T, H});
+        d_qkv.value.resize({T, H});
+        Head::prepare(pass.sequences.longest(0, pass.sequences.count()), D, pass.workspace);
+        parallel_for(pass.sequences.count() * A, [&](std::size_t item, std::size_t thread) {
+            const std::size_t b = item / A, a = item % A, n = pass.sequences.length(b);
+            const std::size_t place = pass.sequences.begin[b] * H + a * D;
+            const Head head{{qkv.query.data() + place, n, D, H},
+                            {qkv.key.data() + place, n, D, H},
+                            {qkv.value.data() + place, n, D, H},
                             {d_context.data() + place, n, D, H},
-                            options.causal,
-                            reference::dropout_of_head(options, piece % A, sequences.begin[b]),
-                            d_query.data() + place,
-                            d_key.data() + place,
-                            d_value.data() + place,
+                            pass.config.is_causal,
+                            dropout_of_head(pass, b, a),
+                            d_qkv.query.data() + place,
+                            d_qkv.key.data() + place,
+                            d_qkv.value.data() + place,
                             H};
-            head.run(workspace, thread);
+            head.run(pass.workspace, thread);
         });
     }
 };

@@ -1,6 +1,6 @@
 /// @file
-/// Dropout, draws of four random words made in vectors of 64-bit numbers: the same numbers are kept as by the reference. On a Zen 4 a
-/// number takes 0.7 ns instead of 2.9.
+/// Dropout, with draws of four random words computed in vectors of 64-bit numbers. The same numbers are kept as in Reference. On
+/// a Zen 4 a number takes 0.7 ns instead of 2.9.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +14,11 @@
 #include "bert/core/random.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
-#include "bert/ops/fast/vector.hpp"
+#include "bert/ops/simd/vector.hpp"
 
 namespace bert::fast {
 
-/// The products of the lower halves of 64-bit numbers. xsimd has no word for it.
+/// The products of the lower halves of 64-bit numbers. xsimd has no function for them.
 /// @param a  numbers
 /// @param b  numbers
 /// @return  (a mod 2^32) (b mod 2^32)
@@ -50,7 +50,7 @@ W multiply_lower_halves(const W& a, const W& b)
 /// @param stream  seed and step
 /// @param place  as in random_words
 /// @param row  as in random_words
-/// @param block  the first of the draws
+/// @param block  index of the first draw
 /// @param[out] words  [4 draws]
 template <class Arch, std::size_t draws>
 void random_words_of_row(const RandomStream& stream, std::uint32_t place, std::uint32_t row, std::uint32_t block,
@@ -60,7 +60,7 @@ void random_words_of_row(const RandomStream& stream, std::uint32_t place, std::u
         for (std::size_t i = 0; i < draws; ++i)
             std::ranges::copy(random_words(stream, place, row, block + static_cast<std::uint32_t>(i)), words + 4 * i);
     } else {
-        // philox, each of the counter's words in the lower half of 64 bits, so that a product has room.
+        // Philox, with each word of the counter in the lower half of 64 bits, so that a product fits.
         using W = xsimd::batch<std::uint64_t, Arch>;
         constexpr std::size_t vectors = draws / W::size;
         const auto all = [](std::uint32_t word) { return W(std::uint64_t{word}); };
@@ -99,23 +99,23 @@ void random_words_of_row(const RandomStream& stream, std::uint32_t place, std::u
     }
 }
 
-/// Dropout of a part of a row.
+/// Dropout of a range of a row.
 /// @tparam V  the vector, whose instruction set is used
-/// @param place  probability above 0, and where the random numbers come from
-/// @param row  of the tensor
-/// @param column  of the tensor
+/// @param place  probability above 0, and where its random numbers are used
+/// @param row  in the tensor
+/// @param column  the first one in the tensor
 /// @param count  how many numbers
 /// @param x  [count]
-/// @param y  [count]; may be x
+/// @param y  [count]; may alias x
 template <class V, class Real>
 void dropout_row(const DropoutPlace& place, std::size_t row, std::size_t column, std::size_t count, const Real* x, Real* y)
 {
-    constexpr std::size_t many = 16, few = 8;  // draws at a time: a panel of the product has 32 numbers in a row, 8 draws
+    constexpr std::size_t many = 16, few = 8;  // draws at a time: a row of a product's panel has 32 numbers, so 8 draws
     const Real scale = Real(place.scale());
     const std::uint32_t threshold = place.threshold(), number = place.number();
     std::uint32_t words[4 * many];
     for (std::size_t first = 0; first < count;) {
-        const std::size_t before = (column + first) % 4;  // words of the first draw that belong to columns before
+        const std::size_t before = (column + first) % 4;  // words of the first draw that belong to earlier columns
         const std::size_t some = std::min(4 * many - before, count - first);
         const auto draw = before + some > 4 * few ? random_words_of_row<typename V::arch_type, many>
                                                   : random_words_of_row<typename V::arch_type, few>;
@@ -149,7 +149,7 @@ struct DropoutOperations {
     template <class Real>
     static void dropout_backward(const Tensor<Real, 2>& d_y, const DropoutPlace& place, Tensor<Real, 2>& d_x)
     {
-        dropout(d_y, place, d_x);  // the same factors
+        dropout(d_y, place, d_x);  // multiplies by the same factors
     }
 };
 

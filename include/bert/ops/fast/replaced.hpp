@@ -1,17 +1,17 @@
 /// @file
-/// Whether a set of operations still has an operation that a fused one has swallowed.
+/// Whether a set of operations replaces an operation that a fast operation contains.
 #pragma once
 
 #include "bert/core/language.hpp"
 
 namespace bert::fast {
 
-/// True for one and the same function. A fused operation asks it of the set that it is called with: where a reader has
-/// replaced `gelu`, a product with gelu inside would quietly go on using its own, so it refuses to compile.
+/// Whether two functions are the same. A fast operation compares its own functions with those of the set that it is called with:
+/// fast attention, for example, contains softmax, and would ignore a set's replacement of it.
 template <auto function, auto other>
 inline constexpr bool same_function = false;
 
-/// The case in which it is true.
+/// True for the same function twice.
 template <auto function>
 inline constexpr bool same_function<function, function> = true;
 

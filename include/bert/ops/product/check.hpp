@@ -1,6 +1,6 @@
 /// @file
-/// What the engine of matrix products is, whether it suits the processor, and whether it keeps the promise of equal bits.
-/// Run on demand, as by `bert info`; nothing here runs by itself.
+/// A report on the engine of matrix products: its name, whether it suits the processor, and whether a row has the same bits in
+/// any batch. The checks run on demand only, as in `bert info`.
 #pragma once
 
 #include <algorithm>
@@ -16,41 +16,34 @@
 
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
-#include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product.hpp"
+#include "bert/ops/simd/vector.hpp"
 
 namespace bert {
 
-/// A matrix unit, which products in bfloat16 may use.
+/// A report on the matrix unit, which products in bfloat16 may use.
 struct MatrixUnitReport {
-    std::string name = "none";  ///< the processor's unit
+    std::string name = "none";  ///< name of the processor's unit
     bool is_used = false;       ///< whether products in bfloat16 use it
-    bool sums_as_loops = true;  ///< if it is used: its products have the bits of those by LoopTiles
-    std::string advice;         ///< why it is not used or not to be trusted, one line; empty if all is well
+    bool sums_as_loops = true;  ///< if it is used, whether its products have the bits of LoopTiles
+    std::string advice;         ///< why it is not used, or must not be used, one line; empty if all is well
 };
 
-/// What check_engine found.
+/// Result of check_engine.
 struct EngineReport {
     std::string engine;            ///< the engine's name
     std::string kernel;            ///< the instruction set or the processor that its kernels are made for
     bool suits_processor = true;   ///< false: the processor has wider vectors than the kernel uses
-    bool same_bits_float = true;   ///< a row's bits don't depend on its place and on the number of rows, in float
+    bool same_bits_float = true;   ///< a row's bits don't depend on its position or the number of rows, in float
     bool same_bits_double = true;  ///< the same in double
-    bool same_bits_bf16 = true;    ///< the same of products in bfloat16, which the own engine alone makes
-    MatrixUnitReport matrix_unit;  ///< the own engine's; no other uses one
-    std::string advice;            ///< what to do about the above, one line; empty if all is well
+    bool same_bits_bf16 = true;    ///< the same for products in bfloat16, which only our own engine computes
+    MatrixUnitReport matrix_unit;  ///< of our own engine; no other engine uses one
+    std::string advice;            ///< remedy for the above, one line; empty if all is well
 };
 
 namespace product {
 
-/// The widest vectors of the processor that the program runs on.
-enum class VectorWidth {
-    narrow,  ///< 128 bits
-    avx2,    ///< 256 bits
-    avx512,  ///< 512 bits
-};
-
-/// @return  what the processor has, which may be more than the program was compiled for
+/// @return  the processor's vector width, which may be more than the program was compiled for
 inline VectorWidth processor_width()
 {
 #if defined(__x86_64__)
@@ -60,19 +53,7 @@ inline VectorWidth processor_width()
     return VectorWidth::narrow;
 }
 
-/// The vectors that OpenBLAS's kernels for a processor use.
-/// @param core  a name of openblas_get_corename
-/// @return  their width
-inline VectorWidth openblas_width(std::string_view core)
-{
-    for (const std::string_view name : {"SkylakeX", "Cooperlake", "SapphireRapids"})
-        if (core == name) return VectorWidth::avx512;
-    for (const std::string_view name : {"Haswell", "Zen", "Excavator"})
-        if (core == name) return VectorWidth::avx2;
-    return VectorWidth::narrow;
-}
-
-/// Whether the processor has AMX with tiles of bfloat16; it may, and the system keep it from its processes.
+/// Whether the processor has AMX with tiles of bfloat16. The operating system may still not let a process use it.
 /// @return  true if so
 inline bool processor_has_amx()
 {
@@ -85,7 +66,7 @@ inline bool processor_has_amx()
 #endif
 }
 
-/// Any numbers of which most bits are used, the same every time.
+/// Pseudo-random numbers that use most of their bits, always the same.
 /// @param rows  how many rows
 /// @param width  numbers in each
 /// @return  the matrix
@@ -105,10 +86,10 @@ Tensor<Real, 2> any_matrix(std::size_t rows, std::size_t width)
 /// The product of some rows by the engine in use.
 /// @tparam Arch  the instruction set
 /// @param x  [T, in]
-/// @param first  the first of the rows
+/// @param first  index of the first row
 /// @param count  how many
 /// @param weight  [out, in]
-/// @param workspace  scratch
+/// @param workspace  scratch memory
 /// @return  [count, out]
 template <class Arch, class Real>
 Tensor<Real, 2> product_of_rows(const Tensor<Real, 2>& x, std::size_t first, std::size_t count, const Tensor<Real, 2>& weight,
@@ -124,9 +105,9 @@ Tensor<Real, 2> product_of_rows(const Tensor<Real, 2>& x, std::size_t first, std
     return y;
 }
 
-/// Whether the rows of a product have the same bits alone, in pairs, and in a batch, at every place.
+/// Whether the rows of a product have the same bits alone, in pairs, and in a batch, at every position.
 /// @tparam Arch  the instruction set, which says whether products are in bfloat16
-/// @return  true if not one bit differed in products of the size of a small model
+/// @return  true if no bit differed in products as large as those of a small model
 template <class Real, class Arch>
 bool rows_keep_their_bits()
 {
@@ -143,9 +124,9 @@ bool rows_keep_their_bits()
     return true;
 }
 
-/// Whether a matrix unit makes the sums that are documented.
+/// Whether a matrix unit computes the documented sums.
 /// @tparam Products  an instruction set whose products are in bfloat16, with a unit that can be used
-/// @return  true if a product of several blocks of k, the last of which isn't whole, has the bits of LoopTiles'
+/// @return  true if a product has the same bits as with LoopTiles; it takes several blocks of k, the last one incomplete
 template <class Products>
 bool sums_as_loops()
 {
@@ -159,10 +140,10 @@ bool sums_as_loops()
 
 }  // namespace product
 
-/// Looks at the processor's matrix unit, and at the sums that it makes.
+/// Checks the processor's matrix unit and the sums that it computes.
 /// @tparam Products  an instruction set whose products are in bfloat16
-/// @return  what was found, with advice in words
-template <class Products = fast::Bf16Products<fast::DefaultArch>>
+/// @return  the results, with advice in words
+template <class Products = fast::Bf16Products<simd::DefaultArch>>
 MatrixUnitReport check_matrix_unit()
 {
     using Tiles = typename product::FormatOf<float, Products>::type::Tiles;
@@ -178,15 +159,16 @@ MatrixUnitReport check_matrix_unit()
     if (!report.sums_as_loops)
         report.advice = "use products in float: the unit's sums are not the documented ones";
     else if (!report.is_used && report.name != "none")
-        report.advice = Tiles::exists ? "the system keeps this process from using it" : "compile with -march=native to use it";
+        report.advice =
+            Tiles::exists ? "the operating system does not let this process use it" : "compile with -march=native to use it";
     return report;
 }
 
-/// Looks at the engine in use: runs small products and compares bits, and asks the processor what it can do.
-/// @tparam Arch  the instruction set of the own engine
+/// Checks the engine in use: runs small products, compares bits, and queries the processor's features.
+/// @tparam Arch  the instruction set of our own engine
 /// @tparam Products  the same with products in bfloat16
-/// @return  what was found, with advice in words
-template <class Arch = fast::DefaultArch, class Products = fast::Bf16Products<Arch>>
+/// @return  the results, with advice in words
+template <class Arch = simd::DefaultArch, class Products = fast::Bf16Products<Arch>>
 EngineReport check_engine()
 {
     EngineReport report;
@@ -194,27 +176,22 @@ EngineReport check_engine()
     report.same_bits_float = product::rows_keep_their_bits<float, Arch>();
     report.same_bits_double = product::rows_keep_their_bits<double, Arch>();
     const product::VectorWidth processor = product::processor_width();
-    if (engine() == Engine::own) {
+    const ProductEngine* const chosen = engine();
+    if (chosen == nullptr) {
         report.same_bits_bf16 = product::rows_keep_their_bits<float, Products>();
         report.matrix_unit = check_matrix_unit<Products>();
-        constexpr std::size_t bytes = sizeof(fast::Vector<float, Arch>);
+        constexpr std::size_t bytes = sizeof(simd::Vector<float, Arch>);
         report.kernel = "vectors of " + std::to_string(8 * bytes) + " bits";
         report.suits_processor =
             processor == product::VectorWidth::narrow || bytes >= (processor == product::VectorWidth::avx512 ? 64U : 32U);
         if (!report.suits_processor) report.advice = "compile with -march=native: the processor has wider vectors";
-    } else if (engine() == Engine::cblas && openblas_get_corename != nullptr) {
-        const std::string core = openblas_get_corename();
-        report.kernel = "OpenBLAS " + core;
-        report.suits_processor = product::openblas_width(core) >= processor;
-        if (!report.suits_processor)
-            report.advice = std::string("set OPENBLAS_CORETYPE=") +
-                            (processor == product::VectorWidth::avx512 ? "SkylakeX" : "Haswell") +
-                            ": OpenBLAS took the processor for a lesser one";
     } else {
-        report.kernel = engine() == Engine::cblas ? "a CBLAS that is not OpenBLAS" : engine_name(engine());
+        report.kernel = chosen->kernel();
+        report.suits_processor = chosen->kernel_width().value_or(processor) >= processor;
+        if (!report.suits_processor) report.advice = chosen->advice(processor);
     }
     if (report.advice.empty() && !(report.same_bits_float && report.same_bits_double))
-        report.advice = "use the own engine where a sentence must have the same bits in any batch";
+        report.advice = "use our own engine if a sentence must have the same bits in any batch";
     if (report.advice.empty()) report.advice = report.matrix_unit.advice;
     return report;
 }

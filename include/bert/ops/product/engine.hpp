@@ -1,75 +1,84 @@
 /// @file
-/// Which engine multiplies matrices.
+/// Engines of matrix products other than our own kernel (ops/product/kernel.hpp): any CBLAS (ops/product/cblas.hpp), oneDNN
+/// (ops/product/onednn.hpp), plain loops (ops/product/loops.hpp). A program includes the header of the engine that it chooses;
+/// one that chooses none links no library for them.
 #pragma once
 
 #include <atomic>
-#include <stdexcept>
+#include <optional>
 #include <string>
 
 #include "bert/core/language.hpp"
-
-extern "C" {
-/// Where the CBLAS is OpenBLAS: how many threads it uses; this project divides the work itself and wants 1.
-/// @param count  of the whole process
-void openblas_set_num_threads(int count) __attribute__((weak));
-/// Where the CBLAS is OpenBLAS: the processor that its kernels are made for.
-/// @return  its name
-char* openblas_get_corename() __attribute__((weak));
-}
+#include "bert/ops/product/rows.hpp"
 
 namespace bert {
 
-/// What computes the matrix products of the fast operations.
-enum class Engine {
-    own,     ///< the kernel of ops/product/kernel.hpp: the fastest, and bits that never depend on a row's place
-    cblas,   ///< any CBLAS, one thread on tiles of our own
-    onednn,  ///< oneDNN's matmul; there if BERT_WITH_ONEDNN is defined
-    loops,   ///< plain loops, to compare with
+namespace product {
+
+/// Layout of the right operand of a product.
+enum class Right {
+    transposed,  ///< W, [out, in]: the product is x Wᵀ, as in forward
+    plain,       ///< M, [in, out]: the product is x M, as in backward
 };
 
-/// @param engine  an engine
-/// @return  its name
-inline std::string engine_name(Engine engine)
-{
-    switch (engine) {
-        case Engine::own: return "own";
-        case Engine::cblas: return "cblas";
-        case Engine::onednn: return "onednn";
-        case Engine::loops: return "loops";
-    }
-    return "unknown";
-}
+/// Vector width of a processor, or of a kernel.
+enum class VectorWidth {
+    narrow,  ///< 128 bits
+    avx2,    ///< 256 bits
+    avx512,  ///< 512 bits
+};
 
-/// @param engine  an engine
-/// @return  whether this program was built with it
-constexpr bool has_engine(Engine engine)
-{
-#ifndef BERT_WITH_ONEDNN
-    if (engine == Engine::onednn) return false;
-#endif
-    return engine == Engine::own || engine == Engine::cblas || engine == Engine::onednn || engine == Engine::loops;
-}
+}  // namespace product
+
+/// Computes matrix products. Work is divided, and results are finished, in ops/product.hpp.
+class ProductEngine {
+public:
+    virtual ~ProductEngine() = default;
+
+    /// @return  its name, such as `cblas`
+    virtual std::string name() const = 0;
+    /// @return  the library or the kernels that it uses, such as `OpenBLAS SkylakeX`
+    virtual std::string kernel() const { return name(); }
+    /// @return  the vector width of these kernels, if it is known
+    virtual std::optional<product::VectorWidth> kernel_width() const { return std::nullopt; }
+    /// @param processor  vector width of the processor, above that of the kernels
+    /// @return  a remedy, one line
+    virtual std::string advice([[maybe_unused]] product::VectorWidth processor) const { return {}; }
+    /// @return  whether the engine takes whole products in float and divides them among threads of its own; if not, it takes
+    /// blocks
+    ///     whose size depends on the shapes alone, each computed by one thread
+    virtual bool takes_whole_products(float) const { return false; }
+    /// @return  the same in double
+    virtual bool takes_whole_products(double) const { return false; }
+
+    /// sums = x Wᵀ or x M
+    /// @param x  [T, in], T and in above 0
+    /// @param right  layout of the operand
+    /// @param operand  [out, in] or [in, out]
+    /// @param[out] sums  [T, out], row by row
+    virtual void multiply(const product::Rows<float>& x, product::Right right, const product::Rows<float>& operand,
+                          float* sums) const = 0;
+    /// @copydoc multiply
+    virtual void multiply(const product::Rows<double>& x, product::Right right, const product::Rows<double>& operand,
+                          double* sums) const = 0;
+};
 
 namespace detail {
 
-/// The engine of the whole program; what is packed with one engine is multiplied with it.
-inline std::atomic<Engine> chosen_engine{Engine::own};
+/// The engine of the whole program; a weight that was packed for one engine is always multiplied by that engine.
+inline std::atomic<const ProductEngine*> chosen_engine{nullptr};
 
 }  // namespace detail
 
-/// @return  the engine in use; the own kernel unless set_engine chose another one
-inline Engine engine() { return detail::chosen_engine; }
+/// @return  the engine in use; nullptr for our own kernel, the default
+inline const ProductEngine* engine() { return detail::chosen_engine; }
 
-/// Chooses the engine of all products from now on. Nothing else does: no environment variable, nothing before main.
-/// @param engine  which
-/// @throws std::invalid_argument if the program was built without it
-inline void set_engine(Engine engine)
-{
-    if (!has_engine(engine))
-        throw std::invalid_argument("set_engine: " + engine_name(engine) + ": this program was built without it");
-    const bool calls_cblas = engine == Engine::cblas || engine == Engine::onednn;  // the latter in double
-    if (calls_cblas && openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
-    detail::chosen_engine = engine;
-}
+/// Sets the engine of all later products. No environment variable and no code before main sets one.
+/// @param engine  must outlive its use; nullptr for our own kernel
+inline void set_engine(const ProductEngine* engine) { detail::chosen_engine = engine; }
+
+/// @param engine  an engine; nullptr for our own kernel
+/// @return  its name
+inline std::string engine_name(const ProductEngine* engine) { return engine == nullptr ? "own" : engine->name(); }
 
 }  // namespace bert

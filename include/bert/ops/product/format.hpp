@@ -1,11 +1,11 @@
 /// @file
-/// What the kernel multiplies: numbers as they are, or bfloat16 in pairs.
+/// Formats of the kernel's operands: numbers as they are, or pairs of bfloat16.
 ///
-/// A step of the kernel takes one *element* of a row of x and one of each column of Wᵀ and adds their product to a sum of
-/// floats or doubles. An element is a number, or two numbers that follow each other in k, each rounded to bfloat16 (8 bits of
-/// exponent, 7 of fraction, to the nearest): then operands take half the memory, and one instruction of AVX-512 BF16
-/// multiplies and adds both (pairs.hpp). Where there is no such instruction, pairs become floats again, are multiplied exactly
-/// and added in the same order. A matrix unit adds in an order of its own (tiles.hpp).
+/// In each iteration, the kernel takes one *element* of a row of x and one of each column of Wᵀ, and adds their product to a sum
+/// of floats or doubles. An element is one number, or two numbers that are consecutive in k, each rounded to the nearest bfloat16
+/// (8 bits of exponent, 7 of fraction). Pairs take half the memory, and one instruction of AVX-512 BF16 multiplies and adds both
+/// numbers (pairs.hpp). Without such an instruction, pairs are converted back to floats, multiplied exactly and added in the same
+/// order. A matrix unit adds in an order of its own (tiles.hpp).
 #pragma once
 
 #include <algorithm>
@@ -15,21 +15,21 @@
 #include <type_traits>
 
 #include "bert/core/float16.hpp"
-#include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/pairs.hpp"
 #include "bert/ops/product/rows.hpp"
 #include "bert/ops/product/tiles.hpp"
+#include "bert/ops/simd/vector.hpp"
 
-namespace bert::fast {
+namespace bert::simd {
 
-/// An instruction set whose matrix products take numbers in bfloat16; sums and all else are float, as in the set itself.
+/// An instruction set whose matrix products take numbers in bfloat16; sums and everything else are float, as in the set itself.
 /// @tparam Arch  the instruction set
-/// @tparam Unit  a matrix unit beside it: DefaultTiles is the one that the file is compiled for, if there is one
-/// @tparam Pairs  instructions for pairs beside it: DefaultPairs are those that the file is compiled for, if there are any
+/// @tparam Unit  its matrix unit; DefaultTiles is the one that the file is compiled for, if any
+/// @tparam Pairs  its instructions for pairs; DefaultPairs are those that the file is compiled for, if any
 template <class Arch, class Unit = product::DefaultTiles, class Pairs = product::DefaultPairs>
 struct Bf16Products {
     template <class Other>
-    using WithUnit = Bf16Products<Arch, Other, Pairs>;  ///< the same beside another matrix unit
+    using WithUnit = Bf16Products<Arch, Other, Pairs>;  ///< the same with another matrix unit
 };
 
 namespace detail {
@@ -39,7 +39,7 @@ struct VectorOf<Real, Bf16Products<Arch, Unit, Pairs>> : VectorOf<Real, Arch> {
 };
 
 }  // namespace detail
-}  // namespace bert::fast
+}  // namespace bert::simd
 
 namespace bert::product {
 
@@ -47,35 +47,35 @@ namespace bert::product {
 /// @tparam V  a vector of sums
 template <class V>
 struct PlainFormat {
-    using Real = typename V::value_type;           ///< of the sums and the operands
-    using Element = Real;                          ///< what a step of the kernel multiplies
-    using Elements = V;                            ///< a vector of them
+    using Real = typename V::value_type;           ///< type of the sums and the operands
+    using Element = Real;                          ///< what the kernel multiplies
+    using Elements = V;                            ///< a vector of elements
     using Tiles = NoTiles;                         ///< the matrix unit
     static constexpr std::size_t per_element = 1;  ///< numbers in an element
     static constexpr bool is_converted = false;    ///< whether a number is changed before it is multiplied
 
     /// @param K  numbers of a row of x
-    /// @return  how many elements they are
+    /// @return  number of elements
     static constexpr std::size_t elements(std::size_t K) { return K; }
 
-    /// Part of a row as elements.
+    /// A range of a row as elements.
     /// @param numbers  [K]
     /// @param K  how many
-    /// @param buffer  room for elements(K)
-    /// @return  the elements: in the buffer, or where they were
+    /// @param buffer  memory for elements(K)
+    /// @return  the elements, in the buffer or in place
     static const Element* along(const Real* numbers, [[maybe_unused]] std::size_t K, [[maybe_unused]] Element* buffer)
     {
         return numbers;
     }
 
-    /// Writes a row, or a part of one that begins at a whole element, as elements.
+    /// Writes a row, or a range of one that begins at a whole element, as elements.
     /// @param numbers  [K]
     /// @param K  how many
     /// @param[out] to  elements(K)
     static void write(const Real* numbers, std::size_t K, Element* to) { std::copy_n(numbers, K, to); }
 
     /// Consecutive rows of a matrix, as many as an element holds, as one row of elements.
-    /// @param rows  where the first begins
+    /// @param rows  the first number of the first row
     /// @param stride  from one row to the next
     /// @param count  how many rows there are
     /// @param width  numbers in a row
@@ -87,14 +87,14 @@ struct PlainFormat {
     }
 
     /// @param from  elements
-    /// @return  as many as a vector holds
+    /// @return  a vector of the first ones
     static Elements load(const Element* from) { return V::load_unaligned(from); }
 
-    /// @param x  an element
-    /// @param panel  one of each column
-    /// @param sum  of each column
+    /// @param x  an element of a row
+    /// @param panel  an element of each column
+    /// @param sum  the sum of each column
     /// @return  x panel + sum
-    static V multiply_add(Element x, const Elements& panel, const V& sum) { return fast::multiply_add(V(x), panel, sum); }
+    static V multiply_add(Element x, const Elements& panel, const V& sum) { return simd::multiply_add(V(x), panel, sum); }
 };
 
 namespace detail {
@@ -105,22 +105,22 @@ struct WordsOf {
     using type = xsimd::batch<std::uint32_t, typename V::arch_type>;
 };
 template <>
-struct WordsOf<fast::OneNumber<float>> {
+struct WordsOf<simd::OneNumber<float>> {
     using type = std::uint32_t;
 };
 
 }  // namespace detail
 
-/// Pairs of bfloat16, the first number in the lower half of a word. A pair that has no second number has a zero there.
+/// Pairs of bfloat16, the first number in the lower half of a word. A pair without a second number has a zero there.
 /// @tparam V  a vector of sums, floats
-/// @tparam Unit  the matrix unit, which takes what it can of a product
+/// @tparam Unit  the matrix unit, which computes as much of a product as it can
 /// @tparam Pairs  the instructions for pairs
 template <class V, class Unit, class Pairs>
 struct Bf16Format {
     using Tiles = Unit;                                  ///< the matrix unit
-    using Real = float;                                  ///< of the sums and of the operands before they are rounded
+    using Real = float;                                  ///< type of the sums, and of the operands before they are rounded
     using Element = std::uint32_t;                       ///< two numbers
-    using Elements = typename detail::WordsOf<V>::type;  ///< a vector of them
+    using Elements = typename detail::WordsOf<V>::type;  ///< a vector of elements
     static constexpr std::size_t per_element = 2;        ///< numbers in an element
     static constexpr bool is_converted = true;           ///< whether a number is changed before it is multiplied
     static_assert(std::is_same_v<typename V::value_type, float>, "products in bfloat16 have sums in float");
@@ -180,17 +180,17 @@ struct Bf16Format {
             return Elements::load_unaligned(from);
     }
 
-    /// @param x  a pair
-    /// @param panel  one of each column
-    /// @param sum  of each column
-    /// @return  (sum + second second) + first first, in the order of the processors' instruction
+    /// @param x  a pair of a row
+    /// @param panel  a pair of each column
+    /// @param sum  the sum of each column
+    /// @return  (sum + second second) + first first, in the order of the processor's instruction
     static V multiply_add(Element x, const Elements& panel, const V& sum)
     {
         if constexpr (Pairs::have_instructions) {
             return Pairs::multiply_add(Elements(x), panel, sum);
         } else {
-            const V with_second = fast::multiply_add(second_of(Elements(x)), second_of(panel), sum);
-            return fast::multiply_add(first_of(Elements(x)), first_of(panel), with_second);
+            const V with_second = simd::multiply_add(second_of(Elements(x)), second_of(panel), sum);
+            return simd::multiply_add(first_of(Elements(x)), first_of(panel), with_second);
         }
     }
 
@@ -203,14 +203,14 @@ private:
 /// The format of an instruction set's products.
 template <class Real, class Arch>
 struct FormatOf {
-    using type = PlainFormat<fast::Vector<Real, Arch>>;  ///< numbers as they are
+    using type = PlainFormat<simd::Vector<Real, Arch>>;  ///< numbers as they are
 };
-/// The format of an instruction set's products, where they are in bfloat16. Instructions and a matrix unit are used where a
+/// The format of an instruction set whose products are in bfloat16. The instructions for pairs and the matrix unit are used if a
 /// vector has 16 floats: then a panel is as wide as two tiles.
 template <class Real, class Arch, class Unit, class Pairs>
 struct FormatOf<Real, fast::Bf16Products<Arch, Unit, Pairs>> {
-    using V = fast::Vector<Real, Arch>;             ///< of the sums
-    static constexpr bool is_wide = V::size == 16;  ///< as instructions and unit want it
+    using V = simd::Vector<Real, Arch>;             ///< vector of sums
+    static constexpr bool is_wide = V::size == 16;  ///< as the instructions and the unit require
     using type = Bf16Format<V, std::conditional_t<is_wide, Unit, NoTiles>,
                             std::conditional_t<is_wide, Pairs, FloatPairs>>;  ///< pairs in bfloat16
 };

@@ -1,23 +1,23 @@
 /// @file
-/// The project's own matrix product: y = x Wᵀ for W in packed panels, each as wide as two vectors. (PackedLinear keeps the panels,
-/// `linear` makes them anew in each call.)
+/// The project's own matrix product: y = x Wᵀ for W in packed panels, each as wide as two vectors. (PackedLinear keeps the
+/// panels, `linear` packs them in each call.)
 ///
-/// A panel holds 2P columns of Wᵀ (P numbers in a vector), all K of them, one k after the other: [K][2P]. A tile of y is one
-/// panel wide and as high as the registers allow: 14 rows of two accumulators with 32 registers, 6 with 16. Each step of k
-/// loads two vectors of the panel and, for each row, one number of x, and adds their products to all accumulators. (With
-/// bfloat16 a step takes two k at once: format.hpp calls what it takes an element, and K below counts elements.)
+/// A panel holds 2P columns of Wᵀ (P numbers in a vector) for all K values of k, one after the other: [K][2P]. A tile of y is one
+/// panel wide and as high as the registers allow: 14 rows of two accumulators with 32 registers, 6 with 16. The iteration for a k
+/// loads two vectors of the panel and, for each row, one number of x, and adds their products to the accumulators. (In bfloat16
+/// an iteration takes two k at once. format.hpp calls the operand of an iteration an element; K below counts elements.)
 /// ```
 ///             panel[k]:  [ 0 .. P-1 ][ P .. 2P-1 ]
 /// x[0][k] -> row 0:      accumulator  accumulator
 /// x[1][k] -> row 1:      accumulator  accumulator
 ///    ...
 /// ```
-/// K is cut into blocks whose part of a panel stays in the second-level cache. A block's sum goes to a strip of sums, which
-/// stays in the cache too; after the last block the caller's `finish` takes each row of the strip (adds a bias, applies an
-/// activation) and writes y once. Where the processor has a matrix unit (tiles.hpp), it takes what it can of a block in bfloat16.
+/// K is divided into blocks, so that the rows of a panel for one block stay in the second-level cache. A block's sums are added
+/// to a strip of sums, which stays in the cache too. After the last block the caller's `finish` takes each row of the strip (adds
+/// a bias, applies an activation) and writes y once. A matrix unit (tiles.hpp) computes as much of a block in bfloat16 as it can.
 ///
-/// The next panel, or what it will be packed from, is fetched from memory while one is multiplied, a line at each k: 5 % of the
-/// time of BERT-base at 1 x 128, and of its fine-tuning step in bfloat16. (A matrix unit fetches nothing.)
+/// While one panel is multiplied, the next one, or the memory that it will be packed from, is fetched, a cache line at each k.
+/// This saves 5 % of the time of BERT-base at 1 x 128, and of its fine-tuning step in bfloat16. (A matrix unit fetches nothing.)
 ///
 /// Every number is summed over k in one order, which depends on K alone: the height of a tile, the number of rows and the
 /// number of threads change no bit.
@@ -29,10 +29,10 @@
 #include <cstdint>
 #include <utility>
 
-#include "bert/ops/fast/vector.hpp"
 #include "bert/ops/product/fetch.hpp"
 #include "bert/ops/product/format.hpp"
 #include "bert/ops/product/rows.hpp"
+#include "bert/ops/simd/vector.hpp"
 
 namespace bert::product {
 
@@ -41,14 +41,14 @@ namespace bert::product {
 /// @tparam NumberFormat  PlainFormat or Bf16Format
 template <class V, class NumberFormat = PlainFormat<V>>
 struct Kernel {
-    using Format = NumberFormat;               ///< what the operands are made of
-    using Real = typename V::value_type;       ///< of the sums
-    using Element = typename Format::Element;  ///< of the operands
+    using Format = NumberFormat;               ///< format of the operands
+    using Real = typename V::value_type;       ///< type of the sums
+    using Element = typename Format::Element;  ///< element of the operands
 
     static constexpr std::size_t panel_width = 2 * V::size;                ///< columns of a panel
     static constexpr std::size_t tile_height = sizeof(V) == 64 ? 14 : 6;   ///< rows of a tile: 64-byte vectors come
-                                                                           ///< with 32 registers; the rest is taken for 16
-    static constexpr std::size_t depth = 768;                              ///< a block of k
+                                                                           ///< with 32 registers, others are taken to have 16
+    static constexpr std::size_t depth = 768;                              ///< length of a block of k
     static constexpr std::size_t block_height = 16 * tile_height;          ///< rows of x that stay in the second-level cache
     static constexpr std::size_t strip_size = block_height * panel_width;  ///< numbers in a strip of sums
 
@@ -56,7 +56,7 @@ struct Kernel {
     /// @return  how many panels hold them
     static constexpr std::size_t panels(std::size_t columns) { return (columns + panel_width - 1) / panel_width; }
 
-    /// Packs one panel, filled up with zeros.
+    /// Packs one panel, padded with zeros.
     /// @param weight  W, a row for each column of Wᵀ
     /// @param first  the panel's first column
     /// @param[out] panel  [K][panel_width]
@@ -67,20 +67,20 @@ struct Kernel {
             [&](std::size_t j) { return weight.data + (first + j) * weight.stride; }, panel);
     }
 
-    /// Packs one panel of rows that may lie anywhere.
+    /// Packs one panel from rows that may lie anywhere.
     /// @param columns  at most panel_width
     /// @param width  numbers in a row
-    /// @param row_at  row_at(j) is where the j-th begins
+    /// @param row_at  row_at(j) is the address of row j
     /// @param[out] panel  [K][panel_width]
     template <class RowAt>
     static void pack_rows(std::size_t columns, std::size_t width, const RowAt& row_at, Element* panel)
     {
-        constexpr std::size_t square = 16;  // k in steps of a cache line
+        constexpr std::size_t square = 16;  // values of k that share a cache line
         for (std::size_t number = 0; number < width; number += square * Format::per_element) {
             const std::size_t count = std::min(square * Format::per_element, width - number), k1 = Format::elements(count);
             for (std::size_t j = 0; j < columns; ++j) {
                 Element buffer[square];
-                for (std::size_t i = 0; i < count; i += line_bytes / sizeof(Real))  // as fetch_ahead
+                for (std::size_t i = 0; i < count; i += line_bytes / sizeof(Real))  // like fetch_ahead
                     __builtin_prefetch(row_at(j) + std::min(number + 4 * square + i, width - 1));
                 const Element* const row = Format::along(row_at(j) + number, count, buffer);
                 for (std::size_t k = 0; k < k1; ++k)
@@ -111,9 +111,9 @@ struct Kernel {
     /// Multiplies rows by one panel.
     /// @param x  the rows, as elements (left_operand.hpp)
     /// @param panel  [x.width][panel_width]
-    /// @param strip  scratch of strip_size numbers
+    /// @param strip  scratch memory of strip_size numbers
     /// @param finish  called as finish(row, sums) for each row of x, with its panel_width sums
-    /// @param next  the panel that this thread is likely to want next: it is fetched during the last block of rows
+    /// @param next  the panel that this thread will probably use next; it is fetched during the last block of rows
     template <class Finish>
     static void multiply(const Rows<Element>& x, const Element* panel, Real* strip, const Finish& finish,
                          const NextPanel& next = {})
@@ -123,9 +123,14 @@ struct Kernel {
             const NextPanel fetched = first + rows == x.count ? next : NextPanel{};
             for (std::size_t k = 0; k == 0 || k < x.width; k += depth) {
                 const std::size_t block = std::min(depth, x.width - k);
-                Step step{x.data + first * x.stride + k * x.step, x.stride, x.step, panel + k * panel_width, block, k == 0};
-                if constexpr (Format::Tiles::exists) step = multiply_in_unit(step, rows, strip);
-                if (step.depth > 0 || step.is_first) multiply_in_vectors(step, rows, fetched, k, strip);
+                BlockOfK k_block{x.data + first * x.stride + k * x.column_stride,
+                                 x.stride,
+                                 x.column_stride,
+                                 panel + k * panel_width,
+                                 block,
+                                 k == 0};
+                if constexpr (Format::Tiles::exists) k_block = multiply_in_unit(k_block, rows, strip);
+                if (k_block.depth > 0 || k_block.is_first) multiply_in_vectors(k_block, rows, fetched, k, strip);
             }
             for (std::size_t row = 0; row < rows; ++row)
                 finish(first + row, strip + row * panel_width);
@@ -133,62 +138,64 @@ struct Kernel {
     }
 
 private:
-    /// What a tile is computed from.
-    struct Step {
+    /// The operands of a tile, for one block of k.
+    struct BlockOfK {
         const Element* x;
-        std::size_t stride, step;  // from row to row, from k to k
+        std::size_t stride, k_stride;  // from one row to the next, from one k to the next
         const Element* panel;
         std::size_t depth;
-        bool is_first;  // of the parts of k
+        bool is_first;  // whether it is the first block of k
     };
 
-    /// What a tile fetches beside.
+    /// Memory that a tile fetches ahead.
     struct Fetched {
-        std::uintptr_t line;  // at the first k
-        std::size_t step;     // bytes from it to the next k's
+        std::uintptr_t line;      // address fetched at the first k
+        std::size_t line_stride;  // bytes from one k to the next
     };
 
-    /// As much of a step as the matrix unit takes.
-    /// @return  what is left of it
-    static Step multiply_in_unit(const Step& step, std::size_t rows, Real* sums)
+    /// Computes as much of a block of k as the matrix unit can.
+    /// @return  the rest of the block
+    static BlockOfK multiply_in_unit(const BlockOfK& k_block, std::size_t rows, Real* sums)
     {
-        const std::size_t taken = Format::Tiles::is_usable() ? step.depth / tile_side * tile_side : 0;
-        if (taken == 0) return step;
-        multiply_tiles<typename Format::Tiles>(step.x, step.stride, rows, taken, step.panel, step.is_first, sums);
-        return {step.x + taken * step.step, step.stride, step.step, step.panel + taken * panel_width, step.depth - taken, false};
+        const std::size_t taken = Format::Tiles::is_usable() ? k_block.depth / tile_side * tile_side : 0;
+        if (taken == 0) return k_block;
+        multiply_tiles<typename Format::Tiles>(k_block.x, k_block.stride, rows, taken, k_block.panel, k_block.is_first, sums);
+        return {k_block.x + taken * k_block.k_stride, k_block.stride,        k_block.k_stride,
+                k_block.panel + taken * panel_width,  k_block.depth - taken, false};
     }
 
-    /// A step, from k on, for all rows of a block, in tiles whose heights differ by 1 at most.
-    static void multiply_in_vectors(const Step& step, std::size_t rows, const NextPanel& next, std::size_t k, Real* sums)
+    /// Computes a block of k, from k on, for a block of rows, in tiles whose heights differ by at most 1.
+    static void multiply_in_vectors(const BlockOfK& k_block, std::size_t rows, const NextPanel& next, std::size_t k, Real* sums)
     {
         const std::size_t tiles = (rows + tile_height - 1) / tile_height, height = rows / tiles, taller = rows % tiles;
         for (std::size_t tile = 0, begin = 0; tile < tiles; ++tile) {
             const std::size_t count = height + (tile < taller ? 1 : 0);
             const bool fetches = tile < next.strands.size() && next.strands[tile] != 0;
-            const Fetched fetched = fetches ? Fetched{next.strands[tile] + k * next.step, next.step}
-                                            : Fetched{reinterpret_cast<std::uintptr_t>(step.panel), 0};  // in the cache already
-            tile_of_height[count](step, step.x + begin * step.stride, fetched, sums + begin * panel_width);
+            const Fetched fetched = fetches
+                                        ? Fetched{next.strands[tile] + k * next.line_stride, next.line_stride}
+                                        : Fetched{reinterpret_cast<std::uintptr_t>(k_block.panel), 0};  // in the cache already
+            tile_of_height[count](k_block, k_block.x + begin * k_block.stride, fetched, sums + begin * panel_width);
             begin += count;
         }
     }
 
     template <std::size_t... row>
-    static void compute_tile(std::index_sequence<row...>, const Step& step, const Element* x, Fetched fetched, Real* sums)
+    static void compute_tile(std::index_sequence<row...>, const BlockOfK& k_block, const Element* x, Fetched fetched, Real* sums)
     {
         V low[sizeof...(row)] = {((void)row, V(Real(0)))...};
         V high[sizeof...(row)] = {((void)row, V(Real(0)))...};
-        const Element* panel = step.panel;
-        for (std::size_t k = 0; k < step.depth; ++k, panel += panel_width, x += step.step) {
+        const Element* panel = k_block.panel;
+        for (std::size_t k = 0; k < k_block.depth; ++k, panel += panel_width, x += k_block.k_stride) {
             const auto panel_low = Format::load(panel), panel_high = Format::load(panel + V::size);
             __builtin_prefetch(reinterpret_cast<const void*>(fetched.line), 0, 2);  // to be read, in the second-level cache
-            fetched.line += fetched.step;
-            // For each row: one element of x times the panel's two vectors. An expression over `row...`, so that every
-            // accumulator has a register whatever the compiler thinks of unrolling.
-            ((low[row] = Format::multiply_add(x[row * step.stride], panel_low, low[row]),
-              high[row] = Format::multiply_add(x[row * step.stride], panel_high, high[row])),
+            fetched.line += fetched.line_stride;
+            // For each row: one element of x times the panel's two vectors. A fold expression over `row...` instead of a loop, so
+            // that every accumulator has a register even if the compiler doesn't unroll loops.
+            ((low[row] = Format::multiply_add(x[row * k_block.stride], panel_low, low[row]),
+              high[row] = Format::multiply_add(x[row * k_block.stride], panel_high, high[row])),
              ...);
         }
-        if (!step.is_first) {
+        if (!k_block.is_first) {
             ((low[row] = V::load_unaligned(sums + row * panel_width) + low[row],
               high[row] = V::load_unaligned(sums + row * panel_width + V::size) + high[row]),
              ...);
@@ -198,12 +205,12 @@ private:
     }
 
     template <std::size_t height>
-    static void tile(const Step& step, const Element* x, Fetched fetched, Real* sums)
+    static void tile(const BlockOfK& k_block, const Element* x, Fetched fetched, Real* sums)
     {
-        compute_tile(std::make_index_sequence<height>{}, step, x, fetched, sums);
+        compute_tile(std::make_index_sequence<height>{}, k_block, x, fetched, sums);
     }
 
-    using Tile = void (*)(const Step&, const Element*, Fetched, Real*);
+    using Tile = void (*)(const BlockOfK&, const Element*, Fetched, Real*);
     template <std::size_t... below>
     static constexpr std::array<Tile, sizeof...(below) + 1> make_tiles(std::index_sequence<below...>)
     {
@@ -214,6 +221,6 @@ private:
 
 /// The kernel of an instruction set.
 template <class Real, class Arch>
-using KernelOf = Kernel<fast::Vector<Real, Arch>, typename FormatOf<Real, Arch>::type>;
+using KernelOf = Kernel<simd::Vector<Real, Arch>, typename FormatOf<Real, Arch>::type>;
 
 }  // namespace bert::product

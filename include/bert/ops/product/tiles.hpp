@@ -1,23 +1,23 @@
 /// @file
-/// Matrix units: processors that multiply whole tiles of bfloat16, as AMX does, sixteen times as fast as their vectors.
+/// Matrix units, such as AMX: units of a processor that multiply whole tiles of bfloat16, sixteen times as fast as its vectors.
 ///
 /// A tile has up to 16 rows of 64 bytes: 16 rows of x by 32 of its numbers in k, 16 pairs in k by 16 columns of a panel, or 16 by
-/// 16 sums. The kernel keeps four tiles of sums, 32 rows by 32 columns, and for each 32 numbers in k loads two tiles of x and two
-/// of the panel and multiplies each by each:
+/// 16 sums. The kernel keeps four tiles of sums, 32 rows by 32 columns. For every 32 numbers in k it loads two tiles of x and two
+/// of the panel, and multiplies each tile of x by each of the panel:
 /// ```
 ///              panel 0    panel 1
 ///    x 0  ->   sums 00    sums 01
 ///    x 1  ->   sums 10    sums 11
 /// ```
 /// The unit sums in an order of its own (Intel's Software Developer's Manual, volume 2, TDPBF16PS). Of 32 numbers in k it sums
-/// the products at the 16 even places and those at the 16 odd ones apart, each from zero and with one rounding a product. Then it
-/// adds the two sums to each other, and the result to what the tile held:
+/// the products at the 16 even positions and those at the 16 odd ones separately, each from zero and with one rounding per
+/// product. Then it adds the two sums to each other, and the result to the sum in the tile:
 /// \f[ e = \sum_{i=0}^{15} x_{2i} w_{2i},\quad o = \sum_{i=0}^{15} x_{2i+1} w_{2i+1},\quad s \leftarrow s + (e + o) \f]
-/// It rounds to nearest, whatever the thread's mode is. A number below the smallest normal one counts as zero, and a sum below it
-/// becomes zero. What a block of k leaves over, fewer than 32 numbers, is summed by the vectors.
+/// It rounds to nearest, whatever the rounding mode of the thread. A subnormal number counts as zero, and a subnormal sum becomes
+/// zero. The rest of a block of k, fewer than 32 numbers, is summed by vectors.
 ///
-/// So a product has other bits with a unit than without. But the order depends on K alone: with the unit, too, a row has the same
-/// bits alone and in any batch, on any number of threads.
+/// A product therefore has other bits with a unit than without. But the order depends on K alone: with a unit, too, a row has the
+/// same bits alone and in any batch, on any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,6 @@
 
 #if defined(__AMX_BF16__) || defined(__AMXBF16__)  // the latter: clang before 17
 #define BERT_AMX
-#include <immintrin.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,41 +39,42 @@
 #endif
 
 #include "bert/core/float16.hpp"
+#include "bert/ops/simd/intrinsics.hpp"
 
 namespace bert::product {
 
-/// Rows of a tile, and pairs of bfloat16 or sums in one of its rows.
+/// Number of rows of a tile, and of pairs or sums in a row.
 inline constexpr std::size_t tile_side = 16;
 
-/// No matrix unit: the kernel's vectors do all.
+/// No matrix unit: the kernel uses vectors alone.
 struct NoTiles {
-    static constexpr bool exists = false;        ///< the kernel asks for nothing else
-    static constexpr const char* name = "none";  ///< of the unit
+    static constexpr bool exists = false;        ///< the kernel uses no other member
+    static constexpr const char* name = "none";  ///< name of the unit
 };
 
-/// A matrix unit in loops, on any processor: every bit of AMX's sums, but for a NaN's, and a fault where AMX has one. AMX and the
-/// kernel's use of tiles are held to it.
+/// A matrix unit in loops, for any processor. Its sums have the bits of AMX's, except in a NaN, and it throws where AMX faults.
+/// AMX and the kernel's use of tiles are tested against it.
 struct LoopTiles {
     static constexpr bool exists = true;          ///< the kernel may use it
-    static constexpr const char* name = "loops";  ///< of the unit
+    static constexpr const char* name = "loops";  ///< name of the unit
 
     /// @return  whether it can be used
     static bool is_usable() { return true; }
 
-    /// Says how many rows of x each of its two tiles has. All tiles become zero. Everything below needs it first.
-    /// @param rows0  of the first, 1 to 16
-    /// @param rows1  of the second, 0 to 16
-    /// @throws std::invalid_argument for another number
+    /// Sets the number of rows of the two tiles of x, and all tiles to zero. It must be called before the functions below.
+    /// @param rows0  rows of the first tile, 1 to 16
+    /// @param rows1  rows of the second tile, 0 to 16
+    /// @throws std::invalid_argument for other numbers
     void configure(std::size_t rows0, std::size_t rows1)
     {
         if (rows0 < 1 || rows0 > tile_side || rows1 > tile_side)
-            throw std::invalid_argument("tiles: expected 1 to 16 rows and 0 to 16, got " + std::to_string(rows0) + " and " +
+            throw std::invalid_argument("tiles: rows: expected 1 to 16 and 0 to 16, got " + std::to_string(rows0) + " and " +
                                         std::to_string(rows1));
         *this = {};
         rows_ = {rows0, rows1};
     }
 
-    /// All sums become zero.
+    /// Sets all sums to zero.
     /// @throws std::logic_error if the tiles are not configured
     void clear()
     {
@@ -82,8 +82,8 @@ struct LoopTiles {
         sums_ = {};
     }
 
-    /// Loads the sums of rows.
-    /// @param sums  of the first row and column
+    /// Loads the sums.
+    /// @param sums  from the first row and column on
     /// @param stride  numbers from one row to the next
     /// @throws std::logic_error if the tiles are not configured
     void load_sums(const float* sums, std::size_t stride)
@@ -91,8 +91,8 @@ struct LoopTiles {
         for_each_sum([&](std::size_t row, std::size_t column, float& sum) { sum = sums[row * stride + column]; });
     }
 
-    /// Stores them.
-    /// @param sums  of the first row and column
+    /// Stores the sums.
+    /// @param sums  from the first row and column on
     /// @param stride  numbers from one row to the next
     /// @throws std::logic_error if the tiles are not configured
     void store_sums(float* sums, std::size_t stride)
@@ -101,7 +101,7 @@ struct LoopTiles {
     }
 
     /// Loads 16 pairs of each row of x, and the panel's 16 rows for them.
-    /// @param x  of the first row
+    /// @param x  pairs of the first row
     /// @param x_stride  pairs from one row to the next
     /// @param panel  16 rows of 32 pairs
     /// @throws std::logic_error if the tiles are not configured
@@ -114,7 +114,7 @@ struct LoopTiles {
             std::copy_n(panel + k * 2 * tile_side, 2 * tile_side, panel_[k].data());
     }
 
-    /// sums += x panel, of what is loaded.
+    /// sums += x panel, for the loaded x and panel.
     /// @throws std::logic_error if the tiles are not configured
     void multiply_add()
     {
@@ -129,16 +129,16 @@ struct LoopTiles {
         });
     }
 
-    /// The unit is free for others; what is in the tiles is lost.
+    /// Releases the unit; the contents of the tiles are lost.
     void release() { rows_ = {}; }
 
 private:
     void require_configured() const
     {
-        if (rows_[0] == 0) throw std::logic_error("tiles: expected configured ones, got tiles that never were or are released");
+        if (rows_[0] == 0) throw std::logic_error("tiles: expected configured tiles, got tiles that are not configured");
     }
 
-    /// A number below the smallest normal one is zero.
+    /// Replaces a subnormal number by zero.
     static float flushed(float number)
     {
         return std::abs(number) < std::numeric_limits<float>::min() ? std::copysign(0.0F, number) : number;
@@ -162,12 +162,13 @@ private:
 };
 
 #ifdef BERT_AMX
-/// AMX. Its state belongs to the thread: who configures releases. A tile that isn't configured is an illegal instruction.
+/// AMX. Its state belongs to the thread, which must release what it configured. To use a tile that isn't configured
+/// is an illegal instruction.
 struct AmxTiles {
     static constexpr bool exists = true;        ///< the kernel may use it
-    static constexpr const char* name = "AMX";  ///< of the unit
+    static constexpr const char* name = "AMX";  ///< name of the unit
 
-    /// Whether the system lets this process use the unit; it is asked once.
+    /// Whether the system lets this process use the unit; the system is asked once.
     /// @return  true if so
     static bool is_usable()
     {
@@ -183,7 +184,7 @@ struct AmxTiles {
     /// @copydoc LoopTiles::configure
     void configure(std::size_t rows0, std::size_t rows1)
     {
-        // 0 and 1: sums 00 and 01, of x's first rows; 2 and 3: 10 and 11; 4 and 5: x; 6 and 7: the panel.
+        // Tiles 0 and 1 are sums 00 and 01, of x's first rows; 2 and 3 are sums 10 and 11; 4 and 5 are x; 6 and 7 are the panel.
         struct alignas(64) Configuration {
             std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
             std::uint16_t row_bytes[16] = {};
@@ -194,7 +195,7 @@ struct AmxTiles {
             configuration.rows[tile] = static_cast<std::uint8_t>(rows[tile]);
             configuration.row_bytes[tile] = rows[tile] > 0 ? 64 : 0;
         }
-        asm volatile("" : : "r"(&configuration) : "memory");  // all of it is read: g++ 12's intrinsic names its first bytes
+        asm volatile("" : : "r"(&configuration) : "memory");  // read as a whole; g++ 12's intrinsic declares only its first bytes
         _tile_loadconfig(&configuration);
         has_second_ = rows1 > 0;
     }
@@ -260,17 +261,17 @@ private:
 };
 #endif
 
-/// The processor's matrix unit, as far as the including file is compiled for one.
+/// The matrix unit that the including file is compiled for, if any.
 #ifdef BERT_AMX
 using DefaultTiles = AmxTiles;
 #else
 using DefaultTiles = NoTiles;
 #endif
 
-/// Sums of rows of x times a panel of 32 columns, as far as whole tiles go.
+/// Adds the products of rows of x and a panel of 32 columns to sums, in whole tiles.
 /// @tparam Unit  a matrix unit
 /// @param x  pairs of the first row
-/// @param stride  from one row to the next
+/// @param stride  pairs from one row to the next
 /// @param rows  how many
 /// @param pairs  in a row, a multiple of 16
 /// @param panel  [pairs][32]
@@ -281,10 +282,10 @@ void multiply_tiles(const std::uint32_t* x, std::size_t stride, std::size_t rows
                     bool is_first, float* sums)
 {
     constexpr std::size_t columns = 2 * tile_side;
-    std::atomic_signal_fence(std::memory_order_seq_cst);  // what was packed is in memory: intrinsics don't say that they read
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // packed pairs must be in memory: the intrinsics don't declare reads
     Unit unit;
     const std::size_t groups = (rows + 2 * tile_side - 1) / (2 * tile_side), height = (rows + groups - 1) / groups;
-    std::size_t configured = 0;  // rows
+    std::size_t configured = 0;  // rows that the unit is configured for
     for (std::size_t first = 0; first < rows; first += height) {
         const std::size_t some = std::min(height, rows - first);
         if (some != configured) unit.configure(std::min(some, tile_side), some > tile_side ? some - tile_side : 0);

@@ -1,10 +1,11 @@
 /// @file
-/// The functions of one number: GELU in both forms, ReLU, tanh.
+/// The activation functions: GELU in both forms, ReLU, and tanh.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <numbers>
+#include <stdexcept>
 
 #include "bert/core/activation.hpp"
 #include "bert/core/tensor.hpp"
@@ -14,12 +15,13 @@ namespace bert::reference {
 /// The operations `gelu`, `gelu_tanh`, `relu`, `tanh`, and `activate`, which chooses among the first three; each with its
 /// backward.
 struct ActivationOperations {
-    /// The Gaussian error linear unit: x times the probability that a standard normal number is below x.
+    /// The Gaussian error linear unit: x times the probability that a standard normal variable is below x.
     /// \f[ y = x\,\Phi(x) = \tfrac12\,x\,\big(1 + \mathrm{erf}(x/\sqrt2)\big) = \tfrac12\,x\,\mathrm{erfc}(-x/\sqrt2) \f]
     /// Symbols: \f$\Phi(x)\f$ `probability`.
     /// @param x  [T, I]
-    /// @param[out] y  [T, I]
-    /// @see Hendrycks and Gimpel 2016, section 2; Devlin et al. 2019, appendix A.2
+    /// @param[out] y  [T, I]; may alias x
+    /// @see Hendrycks and Gimpel 2016, section 2; Devlin et al. 2019, appendix A.2. Where a configuration says "gelu", the
+    /// transformers library means this form, and so do we; google-research/bert, modeling.py, in its last version means gelu_tanh
     template <class Real>
     static void gelu(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
@@ -33,12 +35,12 @@ struct ActivationOperations {
         }
     }
 
-    /// The product rule: Φ's derivative is φ, the density of a standard normal number.
+    /// By the product rule; the derivative of Φ is φ, the density of the standard normal distribution.
     /// \f[ \delta x = \delta y\,\big(\Phi(x) + x\,\varphi(x)\big),\quad \varphi(x) = e^{-x^2/2} \big/ \sqrt{2\pi} \f]
     /// Symbols: \f$\Phi\f$ `probability`, \f$\varphi\f$ `density`, \f$\delta x, \delta y\f$ `d_x`, `d_y`.
     /// @param d_y  [T, I]
-    /// @param x  what gelu was given, [T, I]
-    /// @param[out] d_x  [T, I]; may be d_y itself
+    /// @param x  the input of gelu, [T, I]
+    /// @param[out] d_x  [T, I]; may alias d_y
     /// @throws std::invalid_argument if d_y is not [T, I]
     template <class Real>
     static void gelu_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, Tensor<Real, 2>& d_x)
@@ -57,50 +59,54 @@ struct ActivationOperations {
 
     /// The approximation of GELU with tanh.
     /// \f[ y = \tfrac12\,x\,\big(1 + \tanh u\big),\quad u = \sqrt{2/\pi}\,(x + 0.044715\,x^3) \f]
+    /// Symbols: \f$u\f$ `u`, \f$\sqrt{2/\pi}\f$ `root_two_over_pi`, 0.044715 `gelu_cubic`, \f$x^3\f$ `cube`.
     /// @param x  [T, I]
-    /// @param[out] y  [T, I]
+    /// @param[out] y  [T, I]; may alias x
     /// @see Hendrycks and Gimpel 2016, section 2
     template <class Real>
     static void gelu_tanh(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
-        const Real c = std::sqrt(Real(2) * std::numbers::inv_pi_v<Real>);
+        const Real root_two_over_pi = std::sqrt(Real(2) * std::numbers::inv_pi_v<Real>);
         y.resize(x.shape());
         for (std::size_t t = 0; t < x.shape(0); ++t) {
             for (std::size_t i = 0; i < x.shape(1); ++i) {
                 const Real cube = x(t, i) * x(t, i) * x(t, i);
-                const Real u = c * (x(t, i) + Real(0.044715L) * cube);
+                const Real u = root_two_over_pi * (x(t, i) + Real(gelu_cubic) * cube);
                 y(t, i) = x(t, i) / 2 * (1 + std::tanh(u));
             }
         }
     }
 
-    /// The product rule, and tanh' = 1 - tanh².
+    /// By the product rule, with tanh' = 1 - tanh².
     /// \f[ \delta x = \delta y\,\Big(\tfrac12\,(1 + \tanh u) + \tfrac12\,x\,(1 - \tanh^2 u)\,u'\Big),\quad
     ///     u' = \sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2) \f]
-    /// Symbols: \f$u'\f$ `slope`, \f$\tanh u\f$ `tanh_u`.
+    /// Symbols: \f$u\f$ `u`, as in gelu_tanh, \f$u'\f$ `slope`, \f$\tanh u\f$ `tanh_u`, \f$x^2\f$ `square`.
     /// @param d_y  [T, I]
-    /// @param x  what gelu_tanh was given, [T, I]
-    /// @param[out] d_x  [T, I]; may be d_y itself
+    /// @param x  the input of gelu_tanh, [T, I]
+    /// @param[out] d_x  [T, I]; may alias d_y
     /// @throws std::invalid_argument if d_y is not [T, I]
     template <class Real>
     static void gelu_tanh_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, Tensor<Real, 2>& d_x)
     {
         require_shape("gelu_tanh_backward: d_y", d_y, {x.shape(0), x.shape(1)});
-        const Real c = std::sqrt(Real(2) * std::numbers::inv_pi_v<Real>);
+        const Real root_two_over_pi = std::sqrt(Real(2) * std::numbers::inv_pi_v<Real>);
         d_x.resize(x.shape());
         for (std::size_t t = 0; t < x.shape(0); ++t) {
             for (std::size_t i = 0; i < x.shape(1); ++i) {
                 const Real square = x(t, i) * x(t, i);
-                const Real tanh_u = std::tanh(c * (x(t, i) + Real(0.044715L) * square * x(t, i)));
-                const Real slope = c * (1 + 3 * Real(0.044715L) * square);
+                const Real u = root_two_over_pi * (x(t, i) + Real(gelu_cubic) * square * x(t, i));
+                const Real tanh_u = std::tanh(u);
+                const Real slope = root_two_over_pi * (1 + 3 * Real(gelu_cubic) * square);
                 d_x(t, i) = d_y(t, i) * ((1 + tanh_u) / 2 + x(t, i) / 2 * (1 - tanh_u * tanh_u) * slope);
             }
         }
     }
 
-    /// The rectified linear unit, y = max(0, x). A NaN stays a NaN.
+    /// The rectified linear unit. A NaN stays a NaN.
+    /// \f[ y = \max(0, x) \f]
     /// @param x  [T, I]
-    /// @param[out] y  [T, I]
+    /// @param[out] y  [T, I]; may alias x
+    /// @see Nair and Hinton 2010; Vaswani et al. 2017, section 3.3
     template <class Real>
     static void relu(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
@@ -111,10 +117,10 @@ struct ActivationOperations {
     }
 
     /// \f[ \delta x = \delta y\ \text{where}\ x > 0,\ \text{else}\ 0 \f]
-    /// At the corner x = 0, where there is no derivative, it is 0, as in the reference library.
+    /// At x = 0, where the derivative doesn't exist, the gradient is 0, as in PyTorch.
     /// @param d_y  [T, I]
-    /// @param x  what relu was given, [T, I]
-    /// @param[out] d_x  [T, I]; may be d_y itself
+    /// @param x  the input of relu, [T, I]
+    /// @param[out] d_x  [T, I]; may alias d_y
     /// @throws std::invalid_argument if d_y is not [T, I]
     template <class Real>
     static void relu_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, Tensor<Real, 2>& d_x)
@@ -126,63 +132,71 @@ struct ActivationOperations {
                 d_x(t, i) = x(t, i) > 0 ? d_y(t, i) : Real(0);
     }
 
-    /// The hyperbolic tangent, the pooler's.
+    /// The hyperbolic tangent, the activation of the pooler (google-research/bert, modeling.py).
     /// @param x  [B, H]
-    /// @param[out] y  [B, H]
+    /// @param[out] y  [B, H]; may alias x
     template <class Real>
     static void tanh(const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
         y.resize(x.shape());
-        for (std::size_t t = 0; t < x.shape(0); ++t)
-            for (std::size_t i = 0; i < x.shape(1); ++i)
-                y(t, i) = std::tanh(x(t, i));
+        for (std::size_t b = 0; b < x.shape(0); ++b)
+            for (std::size_t h = 0; h < x.shape(1); ++h)
+                y(b, h) = std::tanh(x(b, h));
     }
 
-    /// From the result rather than from x: tanh' = 1 - tanh².
+    /// Computed from the result instead of x, with tanh' = 1 - tanh².
     /// \f[ \delta x = \delta y\,(1 - y^2) \f]
     /// @param d_y  [B, H]
-    /// @param y  what tanh computed, [B, H]
-    /// @param[out] d_x  [B, H]; may be d_y itself
+    /// @param y  the result of tanh, [B, H]
+    /// @param[out] d_x  [B, H]; may alias d_y
     /// @throws std::invalid_argument if d_y is not [B, H]
     template <class Real>
     static void tanh_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& y, Tensor<Real, 2>& d_x)
     {
         require_shape("tanh_backward: d_y", d_y, {y.shape(0), y.shape(1)});
         d_x.resize(y.shape());
-        for (std::size_t t = 0; t < y.shape(0); ++t)
-            for (std::size_t i = 0; i < y.shape(1); ++i)
-                d_x(t, i) = d_y(t, i) * (1 - y(t, i) * y(t, i));
+        for (std::size_t b = 0; b < y.shape(0); ++b)
+            for (std::size_t h = 0; h < y.shape(1); ++h)
+                d_x(b, h) = d_y(b, h) * (1 - y(b, h) * y(b, h));
     }
 
-    /// The function that a configuration names.
-    /// @param activation  which
+    /// Applies the activation function that a configuration names. Its first argument is the set whose functions it calls
+    /// (ops/reference.hpp).
+    /// @param activation  the function
     /// @param x  [T, I]
-    /// @param[out] y  [T, I]
+    /// @param[out] y  [T, I]; may alias x
+    /// @throws std::invalid_argument for another number than an Activation's
     template <class Ops, class Real>
     static void activate(Ops, Activation activation, const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
         switch (activation) {
-            case Activation::gelu: return Ops::gelu(x, y);
-            case Activation::gelu_tanh: return Ops::gelu_tanh(x, y);
-            case Activation::relu: return Ops::relu(x, y);
+            case Activation::gelu: Ops::gelu(x, y); return;
+            case Activation::gelu_tanh: Ops::gelu_tanh(x, y); return;
+            case Activation::relu: Ops::relu(x, y); return;
         }
+        throw std::invalid_argument("activate: expected one of Activation, got another number");
     }
 
-    /// Its derivative times d_y.
-    /// @param activation  which
+    /// The backward of activate: the derivative times d_y.
+    /// @param activation  the function
     /// @param d_y  [T, I]
-    /// @param x  what activate was given, [T, I]
-    /// @param[out] d_x  [T, I]; may be d_y itself
+    /// @param x  the input of activate, [T, I]
+    /// @param[out] d_x  [T, I]; may alias d_y
+    /// @throws std::invalid_argument if d_y is not [T, I], or for another number than an Activation's
     template <class Ops, class Real>
     static void activate_backward(Ops, Activation activation, const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x,
                                   Tensor<Real, 2>& d_x)
     {
         switch (activation) {
-            case Activation::gelu: return Ops::gelu_backward(d_y, x, d_x);
-            case Activation::gelu_tanh: return Ops::gelu_tanh_backward(d_y, x, d_x);
-            case Activation::relu: return Ops::relu_backward(d_y, x, d_x);
+            case Activation::gelu: Ops::gelu_backward(d_y, x, d_x); return;
+            case Activation::gelu_tanh: Ops::gelu_tanh_backward(d_y, x, d_x); return;
+            case Activation::relu: Ops::relu_backward(d_y, x, d_x); return;
         }
+        throw std::invalid_argument("activate_backward: expected one of Activation, got another number");
     }
+
+private:
+    static constexpr long double gelu_cubic = 0.044715L;  // exact enough for long double, too
 };
 
 }  // namespace bert::reference

@@ -4,172 +4,112 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
-#include "bert/core/dropout.hpp"
+#include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/core/workspace.hpp"
 #include "bert/ops/activations.hpp"
+#include "bert/ops/attention.hpp"
 
 namespace bert::reference {
 
-/// Checks what attention is given.
-/// @param query  [T, H]
-/// @param key  [T, H]
-/// @param value  [T, H]
-/// @param sequences  of T tokens
-/// @param options  heads
-/// @throws std::invalid_argument if a shape doesn't fit
-template <class Real>
-void require_attention_shapes(const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const Tensor<Real, 2>& value,
-                              const Sequences& sequences, const AttentionOptions& options)
-{
-    const std::size_t T = query.shape(0), H = query.shape(1);
-    require_shape("attention: key", key, {T, H});
-    require_shape("attention: value", value, {T, H});
-    require_sequences("attention: sequences", sequences, T);
-    if (options.heads == 0 || H % options.heads != 0)
-        throw std::invalid_argument("attention: heads: expected a divisor of " + std::to_string(H) + ", got " +
-                                    std::to_string(options.heads));
-    options.dropout.require_valid(T);
-}
-
-/// Checks that tensors of heads, one for each head of each sequence, are there.
-/// @param what  which, and what to do about it, for the message
-/// @param heads  the tensors
-/// @param sequences  of T tokens
-/// @param A  heads
-/// @throws std::invalid_argument if one is missing or isn't [n, n]
-template <class Real>
-void require_heads(const char* what, const std::vector<Tensor<Real, 2>>& heads, const Sequences& sequences, std::size_t A)
-{
-    if (heads.size() != sequences.count() * A)
-        throw std::invalid_argument(std::string(what) + ": expected " + std::to_string(sequences.count() * A) + " heads, got " +
-                                    std::to_string(heads.size()));
-    for (std::size_t head = 0; head < heads.size(); ++head) {
-        const std::size_t n = sequences.length(head / A);
-        require_shape(what, heads[head], {n, n});
-    }
-}
-
-/// The dropout of one head of one sequence.
-/// @param options  dropout
-/// @param a  the head
-/// @param first_row  where the sequence begins
-/// @return  the place
-inline DropoutPlace dropout_of_head(const AttentionOptions& options, std::size_t a, std::size_t first_row)
-{
-    DropoutPlace place = options.dropout;
-    place.head = static_cast<std::uint32_t>(a);
-    place.first_row = static_cast<std::uint32_t>(first_row);
-    return place;
-}
-
-/// The operation `attention`, its three steps, and their backward.
+/// The operation `attention` and its backward.
 struct AttentionOperations {
-    /// Every token of a sequence asks every token of the same sequence, head by head, and takes a mean of their values.
+    /// In each head, every token attends to all tokens of its sequence, and takes a weighted mean of their values.
     /// For the rows i and j of one sequence, and d over the D = H/A columns of one head:
     /// \f[ s_{ij} = \frac{1}{\sqrt D} \sum_d q_{id}\,k_{jd},\quad p_{ij} = \mathrm{softmax}_j(s_{ij}),\quad
-    ///     c_{id} = \sum_j p_{ij}\,v_{jd} \f]
-    /// Symbols: \f$q, k, v\f$ `query`, `key`, `value`, \f$s\f$ `scores`, \f$p\f$ `probabilities`, \f$c\f$ `context`. In training
-    /// some probabilities are dropped (`dropped`) before they meet the values. With options.causal the softmax runs over j ≤ i
-    /// only (section 3.2.3). In the code a sequence's rows begin at `head.first_row` and a head's columns at `head.first_column`;
-    /// D is `head.D`, A `options.heads`, and head a of sequence b has the index b A + a.
-    /// @param query  [T, H]
-    /// @param key  [T, H]
-    /// @param value  [T, H]
-    /// @param sequences  where each sequence begins
-    /// @param options  how many heads, whether a token may look ahead, and dropout
-    /// @param[out] act  scores, probabilities, dropped and context; this set of operations keeps them all, asked for or not
+    ///     p' = \mathrm{dropout}(p),\quad c_{id} = \sum_j p'_{ij}\,v_{jd} \f]
+    /// In a causal model the softmax runs over j ≤ i only (section 3.2.3).
+    /// Symbols: \f$q, k, v\f$ `qkv.query`, `qkv.key`, `qkv.value`, \f$s\f$ `scores`, \f$p\f$ `probabilities`, \f$p'\f$
+    /// `after_dropout`, \f$c\f$ `context`, A num_attention_heads. Head a of sequence b has the index b A + a; a sequence's rows
+    /// begin at `head.first_row`, a head's columns at `head.first_column`, so that row i of the formula is row first_row + i of
+    /// the tensor, and column d is `column` = first_column + d.
+    /// Padding isn't masked, since sequences are packed (core/sequences.hpp); published code adds a large negative number to its
+    /// scores. Dropout on the probabilities is from published code, too.
+    /// @param qkv  query, key and value, [T, H] each
+    /// @param pass  sequences of n tokens, T in all, num_attention_heads, is_causal, dropout
+    /// @param[out] act  B A tensors scores, probabilities and after_dropout, [n, n] each, and context, [T, H]
     /// @throws std::invalid_argument if a shape doesn't fit
     /// @see Vaswani et al. 2017, sections 3.2.1 and 3.2.2
     template <class Ops, class Real>
-    static void attention(Ops, const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const Tensor<Real, 2>& value,
-                          const Sequences& sequences, const AttentionOptions& options, AttentionActivations<Real>& act,
-                          Workspace&)
+    static void attention(Ops, const QueryKeyValue<Real>& qkv, const Pass& pass, AttentionActivations<Real>& act)
     {
-        const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
-        require_attention_shapes(query, key, value, sequences, options);
+        require_attention_shapes(qkv, pass);
+        const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
+        const std::size_t B = pass.sequences.count();
         act.scores.resize(B * A);
         act.probabilities.resize(B * A);
-        act.dropped.resize(B * A);
+        act.after_dropout.resize(B * A);
         act.context.resize({T, H});
         for (std::size_t b = 0; b < B; ++b) {
             for (std::size_t a = 0; a < A; ++a) {
-                const HeadOfSequence head{sequences.begin[b], sequences.length(b), a * (H / A), H / A};
-                Tensor<Real, 2>& scores = act.scores[b * A + a];
-                Tensor<Real, 2>& probabilities = act.probabilities[b * A + a];
-                Tensor<Real, 2>& dropped = act.dropped[b * A + a];
-                attention_scores(query, key, head, scores);
-                if (options.causal) {
-                    Tensor<Real, 2> visible_scores = scores;
-                    hide_what_follows(visible_scores);
-                    Ops::softmax(visible_scores, probabilities);
+                const HeadOfSequence head{
+                    .first_row = pass.sequences.begin[b], .n = pass.sequences.length(b), .first_column = a * (H / A), .D = H / A};
+                Tensor<Real, 2>& scores = act.scores[b * A + a];                // [n, n]
+                Tensor<Real, 2>& probabilities = act.probabilities[b * A + a];  // [n, n]
+                Tensor<Real, 2>& after_dropout = act.after_dropout[b * A + a];  // [n, n]
+                attention_scores(qkv.query, qkv.key, head, scores);
+                if (pass.config.is_causal) {
+                    Tensor<Real, 2> masked_scores = scores;  // [n, n]
+                    apply_causal_mask(masked_scores);
+                    Ops::softmax(masked_scores, probabilities);
                 } else {
                     Ops::softmax(scores, probabilities);
                 }
-                Ops::dropout(probabilities, dropout_of_head(options, a, head.first_row), dropped);
-                attention_context(dropped, value, head, act.context);
+                Ops::dropout(probabilities, dropout_of_head(pass, b, a), after_dropout);
+                attention_context(after_dropout, qkv.value, head, act.context);
             }
         }
     }
 
-    /// The same steps from the last to the first. Of one head, p' = m p being the probabilities after dropout:
+    /// The same steps from the last to the first. For one head, where p' = m p are the probabilities after dropout:
     /// \f[ \delta v_{jd} = \sum_i p'_{ij}\,\delta c_{id},\quad \delta p'_{ij} = \sum_d \delta c_{id}\,v_{jd},\quad
     ///     \delta p_{ij} = m_{ij}\,\delta p'_{ij} \f]
-    /// \f[ \delta s_{ij} = p_{ij}\,\Big(\delta p_{ij} - \sum_k p_{ik}\,\delta p_{ik}\Big),\quad
+    /// \f[ \delta s_{ij} = p_{ij}\,\Big(\delta p_{ij} - \sum_l p_{il}\,\delta p_{il}\Big),\quad
     ///     \delta q_{id} = \frac{1}{\sqrt D} \sum_j \delta s_{ij}\,k_{jd},\quad
     ///     \delta k_{jd} = \frac{1}{\sqrt D} \sum_i \delta s_{ij}\,q_{id} \f]
-    /// Symbols: \f$p'\f$ `dropped`, \f$\delta p'\f$ `d_dropped`, \f$m\f$ what dropout multiplies each number by.
-    /// A token that may not be seen has the probability 0, and with it softmax_backward gives its score the gradient 0: the
-    /// causal mask needs no line of its own here.
-    /// @param d_context  [T, H]
-    /// @param query  as in forward, [T, H]
-    /// @param key  as in forward, [T, H]
-    /// @param value  as in forward, [T, H]
-    /// @param sequences  as in forward
-    /// @param options  as in forward
+    /// Symbols: \f$\delta c\f$ `d_context`, \f$p'\f$ `after_dropout`, \f$\delta p'\f$ `d_after_dropout`, \f$m\f$ the factors of
+    /// dropout, \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$\delta q, \delta k, \delta v\f$ `d_qkv`.
+    /// A masked token has the probability 0, so softmax_backward gives its score the gradient 0: the causal mask needs no
+    /// statement of its own here.
+    /// @param d_context  [T, H]; may be d_act.context, which isn't written
+    /// @param qkv  as in forward
+    /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[out] d_act  the gradients of dropped, probabilities and scores, which Fast doesn't keep
-    /// @param[out] d_query  [T, H]
-    /// @param[out] d_key  [T, H]
-    /// @param[out] d_value  [T, H]
+    /// @param[out] d_act  the gradients of after_dropout, probabilities and scores, [n, n] each; `Fast` doesn't keep them
+    /// @param[out] d_qkv  the gradients of query, key and value, [T, H] each
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Ops, class Real>
-    static void attention_backward(Ops, const Tensor<Real, 2>& d_context, const Tensor<Real, 2>& query,
-                                   const Tensor<Real, 2>& key, const Tensor<Real, 2>& value, const Sequences& sequences,
-                                   const AttentionOptions& options, const AttentionActivations<Real>& act,
-                                   AttentionActivations<Real>& d_act, Tensor<Real, 2>& d_query, Tensor<Real, 2>& d_key,
-                                   Tensor<Real, 2>& d_value, Workspace&)
+    static void attention_backward(Ops, const Tensor<Real, 2>& d_context, const QueryKeyValue<Real>& qkv, const Pass& pass,
+                                   const AttentionActivations<Real>& act, AttentionActivations<Real>& d_act,
+                                   QueryKeyValue<Real>& d_qkv)
     {
-        const std::size_t T = query.shape(0), H = query.shape(1), A = options.heads, B = sequences.count();
-        require_attention_shapes(query, key, value, sequences, options);
+        require_attention_shapes(qkv, pass);
+        const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
+        const std::size_t B = pass.sequences.count();
         require_shape("attention_backward: d_context", d_context, {T, H});
-        require_heads("attention_backward: act.probabilities (forward computes them)", act.probabilities, sequences, A);
-        require_heads("attention_backward: act.dropped (forward computes them)", act.dropped, sequences, A);
+        require_heads("attention_backward: act.probabilities (forward computes them)", act.probabilities, pass.sequences, A);
+        require_heads("attention_backward: act.after_dropout (forward computes them)", act.after_dropout, pass.sequences, A);
         d_act.scores.resize(B * A);
         d_act.probabilities.resize(B * A);
-        d_act.dropped.resize(B * A);
-        d_query.resize({T, H});
-        d_key.resize({T, H});
-        d_value.resize({T, H});
+        d_act.after_dropout.resize(B * A);
+        d_qkv.query.resize({T, H});
+        d_qkv.key.resize({T, H});
+        d_qkv.value.resize({T, H});
         for (std::size_t b = 0; b < B; ++b) {
             for (std::size_t a = 0; a < A; ++a) {
-                const HeadOfSequence head{sequences.begin[b], sequences.length(b), a * (H / A), H / A};
-                const Tensor<Real, 2>& probabilities = act.probabilities[b * A + a];
-                const Tensor<Real, 2>& dropped = act.dropped[b * A + a];
-                Tensor<Real, 2>& d_dropped = d_act.dropped[b * A + a];
-                Tensor<Real, 2>& d_probabilities = d_act.probabilities[b * A + a];
-                Tensor<Real, 2>& d_scores = d_act.scores[b * A + a];
-                attention_context_backward(d_context, dropped, value, head, d_dropped, d_value);
-                Ops::dropout_backward(d_dropped, dropout_of_head(options, a, head.first_row), d_probabilities);
+                const HeadOfSequence head{
+                    .first_row = pass.sequences.begin[b], .n = pass.sequences.length(b), .first_column = a * (H / A), .D = H / A};
+                const Tensor<Real, 2>& probabilities = act.probabilities[b * A + a];  // [n, n]
+                const Tensor<Real, 2>& after_dropout = act.after_dropout[b * A + a];  // [n, n]
+                Tensor<Real, 2>& d_after_dropout = d_act.after_dropout[b * A + a];    // [n, n]
+                Tensor<Real, 2>& d_probabilities = d_act.probabilities[b * A + a];    // [n, n]
+                Tensor<Real, 2>& d_scores = d_act.scores[b * A + a];                  // [n, n]
+                attention_context_backward(d_context, after_dropout, qkv.value, head, d_after_dropout, d_qkv.value);
+                Ops::dropout_backward(d_after_dropout, dropout_of_head(pass, b, a), d_probabilities);
                 Ops::softmax_backward(d_probabilities, probabilities, d_scores);
-                attention_scores_backward(d_scores, query, key, head, d_query, d_key);
+                attention_scores_backward(d_scores, qkv, head, d_qkv);
             }
         }
     }
@@ -183,8 +123,8 @@ private:
         std::size_t D;
     };
 
-    /// How well each token's query fits each token's key. A sum of D products of independent numbers of mean 0 and variance 1 has
-    /// the variance D; the scale makes it 1.
+    /// How well each token's query fits each token's key: query and key are [T, H], scores [n, n]. A sum of D products of
+    /// independent variables with mean 0 and variance 1 has the variance D; the scale makes it 1.
     template <class Real>
     static void attention_scores(const Tensor<Real, 2>& query, const Tensor<Real, 2>& key, const HeadOfSequence& head,
                                  Tensor<Real, 2>& scores)
@@ -194,81 +134,82 @@ private:
         for (std::size_t i = 0; i < head.n; ++i) {
             for (std::size_t j = 0; j < head.n; ++j) {
                 Real product = 0;
-                for (std::size_t d = head.first_column; d < head.first_column + head.D; ++d)
-                    product += query(head.first_row + i, d) * key(head.first_row + j, d);
+                for (std::size_t column = head.first_column; column < head.first_column + head.D; ++column)
+                    product += query(head.first_row + i, column) * key(head.first_row + j, column);
                 scores(i, j) = product * scale;
             }
         }
     }
 
+    /// Query and key of qkv are read, both of d_qkv written, [T, H] each; d_scores is [n, n].
     template <class Real>
-    static void attention_scores_backward(const Tensor<Real, 2>& d_scores, const Tensor<Real, 2>& query,
-                                          const Tensor<Real, 2>& key, const HeadOfSequence& head, Tensor<Real, 2>& d_query,
-                                          Tensor<Real, 2>& d_key)
+    static void attention_scores_backward(const Tensor<Real, 2>& d_scores, const QueryKeyValue<Real>& qkv,
+                                          const HeadOfSequence& head, QueryKeyValue<Real>& d_qkv)
     {
         const Real scale = 1 / std::sqrt(Real(head.D));
         for (std::size_t i = 0; i < head.n; ++i) {
-            for (std::size_t d = head.first_column; d < head.first_column + head.D; ++d) {
+            for (std::size_t column = head.first_column; column < head.first_column + head.D; ++column) {
                 Real sum = 0;
                 for (std::size_t j = 0; j < head.n; ++j)
-                    sum += d_scores(i, j) * key(head.first_row + j, d);
-                d_query(head.first_row + i, d) = sum * scale;
+                    sum += d_scores(i, j) * qkv.key(head.first_row + j, column);
+                d_qkv.query(head.first_row + i, column) = sum * scale;
             }
         }
         for (std::size_t j = 0; j < head.n; ++j) {
-            for (std::size_t d = head.first_column; d < head.first_column + head.D; ++d) {
+            for (std::size_t column = head.first_column; column < head.first_column + head.D; ++column) {
                 Real sum = 0;
                 for (std::size_t i = 0; i < head.n; ++i)
-                    sum += d_scores(i, j) * query(head.first_row + i, d);
-                d_key(head.first_row + j, d) = sum * scale;
+                    sum += d_scores(i, j) * qkv.query(head.first_row + i, column);
+                d_qkv.key(head.first_row + j, column) = sum * scale;
             }
         }
     }
 
-    /// The causal mask: token i doesn't see the tokens j > i.
+    /// The causal mask on scores, [n, n]: token i doesn't attend to the tokens j > i.
     template <class Real>
-    static void hide_what_follows(Tensor<Real, 2>& scores)
+    static void apply_causal_mask(Tensor<Real, 2>& scores)
     {
         for (std::size_t i = 0; i < scores.shape(0); ++i)
             for (std::size_t j = i + 1; j < scores.shape(1); ++j)
                 scores(i, j) = -std::numeric_limits<Real>::infinity();
     }
 
-    /// What each token takes: the mean of the values, weighted with its probabilities.
+    /// For each token the sum of the values, weighted with its probabilities, [n, n]; value and context are [T, H].
     template <class Real>
-    static void attention_context(const Tensor<Real, 2>& dropped, const Tensor<Real, 2>& value, const HeadOfSequence& head,
+    static void attention_context(const Tensor<Real, 2>& after_dropout, const Tensor<Real, 2>& value, const HeadOfSequence& head,
                                   Tensor<Real, 2>& context)
     {
         for (std::size_t i = 0; i < head.n; ++i) {
-            for (std::size_t d = head.first_column; d < head.first_column + head.D; ++d) {
+            for (std::size_t column = head.first_column; column < head.first_column + head.D; ++column) {
                 Real sum = 0;
                 for (std::size_t j = 0; j < head.n; ++j)
-                    sum += dropped(i, j) * value(head.first_row + j, d);
-                context(head.first_row + i, d) = sum;
+                    sum += after_dropout(i, j) * value(head.first_row + j, column);
+                context(head.first_row + i, column) = sum;
             }
         }
     }
 
+    /// d_context, value and d_value are [T, H], after_dropout and d_after_dropout [n, n].
     template <class Real>
-    static void attention_context_backward(const Tensor<Real, 2>& d_context, const Tensor<Real, 2>& dropped,
-                                           const Tensor<Real, 2>& value, const HeadOfSequence& head, Tensor<Real, 2>& d_dropped,
-                                           Tensor<Real, 2>& d_value)
+    static void attention_context_backward(const Tensor<Real, 2>& d_context, const Tensor<Real, 2>& after_dropout,
+                                           const Tensor<Real, 2>& value, const HeadOfSequence& head,
+                                           Tensor<Real, 2>& d_after_dropout, Tensor<Real, 2>& d_value)
     {
-        d_dropped.resize({head.n, head.n});
+        d_after_dropout.resize({head.n, head.n});
         for (std::size_t i = 0; i < head.n; ++i) {
             for (std::size_t j = 0; j < head.n; ++j) {
                 Real sum = 0;
-                for (std::size_t d = head.first_column; d < head.first_column + head.D; ++d)
-                    sum += d_context(head.first_row + i, d) * value(head.first_row + j, d);
-                d_dropped(i, j) = sum;
+                for (std::size_t column = head.first_column; column < head.first_column + head.D; ++column)
+                    sum += d_context(head.first_row + i, column) * value(head.first_row + j, column);
+                d_after_dropout(i, j) = sum;
             }
         }
         for (std::size_t j = 0; j < head.n; ++j) {
-            for (std::size_t d = head.first_column; d < head.first_column + head.D; ++d) {
+            for (std::size_t column = head.first_column; column < head.first_column + head.D; ++column) {
                 Real sum = 0;
                 for (std::size_t i = 0; i < head.n; ++i)
-                    sum += dropped(i, j) * d_context(head.first_row + i, d);
-                d_value(head.first_row + j, d) = sum;
+                    sum += after_dropout(i, j) * d_context(head.first_row + i, column);
+                d_value(head.first_row + j, column) = sum;
             }
         }
     }

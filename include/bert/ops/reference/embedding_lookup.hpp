@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 #include "bert/core/tensor.hpp"
 
@@ -11,9 +13,10 @@ namespace bert::reference {
 
 /// The operation `embedding_lookup` and its backward.
 struct EmbeddingLookupOperations {
-    /// Takes for each id its row of the table.
-    /// \f[ y_{th} = \mathrm{table}_{\mathrm{ids}_t,\,h} \f]
-    /// @param ids  rows wanted, [T]
+    /// Looks up the table's row for each id.
+    /// \f[ y_{th} = \mathrm{table}_{rh},\quad r = \mathrm{ids}_t \f]
+    /// Symbols: \f$r\f$ `row`.
+    /// @param ids  indices of the rows, [T]
     /// @param table  [rows, H]
     /// @param[out] y  [T, H]
     /// @throws std::invalid_argument for an id outside the table: `embedding_lookup: ids[3]: expected 0 to 30521, got 30522`
@@ -30,23 +33,29 @@ struct EmbeddingLookupOperations {
         }
     }
 
-    /// Each row of the table gets the gradients of all tokens that it was taken for, in the order of the tokens.
-    /// \f[ \delta\mathrm{table}_{rh} \mathrel{+}= \sum_{t:\ \mathrm{ids}_t = r} \delta y_{th} \f]
+    /// The gradient of a row is the sum over all tokens that looked it up, added in the order of the tokens.
+    /// \f[ \delta\mathrm{table}_{rh} \mathrel{+}= \sum_{t:\ \mathrm{ids}_t = r} \delta y_{th}
+    ///     \quad\text{for}\ r \neq \mathrm{padding\_row} \f]
+    /// Symbols: \f$r\f$ `row`, \f$\delta\mathrm{table}\f$ `d_table`, \f$\delta y\f$ `d_y`. (The exception is torch.nn.Embedding's
+    /// padding_idx, as in the transformers library; google-research/bert has none.)
     /// @param d_y  [T, H]
     /// @param ids  as in forward, [T]
-    /// @param constant_row  a row that learns nothing from being looked up: the padding token's; nothing: every row learns
+    /// @param padding_row  row that gets no gradient, as that of the padding token; if empty, every row gets its gradient
     /// @param[in,out] d_table  [rows, H], is added to
     /// @throws std::invalid_argument if d_y is not [T, H], or for an id outside the table
     template <class Real>
     static void embedding_lookup_backward(const Tensor<Real, 2>& d_y, const IndexTensor<1>& ids,
-                                          std::optional<std::size_t> constant_row, Tensor<Real, 2>& d_table)
+                                          std::optional<std::size_t> padding_row, Tensor<Real, 2>& d_table)
     {
         const std::size_t T = ids.shape(0), H = d_table.shape(1);
         require_shape("embedding_lookup_backward: d_y", d_y, {T, H});
         require_below("embedding_lookup_backward: ids", ids, d_table.shape(0));
+        if (padding_row.has_value() && *padding_row >= d_table.shape(0))
+            throw std::invalid_argument("embedding_lookup_backward: padding_row: expected a row below " +
+                                        std::to_string(d_table.shape(0)) + ", got " + std::to_string(*padding_row));
         for (std::size_t t = 0; t < T; ++t) {
             const auto row = static_cast<std::size_t>(ids(t));
-            if (row == constant_row) continue;
+            if (padding_row.has_value() && row == *padding_row) continue;
             for (std::size_t h = 0; h < H; ++h)
                 d_table(row, h) += d_y(t, h);
         }

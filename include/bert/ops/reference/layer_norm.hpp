@@ -13,13 +13,13 @@ namespace bert::reference {
 
 /// The operation `layer_norm` and its backward.
 struct LayerNormOperations {
-    /// Normalizes each row of x, then scales and shifts it.
+    /// Normalizes each row of x, then scales and shifts it. (The paper has no epsilon; published code does.)
     /// \f[ \mu_t = \tfrac1H \sum_h x_{th},\quad \sigma_t^2 = \tfrac1H \sum_h (x_{th}-\mu_t)^2,\quad
     ///     r_t = (\sigma_t^2 + \varepsilon)^{-1/2},\quad \hat{x}_{th} = (x_{th}-\mu_t)\,r_t,\quad
     ///     y_{th} = \gamma_h\,\hat{x}_{th} + \beta_h \f]
     /// Symbols: \f$\mu\f$ `mean`, \f$\sigma^2\f$ `variance`, \f$\varepsilon\f$ `epsilon`, \f$r\f$ `rstd`, \f$\hat{x}\f$ `x_hat`,
-    /// \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`.
-    /// @param x  hidden states, [T, H]; may be act.x_hat itself
+    /// \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`, \f$y\f$ `act.y`.
+    /// @param x  hidden states, [T, H]; may alias act.x_hat
     /// @param norm  gamma and beta, [H] each
     /// @param epsilon  keeps r finite for a constant row; 1e-12 in BERT, 1e-5 in RoBERTa
     /// @param[out] act  rstd [T], x_hat [T, H] and y [T, H]; layer_norm_backward reads rstd and x_hat
@@ -36,13 +36,14 @@ struct LayerNormOperations {
             Real mean = 0;
             for (std::size_t h = 0; h < H; ++h)
                 mean += x(t, h) / Real(H);
-            // Once more for what rounding left: a constant row's mean is the constant itself, and its x_hat 0, in float, too.
-            Real rest = 0;
+            // A second pass corrects the rounding of the first: in float, too, a constant row has the constant as mean, and an
+            // x_hat of 0. Without rounding the correction is 0.
+            Real correction = 0;
             for (std::size_t h = 0; h < H; ++h)
-                rest += (x(t, h) - mean) / Real(H);
-            mean += rest;
+                correction += (x(t, h) - mean) / Real(H);
+            mean += correction;
             Real variance = 0;
-            // Not at once: in float, E[x^2] - mean^2 has no correct digit once |mean| is 1000 sigma.
+            // A separate pass: in float, E[x^2] - mean^2 has no correct digit once |mean| is 4000 sigma.
             for (std::size_t h = 0; h < H; ++h)
                 variance += (x(t, h) - mean) * (x(t, h) - mean) / Real(H);
             act.rstd(t) = 1 / std::sqrt(variance + epsilon);
@@ -53,28 +54,30 @@ struct LayerNormOperations {
         }
     }
 
-    /// A number of x moves its own \f$\hat{x}\f$, the mean, and the spread; hence three terms.
+    /// Each number of x affects its own \f$\hat{x}\f$, the mean, and the variance; hence three terms.
     /// \f[ \delta x_{th} = r_t\,(\delta\hat{x}_{th} - s_t - \hat{x}_{th}\,a_t),\quad
     ///     \delta\hat{x}_{th} = \gamma_h\,\delta y_{th},\quad s_t = \tfrac1H \sum_h \delta\hat{x}_{th},\quad
     ///     a_t = \tfrac1H \sum_h \delta\hat{x}_{th}\,\hat{x}_{th} \f]
-    /// \f[ \delta\gamma_h \mathrel{+}= \sum_t \delta y_{th}\,\hat{x}_{th},\quad \delta\beta_h \mathrel{+}= \sum_t \delta y_{th} \f]
-    /// Line by line, with [k = h] for 1 where k is h and 0 elsewhere:
+    /// \f[ \delta\gamma_h \mathrel{+}= \sum_t \delta y_{th}\,\hat{x}_{th},\quad
+    ///     \delta\beta_h \mathrel{+}= \sum_t \delta y_{th} \f]
+    /// Term by term, where [k = h] is 1 for k = h and 0 elsewhere:
     ///   - \f$\partial\mu_t/\partial x_{th} = 1/H\f$;
-    ///   - \f$\partial\sigma_t^2/\partial x_{th} = \tfrac2H \sum_k (x_{tk}-\mu_t)([k=h] - \tfrac1H) = \tfrac2H\,(x_{th}-\mu_t)\f$:
-    ///     the mean's own move doesn't count, because the deviations from it sum to 0;
-    ///   - \f$\partial r_t/\partial\sigma_t^2 = -\tfrac12\,r_t^3\f$, so \f$\partial r_t/\partial x_{th} = -r_t^3\,(x_{th}-\mu_t)/H
-    ///     = -r_t^2\,\hat{x}_{th}/H\f$;
+    ///   - \f$\partial\sigma_t^2/\partial x_{th} = \tfrac2H \sum_k (x_{tk}-\mu_t)([k=h] - \tfrac1H)
+    ///     = \tfrac2H\,(x_{th}-\mu_t)\f$: the change of the mean has no effect, because the deviations from it sum to 0;
+    ///   - \f$\partial r_t/\partial\sigma_t^2 = -\tfrac12\,r_t^3\f$, so
+    ///     \f$\partial r_t/\partial x_{th} = -r_t^3\,(x_{th}-\mu_t)/H = -r_t^2\,\hat{x}_{th}/H\f$;
     ///   - \f$\partial\hat{x}_{tk}/\partial x_{th} = r_t\,([k=h] - \tfrac1H) + (x_{tk}-\mu_t)\,\partial r_t/\partial x_{th} =
     ///     r_t\,([k=h] - \tfrac1H - \tfrac1H\,\hat{x}_{tk}\,\hat{x}_{th})\f$.
     ///
-    /// Summed over k against \f$\delta\hat{x}_{tk}\f$ these are the three terms. \f$\delta x_t\f$ is orthogonal to the row of ones
-    /// (a shift of x doesn't change y) and, without epsilon, to \f$\hat{x}_t\f$ (nor does a scaling).
-    /// Symbols: \f$\delta\hat{x}\f$ `d_x_hat`, \f$s_t\f$ `s`, its mean, \f$a_t\f$ `a`, its part along x_hat.
+    /// Multiplied by \f$\delta\hat{x}_{tk}\f$ and summed over k, these are the three terms. \f$\delta x_t\f$ is orthogonal to
+    /// the row of ones, as a shift of x doesn't change y, and, without epsilon, to \f$\hat{x}_t\f$, as a scaling doesn't either.
+    /// Symbols: \f$\delta\hat{x}\f$ `d_x_hat`, \f$s_t\f$ `s`, its mean, \f$a_t\f$ `a`, its component along x_hat;
+    /// \f$\delta x, \delta y\f$ `d_x`, `d_y`, \f$\delta\gamma, \delta\beta\f$ `d_norm.gamma`, `d_norm.beta`.
     /// @param d_y  [T, H]
     /// @param norm  gamma, [H]
-    /// @param act  what layer_norm computed: rstd [T], x_hat [T, H]
+    /// @param act  result of layer_norm: rstd [T], x_hat [T, H]
     /// @param[in,out] d_norm  gamma and beta, [H] each, are added to
-    /// @param[out] d_x  [T, H]; may be d_y itself
+    /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Real>
     static void layer_norm_backward(const Tensor<Real, 2>& d_y, const LayerNorm<Real>& norm,
@@ -82,6 +85,7 @@ struct LayerNormOperations {
     {
         const std::size_t T = act.x_hat.shape(0), H = act.x_hat.shape(1);
         require_shape("layer_norm_backward: d_y", d_y, {T, H});
+        require_shape("layer_norm_backward: act.rstd", act.rstd, {T});
         require_shape("layer_norm_backward: gamma", norm.gamma, {H});
         require_shape("layer_norm_backward: d_norm.gamma", d_norm.gamma, {H});
         require_shape("layer_norm_backward: d_norm.beta", d_norm.beta, {H});

@@ -1,5 +1,5 @@
 /// @file
-/// Losses: how far predictions are from labels, as one number; and what to change about the predictions.
+/// Losses: the distance of predictions from targets as one number, and its gradient with respect to the predictions.
 #pragma once
 
 #include <algorithm>
@@ -12,48 +12,30 @@
 #include <string>
 
 #include "bert/core/tensor.hpp"
-
-namespace bert {
-
-/// The label of a row that takes no part in a loss.
-inline constexpr std::int64_t ignored_label = -100;
-
-/// A mean over labelled rows.
-template <class Real>
-struct MeanLoss {
-    Real value = 0;         ///< the mean, in nats for a cross-entropy; 0 if there is no labelled row
-    std::size_t count = 0;  ///< how many rows it is the mean of
-};
-
-/// Choices about a cross-entropy.
-struct CrossEntropyOptions {
-    double smoothing = 0;  ///< in [0, 1): the part of a label's probability that is spread over all classes
-    std::optional<double> divisor = std::nullopt;  ///< above 0: what the sum over labelled rows is divided by; else their number
-};
-
-}  // namespace bert
+#include "bert/ops/losses.hpp"
 
 namespace bert::reference {
 
-/// The operations `cross_entropy`, `mean_squared_error`, `binary_cross_entropy`, each with its backward.
+/// The operations `cross_entropy`, `mean_squared_error`, `binary_cross_entropy`, each with its backward. (As PyTorch has them: in
+/// torch.nn.functional cross_entropy, mse_loss, and binary_cross_entropy_with_logits.)
 struct LossOperations {
-    /// The mean negative log-probability of the right class, over the rows that have a label. (Of none, the reference library's mean
-    /// is NaN; here it is 0.)
+    /// The mean negative log-probability of the label, over the rows that have one. Without labelled rows it is 0 (NaN in the
+    /// transformers library).
     /// \f[ \ell = \frac1n \sum_t \sum_c -y_{tc} \log p_{tc},\quad
-    ///     \log p_{tc} = (s_{tc} - m_t) - \log \sum_k e^{s_{tk} - m_t},\quad m_t = \max_k s_{tk} \f]
-    /// where t runs over the labelled rows, and y is 1 - smoothing at the label, and smoothing / C more at every class: without
-    /// smoothing, one number a row is left.
-    /// Symbols: \f$s\f$ `logits`, \f$\log p\f$ `row.log_probability`, \f$m_t\f$ `row.largest`, \f$n\f$ options.divisor, or the
-    /// number of labelled rows.
+    ///     \log p_{tc} = (s_{tc} - m_t) - \log \sum_l e^{s_{tl} - m_t},\quad m_t = \max_l s_{tl} \f]
+    /// where t runs over the labelled rows, and the target y is smoothing / C for every class, plus 1 - smoothing for the label.
+    /// Without smoothing only the label's term remains.
+    /// Symbols: \f$s\f$ `logits`, \f$\log p\f$ `log_probability`, \f$m_t\f$ `row.largest`, \f$\log \sum\f$ `row.log_sum`, \f$n\f$
+    /// `n`: options.divisor, or the number of labelled rows; \f$y\f$ isn't stored: its two terms are added apart.
     /// @param logits  [T, C]
     /// @param labels  0 to C - 1, or ignored_label, [T]
     /// @param options  smoothing and divisor
-    /// @return  the mean in nats per labelled row, and the number of these
+    /// @return  the mean in nats per labelled row, and the number of labelled rows
     /// @throws std::invalid_argument if labels is not [T], a label is not a class, or an option is out of its range
     /// @see Szegedy et al. 2016, section 7, for the smoothing
     template <class Real>
-    static MeanLoss<Real> cross_entropy(const Tensor<Real, 2>& logits, const IndexTensor<1>& labels,
-                                        const CrossEntropyOptions& options = {})
+    static Loss<Real> cross_entropy(const Tensor<Real, 2>& logits, const IndexTensor<1>& labels,
+                                    const CrossEntropyOptions& options = {})
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
@@ -65,16 +47,19 @@ struct LossOperations {
             if (labels(t) == ignored_label) continue;
             const auto label = static_cast<std::size_t>(labels(t));
             const LogSoftmaxRow<Real> row(logits, t);
-            sum -= (1 - smoothing) * row.log_probability(logits(t, label));
-            for (std::size_t c = 0; c < C && smoothing > 0; ++c)
-                sum -= smoothing / Real(C) * row.log_probability(logits(t, c));
+            const Real log_probability = row.log_probability(logits(t, label));
+            sum -= (1 - smoothing) * log_probability;
+            if (smoothing > 0)
+                for (std::size_t c = 0; c < C; ++c)
+                    sum -= smoothing / Real(C) * row.log_probability(logits(t, c));
         }
         return {sum / n, count};
     }
 
-    /// Softmax and cross-entropy have a simpler derivative together than apart: what was predicted, less what is right. Of a
-    /// labelled row, \f$\log p_c = s_c - \log \sum_k e^{s_k}\f$ changes with s_k by [c = k] - p_k, so the row's
-    /// \f$-\sum_c y_c \log p_c\f$ does by \f$-y_k + p_k \sum_c y_c = p_k - y_k\f$: y sums to 1, with smoothing, too.
+    /// Softmax and cross-entropy have a simpler derivative together than apart: the predicted probability minus the target. In a
+    /// labelled row, the derivative of \f$\log p_c = s_c - \log \sum_l e^{s_l}\f$ with respect to \f$s_k\f$ is [c = k] - p_k,
+    /// where [c = k] is 1 for c = k and 0 elsewhere. That of the row's loss \f$-\sum_c y_c \log p_c\f$ is therefore
+    /// \f$-y_k + p_k \sum_c y_c = p_k - y_k\f$, since y sums to 1, with smoothing too.
     /// \f[ \delta s_{tc} = \frac{\delta\ell}{n}\,(p_{tc} - y_{tc}) \f]
     /// Symbols: \f$\delta\ell\f$ `d_loss`, \f$p\f$ `probability`, \f$y\f$ `target`. A row without a label gets 0.
     /// @param d_loss  the gradient of the loss: 1, or its weight in a sum of losses
@@ -108,91 +93,120 @@ struct LossOperations {
         }
     }
 
-    /// The mean squared distance of one prediction per text from its value: regression.
-    /// \f[ \ell = \frac1B \sum_b (s_b - v_b)^2 \f]
+    /// The mean squared error of one prediction per text: the loss of regression.
+    /// \f[ \ell = \frac1n \sum_b (s_b - y_b)^2 \f]
+    /// Symbols: \f$s\f$ `predictions`, \f$y\f$ `targets`, \f$s_b - y_b\f$ `difference`, \f$n\f$ `n`.
     /// @param predictions  s, [B, 1]
-    /// @param values  v, [B]
+    /// @param targets  y, [B]
+    /// @param divisor  n; if empty, B
     /// @return  the mean and B
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Real>
-    static MeanLoss<Real> mean_squared_error(const Tensor<Real, 2>& predictions, const Tensor<Real, 1>& values)
+    static Loss<Real> mean_squared_error(const Tensor<Real, 2>& predictions, const Tensor<Real, 1>& targets,
+                                         std::optional<double> divisor = std::nullopt)
     {
-        const std::size_t B = values.shape(0);
+        const std::size_t B = targets.shape(0);
         require_shape("mean_squared_error: predictions", predictions, {B, 1});
+        require_divisor("mean_squared_error", divisor);
+        const Real n = Real(divisor.value_or(static_cast<double>(B)));
         Real sum = 0;
         for (std::size_t b = 0; b < B; ++b) {
-            const Real difference = predictions(b, 0) - values(b);
+            const Real difference = predictions(b, 0) - targets(b);
             sum += difference * difference;
         }
-        return {B == 0 ? Real(0) : sum / Real(B), B};
+        return {B == 0 ? Real(0) : sum / n, B};
     }
 
-    /// \f[ \delta s_b = \frac{\delta\ell}{B}\,2\,(s_b - v_b) \f]
+    /// \f[ \delta s_b = \frac{\delta\ell}{n}\,2\,(s_b - y_b) \f]
+    /// Symbols: \f$\delta\ell\f$ `d_loss`, \f$\delta s\f$ `d_predictions`.
     /// @param d_loss  the gradient of the loss
     /// @param predictions  as in forward, [B, 1]
-    /// @param values  as in forward, [B]
+    /// @param targets  as in forward, [B]
+    /// @param divisor  as in forward
     /// @param[out] d_predictions  [B, 1]
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Real>
-    static void mean_squared_error_backward(Real d_loss, const Tensor<Real, 2>& predictions, const Tensor<Real, 1>& values,
-                                            Tensor<Real, 2>& d_predictions)
+    static void mean_squared_error_backward(Real d_loss, const Tensor<Real, 2>& predictions, const Tensor<Real, 1>& targets,
+                                            std::optional<double> divisor, Tensor<Real, 2>& d_predictions)
     {
-        const std::size_t B = values.shape(0);
+        const std::size_t B = targets.shape(0);
         require_shape("mean_squared_error_backward: predictions", predictions, {B, 1});
+        require_divisor("mean_squared_error_backward", divisor);
+        const Real n = Real(divisor.value_or(static_cast<double>(B)));
         d_predictions.resize({B, 1});
         for (std::size_t b = 0; b < B; ++b)
-            d_predictions(b, 0) = d_loss / Real(B) * 2 * (predictions(b, 0) - values(b));
+            d_predictions(b, 0) = d_loss / n * 2 * (predictions(b, 0) - targets(b));
     }
 
-    /// The mean negative log-probability of C yes-or-no answers per text: several labels per text.
-    /// \f[ \ell = \frac{1}{BC} \sum_{bc} \big(\max(s_{bc}, 0) - s_{bc}\,y_{bc} + \log(1 + e^{-|s_{bc}|})\big) \f]
-    /// which is -y log σ(s) - (1-y) log(1-σ(s)) in the form that doesn't overflow.
+    /// The mean negative log-probability of C binary labels per text: the loss of multi-label classification.
+    /// \f[ \ell = \frac{1}{n} \sum_{bc} \big(\max(s_{bc}, 0) - s_{bc}\,y_{bc} + \log(1 + e^{-|s_{bc}|})\big) \f]
+    /// A term is -y log σ(s) - (1-y) log(1-σ(s)), in a form that doesn't overflow.
     /// @param logits  s, [B, C]
     /// @param labels  y, 0 to 1, [B, C]
-    /// @return  the mean in nats per answer, and B C
-    /// @throws std::invalid_argument if labels is not [B, C] or a label not from 0 to 1
+    /// @param divisor  n; if empty, B C
+    /// @return  the mean in nats per label, and B C
+    /// @throws std::invalid_argument if labels is not [B, C], or a label is not in [0, 1]
     template <class Real>
-    static MeanLoss<Real> binary_cross_entropy(const Tensor<Real, 2>& logits, const Tensor<Real, 2>& labels)
+    static Loss<Real> binary_cross_entropy(const Tensor<Real, 2>& logits, const Tensor<Real, 2>& labels,
+                                           std::optional<double> divisor = std::nullopt)
     {
         const std::size_t B = logits.shape(0), C = logits.shape(1);
-        require_shape("binary_cross_entropy: labels", labels, {B, C});
+        require_binary_labels("binary_cross_entropy", logits, labels);
+        require_divisor("binary_cross_entropy", divisor);
+        const Real n = Real(divisor.value_or(static_cast<double>(B * C)));
         Real sum = 0;
         for (std::size_t b = 0; b < B; ++b) {
             for (std::size_t c = 0; c < C; ++c) {
                 const Real s = logits(b, c);
-                if (!(labels(b, c) >= 0 && labels(b, c) <= 1))
-                    throw std::invalid_argument("binary_cross_entropy: labels[" + std::to_string(b) + ", " + std::to_string(c) +
-                                                "]: expected 0 to 1, got " + std::to_string(labels(b, c)));
                 sum += std::max(s, Real(0)) - s * labels(b, c) + std::log1p(std::exp(-std::abs(s)));
             }
         }
-        return {B * C == 0 ? Real(0) : sum / Real(B * C), B * C};
+        return {B * C == 0 ? Real(0) : sum / n, B * C};
     }
 
-    /// \f[ \delta s_{bc} = \frac{\delta\ell}{BC}\,(\sigma(s_{bc}) - y_{bc}),\quad \sigma(s) = \frac{1}{1 + e^{-s}} \f]
+    /// \f[ \delta s_{bc} = \frac{\delta\ell}{n}\,(\sigma(s_{bc}) - y_{bc}),\quad \sigma(s) = \frac{1}{1 + e^{-s}} \f]
     /// @param d_loss  the gradient of the loss
     /// @param logits  as in forward, [B, C]
     /// @param labels  as in forward, [B, C]
+    /// @param divisor  as in forward
     /// @param[out] d_logits  [B, C]
-    /// @throws std::invalid_argument if labels is not [B, C]
+    /// @throws std::invalid_argument if labels is not [B, C], or a label is not in [0, 1]
     template <class Real>
     static void binary_cross_entropy_backward(Real d_loss, const Tensor<Real, 2>& logits, const Tensor<Real, 2>& labels,
-                                              Tensor<Real, 2>& d_logits)
+                                              std::optional<double> divisor, Tensor<Real, 2>& d_logits)
     {
         const std::size_t B = logits.shape(0), C = logits.shape(1);
-        require_shape("binary_cross_entropy_backward: labels", labels, {B, C});
+        require_binary_labels("binary_cross_entropy_backward", logits, labels);
+        require_divisor("binary_cross_entropy_backward", divisor);
+        const Real n = Real(divisor.value_or(static_cast<double>(B * C)));
         d_logits.resize({B, C});
         for (std::size_t b = 0; b < B; ++b) {
             for (std::size_t c = 0; c < C; ++c) {
                 const Real probability = 1 / (1 + std::exp(-logits(b, c)));
-                d_logits(b, c) = d_loss / Real(B * C) * (probability - labels(b, c));
+                d_logits(b, c) = d_loss / n * (probability - labels(b, c));
             }
         }
     }
 
-protected:
-    /// Checks the choices about a cross-entropy.
-    /// @param what  who asks, for the message
+protected:  // for the fast sets, which derive from this one
+    /// Checks the labels of a binary cross-entropy.
+    /// @param what  the operation, for the message
+    /// @param logits  [B, C]
+    /// @param labels  [B, C]
+    /// @throws std::invalid_argument if labels is not [B, C], or a label is not in [0, 1]
+    template <class Real>
+    static void require_binary_labels(const char* what, const Tensor<Real, 2>& logits, const Tensor<Real, 2>& labels)
+    {
+        require_shape(std::string(what) + ": labels", labels, logits.shape());
+        for (std::size_t b = 0; b < labels.shape(0); ++b)
+            for (std::size_t c = 0; c < labels.shape(1); ++c)
+                if (!(labels(b, c) >= 0 && labels(b, c) <= 1))
+                    throw std::invalid_argument(std::string(what) + ": labels[" + std::to_string(b) + ", " + std::to_string(c) +
+                                                "]: expected 0 to 1, got " + std::to_string(labels(b, c)));
+    }
+
+    /// Checks the options of a cross-entropy.
+    /// @param what  the operation, for the message
     /// @param options  smoothing and divisor
     /// @throws std::invalid_argument `cross_entropy: smoothing: expected [0, 1), got 7.000000`
     static void require_options(const char* what, const CrossEntropyOptions& options)
@@ -200,13 +214,11 @@ protected:
         if (!(options.smoothing >= 0 && options.smoothing < 1))
             throw std::invalid_argument(std::string(what) + ": smoothing: expected [0, 1), got " +
                                         std::to_string(options.smoothing));
-        if (options.divisor && !(*options.divisor > 0 && std::isfinite(*options.divisor)))
-            throw std::invalid_argument(std::string(what) + ": divisor: expected a number above 0, got " +
-                                        std::to_string(*options.divisor));
+        require_divisor(what, options.divisor);
     }
 
-    /// How many rows have a label.
-    /// @param what  who asks for what, for the message
+    /// Counts the rows that have a label.
+    /// @param what  the operation and its argument, for the message
     /// @param logits  [T, C]
     /// @param labels  [T]
     /// @return  the number
@@ -229,11 +241,11 @@ protected:
     }
 
 private:
-    /// What makes log-probabilities of a row of logits. The maximum changes nothing but keeps e^s finite.
+    /// The log-softmax of a row of logits. Subtracting the maximum doesn't change it, but keeps e^s finite.
     template <class Real>
     struct LogSoftmaxRow {
-        Real largest = -std::numeric_limits<Real>::infinity();  ///< logit of the row
-        Real log_sum = 0;                                       ///< of e^(s - largest)
+        Real largest = -std::numeric_limits<Real>::infinity();  ///< largest logit of the row
+        Real log_sum = 0;                                       ///< logarithm of the sum of e^(s - largest)
 
         LogSoftmaxRow(const Tensor<Real, 2>& logits, std::size_t t)
         {

@@ -1,5 +1,5 @@
 /// @file
-/// Softmax: scores to probabilities.
+/// Softmax: turns scores into probabilities.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,11 @@ namespace bert::reference {
 struct SoftmaxOperations {
     /// Turns each row of scores into probabilities, which sum to 1.
     /// \f[ p_{ij} = e^{s_{ij} - m_i} \Big/ \sum_k e^{s_{ik} - m_i},\quad m_i = \max_k s_{ik} \f]
-    /// Symbols: \f$s\f$ `scores`, \f$p\f$ `probabilities`, where \f$e^{s-m}\f$ stands until it is divided by `sum`, \f$m_i\f$
-    /// `largest`. The maximum changes nothing but keeps e^s finite.
-    /// @param scores  [rows, n]; -infinity gets the probability 0; a row of nothing but -infinity becomes NaN
-    /// @param[out] probabilities  [rows, n]; may be scores itself
+    /// Symbols: \f$s\f$ `scores`, \f$p\f$ `probabilities`, which holds \f$e^{s-m}\f$, `exponential`, before the division by
+    /// `sum`, \f$m_i\f$ `largest`. Subtracting the maximum doesn't change the result, but keeps e^s finite.
+    /// @param scores  [rows, n]; a score of -infinity gets the probability 0; a row of only -infinity becomes NaN
+    /// @param[out] probabilities  [rows, n]; may alias scores
+    /// @see Vaswani et al. 2017, section 3.2.1, for its place in attention
     template <class Real>
     static void softmax(const Tensor<Real, 2>& scores, Tensor<Real, 2>& probabilities)
     {
@@ -30,23 +31,24 @@ struct SoftmaxOperations {
                 largest = std::max(largest, scores(i, k));
             Real sum = 0;
             for (std::size_t j = 0; j < n; ++j) {
-                probabilities(i, j) = std::exp(scores(i, j) - largest);
-                sum += probabilities(i, j);
+                const Real exponential = std::exp(scores(i, j) - largest);
+                probabilities(i, j) = exponential;  // divided by the sum below, once it is known
+                sum += exponential;
             }
             for (std::size_t j = 0; j < n; ++j)
                 probabilities(i, j) /= sum;
         }
     }
 
-    /// Each score moves every probability of its row. As log p_k = s_k - log Σ_l e^{s_l}, p_k changes with s_j by
-    /// p_k ([k = j] - p_j), where [k = j] is 1 for k = j and 0 elsewhere; against δp_k, summed over k, this is
+    /// Each score affects every probability of its row. From log p_k = s_k - log Σ_l e^{s_l}, the derivative of p_k with respect
+    /// to s_j is p_k ([k = j] - p_j), where [k = j] is 1 for k = j and 0 elsewhere. Multiplied by δp_k and summed over k, this is
     /// p_j δp_j - p_j Σ_k p_k δp_k:
     /// \f[ \delta s_{ij} = p_{ij}\,(\delta p_{ij} - a_i),\quad a_i = \sum_k p_{ik}\,\delta p_{ik} \f]
-    /// Symbols: \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$a_i\f$ `average`: the mean of δp under p. A row
-    /// of d_scores sums to 0: to raise all scores alike changes nothing.
+    /// Symbols: \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$a_i\f$ `average`, the mean of δp weighted with p.
+    /// A row of d_scores sums to 0, because adding a constant to all scores changes no probability.
     /// @param d_probabilities  [rows, n]
-    /// @param probabilities  what softmax computed, [rows, n]
-    /// @param[out] d_scores  [rows, n]; may be d_probabilities itself
+    /// @param probabilities  the result of softmax, [rows, n]
+    /// @param[out] d_scores  [rows, n]; may alias d_probabilities
     /// @throws std::invalid_argument if d_probabilities is not [rows, n]
     template <class Real>
     static void softmax_backward(const Tensor<Real, 2>& d_probabilities, const Tensor<Real, 2>& probabilities,

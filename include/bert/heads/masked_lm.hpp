@@ -1,0 +1,216 @@
+/// @file
+/// The masked-LM head predicts the words at masked positions, in pre-training and for filling in a mask.
+#pragma once
+
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bert/config.hpp"
+#include "bert/core/name.hpp"
+#include "bert/core/parameters.hpp"
+#include "bert/core/pass.hpp"
+#include "bert/core/rows.hpp"
+#include "bert/core/sequences.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/heads/head.hpp"
+#include "bert/heads/loss_options.hpp"
+#include "bert/ops/activations.hpp"
+#include "bert/ops/reference.hpp"
+
+namespace bert {
+
+/// The masked positions and the words at them.
+struct MaskedLmTarget {
+    std::vector<std::size_t> rows;  ///< rows of the masked positions, M of T, ascending
+    IndexTensor<1> ids;             ///< the word at each of them, [M]
+};
+
+/// What MaskedLmHead::forward computes.
+template <class Real>
+struct MaskedLmActivations {
+    std::vector<std::size_t> rows;    ///< rows of the positions computed, M of T: the target's, or all
+    Tensor<Real, 2> selected;         ///< their hidden states, [M, H]
+    Tensor<Real, 2> pre_activation;   ///< after the linear layer, [M, H]
+    Tensor<Real, 2> activated;        ///< after the activation, [M, H]
+    LayerNormActivations<Real> norm;  ///< norm.y is multiplied by every row of the word table, [M, H]
+    Tensor<Real, 2> logits;           ///< one number for each word, [M, V]
+};
+
+/// The masked language model (masked LM, MLM). (Devlin et al. 2019, section 3.1, task 1; transform, bias and tying are from the
+/// published code: google-research/bert, run_pretraining.py, get_masked_lm_output.)
+template <class Real, class Ops = Reference>
+struct MaskedLmHead {
+    Linear<Real> transform;   ///< [H, H], [H]; published as transform.dense
+    LayerNorm<Real> norm;     ///< [H] each; published as transform.LayerNorm
+    Tensor<Real, 2> decoder;  ///< [V, H], published as decoder.weight; empty if tied to the word table, as in BERT
+    Tensor<Real, 1> bias;     ///< [V]; published as bias, or as decoder.bias if the decoder is not tied
+
+    using Scalar = Real;                            ///< the scalar
+    using Target = MaskedLmTarget;                  ///< see head.hpp
+    using Count = double;                           ///< masked positions
+    using Activations = MaskedLmActivations<Real>;  ///< see head.hpp
+
+    static constexpr std::string_view name = "masked_lm";  ///< name in configurations and of the member in models
+    /// Gives a model, its targets and its activations a member for this head.
+    template <class Member>
+    struct Named {
+        Member masked_lm{};  ///< named after the head
+    };
+    /// @param owner  a model, its targets or its activations
+    /// @return  its member for this head
+    template <class Owner>
+    static auto& member(Owner& owner)
+    {
+        return owner.masked_lm;
+    }
+
+    /// The parameters with their published names.
+    /// @param visit  called with each name and its tensors
+    /// @param name  prefix, usually empty
+    /// @param first  an instance
+    /// @param selves  more instances
+    /// @throws std::invalid_argument if some are tied and some are not
+    template <class Visit, class First, class... Selves>
+    static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
+    {
+        const bool tied = first.decoder.size() == 0;
+        if ((((selves.decoder.size() == 0) != tied) || ...))  // any of them
+            throw std::invalid_argument("masked_lm: expected instances that are all tied to their word tables, or none");
+        Linear<Real>::parameters(visit, name + "cls.predictions.transform.dense", first.transform, selves.transform...);
+        LayerNorm<Real>::parameters(visit, name + "cls.predictions.transform.LayerNorm", first.norm, selves.norm...);
+        if (!tied) visit((name + "cls.predictions.decoder.weight").of(ParameterKind::matrix), first.decoder, selves.decoder...);
+        visit((name + (tied ? "cls.predictions.bias" : "cls.predictions.decoder.bias")).of(ParameterKind::bias), first.bias,
+              selves.bias...);
+    }
+
+    /// @param config  sizes, and whether the decoder is tied
+    /// @return  the head, all zeros
+    static MaskedLmHead make(const Config& config)
+    {
+        const std::size_t H = config.hidden_size, V = config.vocab_size;
+        const bool tied = config.tie_word_embeddings;
+        return {make_linear<Real>(H, H), make_layer_norm<Real>(H), tied ? zeros<Real, 2>({0, 0}) : zeros<Real, 2>({V, H}),
+                zeros<Real, 1>({V})};
+    }
+
+    /// @param batch  the tokens
+    /// @param target  its masked positions
+    /// @param config  vocab_size
+    /// @throws std::invalid_argument for rows that are not ascending or out of range, and for ids outside the vocabulary
+    static void check(const Batch& batch, const Target& target, const Config& config)
+    {
+        require_rows("masked_lm", target.rows, batch.sequences.tokens());
+        require_ascending("masked_lm", target.rows);
+        require_shape("masked_lm: ids", target.ids, {target.rows.size()});
+        require_below("masked_lm: ids", target.ids, config.vocab_size);
+    }
+
+    /// @param target  the masked positions
+    /// @return  their number
+    static Count count(const Batch&, const Target& target) { return static_cast<Count>(target.rows.size()); }
+
+    /// @param target  the masked positions
+    /// @param[in,out] rows  the rows of the masked positions are appended
+    /// @return  true: the head reads no others
+    static bool read_rows(const Batch&, const Target& target, std::vector<std::size_t>& rows)
+    {
+        rows.insert(rows.end(), target.rows.begin(), target.rows.end());
+        return true;
+    }
+
+    /// Computes a logit for each word at each masked position.
+    /// \f[ u = x W^T + b,\quad a = f(u),\quad z = \mathrm{LayerNorm}(a),\quad
+    ///     \mathrm{logits}_{mv} = z_m \cdot E_v + \mathrm{bias}_v \f]
+    /// where x are the hidden states of the masked positions only, because each has V logits. In training these are the 15 % of
+    /// the tokens that were chosen: most are replaced by `[MASK]`, some by another word, some are unchanged.
+    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ config.hidden_act,
+    /// \f$a\f$ `act.activated`, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`, or the body's word table if tied, bias `bias`.
+    /// @param body  hidden states and word table
+    /// @param target  the masked positions; without a target, all positions are computed
+    /// @param pass  hidden_act and layer_norm_eps
+    /// @param[out] act  every tensor of the formula
+    /// @throws std::invalid_argument for a row out of range
+    void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
+    {
+        if (target) {
+            require_rows("masked_lm", target->rows, body.hidden.shape(0));
+            act.rows = target->rows;
+        } else {
+            act.rows.resize(body.hidden.shape(0));
+            std::iota(act.rows.begin(), act.rows.end(), std::size_t{0});
+        }
+        const Tensor<Real, 2>& table = decoder.size() == 0 ? body.word_table : decoder;  // [V, H]
+        take_rows("masked_lm", body.hidden, act.rows, act.selected);
+        Ops::linear(act.selected, transform.weight, transform.bias, act.pre_activation, pass.workspace);
+        Ops::activate(Ops{}, pass.config.hidden_act, act.pre_activation, act.activated);
+        Ops::layer_norm(act.activated, norm, Real(pass.config.layer_norm_eps), act.norm);
+        Ops::linear(act.norm.y, table, bias, act.logits, pass.workspace);
+    }
+
+    /// The cross-entropy of the words at the masked positions.
+    /// \f[ \ell = -\frac1n \sum_m \log \mathrm{softmax}(\mathrm{logits}_m)_{\mathrm{ids}_m} \f]
+    /// Symbols: ids `target.ids`, \f$n\f$ `count`, + 1e-5 in google-research/bert (loss_options.hpp).
+    /// @param target  the masked positions
+    /// @param count  masked positions of the whole batch
+    /// @param options  smoothing, divisor
+    /// @param act  what forward computed
+    /// @return  this micro-batch's part of the loss, in nats per masked position
+    /// @throws std::invalid_argument if a shape doesn't fit
+    Real loss(const Batch&, const Target& target, Count count, const LossOptions& options, const Activations& act) const
+    {
+        return Ops::cross_entropy(act.logits, target.ids, cross_entropy_options(count, options)).value;
+    }
+
+    /// The gradient of the loss: probability minus target, divided by n.
+    /// @param target  as in loss
+    /// @param count  as in loss
+    /// @param options  as in loss
+    /// @param act  as in loss
+    /// @param[out] d_act  the gradient of the logits
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void loss_backward(const Batch&, const Target& target, Count count, const LossOptions& options, const Activations& act,
+                       Activations& d_act) const
+    {
+        Ops::cross_entropy_backward(Real(1), act.logits, target.ids, cross_entropy_options(count, options), d_act.logits);
+    }
+
+    /// The steps of forward in reverse order; for every word v
+    /// \f[ \delta E_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,z_m \f]
+    /// A tied table is used twice: Embeddings::backward adds the gradients of the tokens whose id is v to the same row.
+    /// @param body  as in forward
+    /// @param pass  as in forward
+    /// @param act  what forward computed
+    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_act  the gradient of the logits is read; those of the other tensors are written
+    /// @param[in,out] d_body  hidden is added to, and the word table if the decoder is tied
+    /// @throws std::invalid_argument if a shape doesn't fit
+    void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, MaskedLmHead& d_head,
+                  Activations& d_act, const BodyResultGradients<Real>& d_body) const
+    {
+        require_rows("masked_lm: d_hidden", act.rows, d_body.hidden.shape(0));
+        const bool tied = decoder.size() == 0;
+        const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, H]
+        Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, H]
+        Ops::linear_backward(d_act.logits, act.norm.y, table, d_table, d_head.bias, d_act.norm.y, pass.workspace);
+        Ops::layer_norm_backward(d_act.norm.y, norm, act.norm, d_head.norm, d_act.activated);
+        Ops::activate_backward(Ops{}, pass.config.hidden_act, d_act.activated, act.pre_activation, d_act.pre_activation);
+        Ops::linear_backward(d_act.pre_activation, act.selected, transform.weight, d_head.transform.weight, d_head.transform.bias,
+                             d_act.selected, pass.workspace);
+        add_rows("masked_lm: d_hidden", d_act.selected, act.rows, d_body.hidden);
+    }
+
+private:
+    static CrossEntropyOptions cross_entropy_options(Count count, const LossOptions& options)
+    {
+        std::optional<double> divisor = divisor_of(count);
+        if (divisor && options.divisor == LossDivisor::original) *divisor += 1e-5;
+        return {options.smoothing, divisor};
+    }
+};
+
+}  // namespace bert

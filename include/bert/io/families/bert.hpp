@@ -1,0 +1,59 @@
+/// @file
+/// BERT as it is published. Our components have its names, so that nothing is substituted.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "bert/io/family.hpp"
+
+namespace bert {
+
+namespace detail {
+
+/// Its classes.
+inline constexpr std::array<Architecture, 8> bert_architectures{{
+    {"BertModel", true},
+    {"BertForPreTraining", true, {"masked_lm", "next_sentence"}},
+    {"BertForMaskedLM", false, {"masked_lm"}},
+    {"BertForNextSentencePrediction", true, {"next_sentence"}},
+    {"BertForSequenceClassification", true, {"sequence_classification"}},
+    {"BertForTokenClassification", false, {"token_classification"}},
+    {"BertForQuestionAnswering", false, {"question_answering"}},
+    {"BertForMultipleChoice", true, {"multiple_choice"}},
+}};
+
+/// TensorFlow's words, which the first converted files kept.
+inline constexpr std::array<NameSubstitution, 2> bert_old_names{{
+    {"LayerNorm.weight", "LayerNorm.gamma"},
+    {"LayerNorm.bias", "LayerNorm.beta"},
+}};
+
+/// The numbers 0 to 511, stored by some versions of the transformers library.
+inline constexpr std::array<std::string_view, 1> bert_ignored{"embeddings.position_ids"};
+
+/// What a model consists of.
+inline constexpr std::array<std::string_view, 7> bert_components{
+    "embeddings", "encoder", "pooler", "cls.predictions", "cls.seq_relationship", "classifier", "qa_outputs"};
+
+/// The decoder is the word table, and its bias is stored twice.
+inline constexpr std::array<TiedNames, 3> bert_tied{{
+    {"bert.embeddings.word_embeddings.weight", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
+    {"cls.predictions.bias", "cls.predictions.decoder.bias", "cls.predictions.bias"},
+    {"cls.predictions.decoder.bias", "cls.predictions.decoder.bias", "cls.predictions.bias"},
+}};
+
+}  // namespace detail
+
+/// The table of BERT.
+inline constexpr Family bert_family{.model_type = "bert",
+                                    .body = "bert.",
+                                    .architectures = detail::bert_architectures,
+                                    .old_names = detail::bert_old_names,
+                                    .ignored = detail::bert_ignored,
+                                    .tied = detail::bert_tied,
+                                    .components = detail::bert_components,
+                                    .table = "bert.embeddings.word_embeddings.weight",
+                                    .decoder = "cls.predictions.decoder.weight"};
+
+}  // namespace bert

@@ -1,0 +1,29 @@
+// The order in which tensors of the reference format are compared.
+#include "bert/verify/order_in_computation.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+
+TEST_CASE("tensors are sorted as they are computed, whatever the order of a file")
+{
+    const std::vector<std::string> computed{"forward.embeddings",
+                                            "forward.layer.0.query",
+                                            "forward.layer.0.key",
+                                            "forward.layer.0.output",
+                                            "forward.layer.2.query",
+                                            "forward.layer.10.query",
+                                            "forward.logits.mlm",
+                                            "forward.pooled",
+                                            "loss.total",
+                                            "grad.embeddings.LayerNorm.bias"};
+    std::vector<std::string> sorted = computed;
+    std::sort(sorted.begin(), sorted.end());
+    REQUIRE(sorted != computed);
+    std::sort(sorted.begin(), sorted.end(), [](const std::string& a, const std::string& b) {
+        return bert::order_in_computation(a) < bert::order_in_computation(b);
+    });
+    CHECK(sorted == computed);
+}
