@@ -32,8 +32,8 @@ TEST_CASE("self-attention: a stored layer by its input and its tensors")
 
 TEST_CASE("self-attention: alone, a token's output is its own value, mixed, added to it and normalized")
 {
-    // One token: the probability is 1, the context its value. v = 2x = (2 -2), output (v + 1) = (3 -1), sum (4 -2), normalized (1
-    // -1).
+    // One token: the probability is 1, the context its value.
+    // v = 2x = (2 -2), output (v + 1) = (3 -1), sum (4 -2), normalized (1 -1).
     bert::Config config;
     config.hidden_size = 2;
     config.num_attention_heads = 1;

@@ -106,6 +106,13 @@ TEST_CASE("body: names of parameters; instances with a pooler and without one ar
     CHECK_THROWS_WITH(bert::copy_parameters(with, without), "body: expected instances that all have a pooler, or none");
     CHECK_THROWS_WITH(bert::copy_parameters(without, with), "body: expected instances that all have a pooler, or none");
 
+    // Of another scalar and set: the numbers are converted.
+    auto in_float = BertBody<float, bert::Fast>::make(small_config(), true);
+    with.pooler->dense.bias(1) = 0.1;
+    bert::copy_parameters(with, in_float);
+    CHECK(in_float.pooler->dense.bias(1) == 0.1F);
+    CHECK_THROWS_WITH(bert::copy_parameters(without, in_float), "body: expected instances that all have a pooler, or none");
+
     const bert::Batch batch = small_batch();
     bert::Workspace workspace;
     const bert::Config config = small_config();

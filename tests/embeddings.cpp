@@ -23,8 +23,8 @@ TEST_CASE("embeddings: three rows added, normalized, scaled, by hand")
     const bert::Config config;
     const bert::Batch batch = bert::pack({{1, 0}}, {{0, 1}});
     embeddings.forward(batch, {config, batch.sequences, workspace}, act);
-    // (1 5) + (0 0) + (0 1) = (1 6): normalized (-1 1), scaled and shifted (-3 5). (0 0) + (10 0) + (2 0) = (12 0): (1 -1), (3
-    // 3).
+    // (1 5) + (0 0) + (0 1) = (1 6): normalized (-1 1), scaled and shifted (-3 5).
+    // (0 0) + (10 0) + (2 0) = (12 0): (1 -1), (3 3).
     CHECK((act.sum == Tensor<double, 2>{{1, 6}, {12, 0}}));
     CHECK(std::abs(act.y(0, 0) + 3) < 1e-9);
     CHECK(std::abs(act.y(0, 1) - 5) < 1e-9);

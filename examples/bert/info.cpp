@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include <bert/io/config.hpp>
+#include <bert/io/config_writer.hpp>
 #include <bert/io/json.hpp>
 #include <bert/io/mapped_file.hpp>
 #include <bert/io/safetensors.hpp>

@@ -78,8 +78,8 @@ struct SelfAttention {
     }
 
     /// The steps of forward in reverse order. x was used four times: as residual, by value, by key and by query.
-    /// \f[ (\delta c, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad (\delta q, \delta k, \delta v) =
-    /// \mathrm{attention}'(\delta c),\quad
+    /// \f[ (\delta c, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad
+    ///     (\delta q, \delta k, \delta v) = \mathrm{attention}'(\delta c),\quad
     ///     \delta x = \delta r + \delta q\,W_q + \delta k\,W_k + \delta v\,W_v \f]
     /// and \f$\delta W_q \mathrel{+}= \delta q^T x\f$, \f$\delta b_q \mathrel{+}= \sum_t \delta q_t\f$, k and v likewise.
     /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta c\f$ `d_act.heads.context`, \f$\delta r\f$, the residual's gradient,

@@ -86,7 +86,6 @@ struct BertBody {
         return body;
     }
 
-    /// @return  whether it has a pooler
     /// @return  the embeddings' word table, [V, H]
     Tensor<Real, 2>& word_table() { return embeddings.word; }
     /// @copydoc word_table()
@@ -111,8 +110,8 @@ struct BertBody {
     /// @param batch  T tokens in B sequences
     /// @param pass  configuration, dropout, keep_all
     /// @param[out] act  every tensor
-    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
-    /// token
+    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a
+    ///     first token
     void forward(const Batch& batch, const Pass& pass, Activations& act) const
     {
         require_same_sequences(batch, pass);
@@ -167,9 +166,10 @@ struct BertBody {
     }
 
     /// @param body  a body
-    /// @param other  another
+    /// @param other  another, perhaps of another scalar or set of operations
     /// @throws std::invalid_argument if only one of them has a pooler
-    static void require_same_pooler(const BertBody& body, const BertBody& other)
+    template <class Other>
+    static void require_same_pooler(const BertBody& body, const Other& other)
     {
         if (body.pooler.has_value() != other.pooler.has_value())
             throw std::invalid_argument("body: expected instances that all have a pooler, or none");

@@ -32,8 +32,7 @@ struct EncoderGradients {
 };
 
 /// A stack of blocks of the same shape. The last one's result is the encoder's; no layer norm follows it. (Devlin et al. 2019,
-/// section
-/// 3. Files call the blocks layers, and so does the code: `layer[l]`.)
+/// section 3. Published files call a block a layer; hence `layer[l]`.)
 template <class Real, class Ops = Reference>
 struct Encoder {
     std::vector<EncoderBlock<Real, Ops>> layer;  ///< published as layer.0, layer.1, ...

@@ -75,8 +75,8 @@ struct FeedForward {
 
     /// The steps of forward in reverse order. x was used twice: as residual and by the first linear layer.
     /// \f[ (\delta z, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad \delta u = \delta z \cdot f'(u),\quad
-    ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_t \delta u_t,\quad \delta x = \delta u\,W + \delta
-    ///     r \f]
+    ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_t \delta u_t,\quad
+    ///     \delta x = \delta u\,W + \delta r \f]
     /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta z\f$ `d_act.activated`, \f$\delta r\f$, the residual's gradient,
     /// `d_act.output.sum`, \f$\delta u\f$ `d_act.pre_activation`, \f$\delta W, \delta b\f$ `d_feed_forward.intermediate`,
     /// \f$\delta x\f$ `d_x`.

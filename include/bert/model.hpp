@@ -106,8 +106,8 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     /// @param targets  the masked-LM target names the rows to compute; heads without a target compute all
     /// @param pass  the model's configuration, dropout, keep_all
     /// @param[out] act  every tensor
-    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a first
-    /// token
+    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a
+    ///     first token
     void forward(const Batch& batch, const Targets<Real, Heads>& targets, const Pass& pass, Activations& act) const
     {
         body.forward(batch, pass, act.body);
@@ -120,8 +120,8 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     /// @param pass  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_model  a model of the same configuration; is added to
-    /// @param[in,out] d_act  the logits' gradients from loss_backward are read; the gradients of the other activations are
-    /// written
+    /// @param[in,out] d_act  the logits' gradients from loss_backward are read; the gradients of the other activations
+    ///     are written
     /// @throws std::invalid_argument if a shape doesn't fit, or d_model has other heads
     void backward(const Batch& batch, const Pass& pass, const Activations& act, Model& d_model, Gradients& d_act) const
     {
@@ -279,9 +279,8 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     }
 
     /// Calls a function for each head of the list.
-    /// @param visit  visit(tag), where tag is a detail::HeadTag: `tag.member(owner)` is the member with the head's name in a
-    /// model, in
-    ///     targets, in activations
+    /// @param visit  visit(tag): `tag.member(owner)` is that head's member of a model, of targets or of activations (see
+    ///     detail::HeadTag)
     template <class Visit>
     static void for_each_head(const Visit& visit)
     {

@@ -357,6 +357,15 @@ TEST_CASE("A step that ended in an error leaves nothing to the next one")
     CHECK(distance(model, same_model) == 0);
 }
 
+TEST_CASE("Before the first step the gradient is zero")
+{
+    auto model = ReferenceCase(cases + "masked_lm").model<double, Reference>();
+    const Trainer<double, Reference> trainer({}, model);
+    auto zero = model;
+    bert::Model<double>::parameters([](const bert::Name&, auto& tensor) { tensor.fill(0); }, "", zero);
+    CHECK(distance(trainer.gradient(), zero) == 0);
+}
+
 TEST_CASE("A smoothing that is no probability is refused")
 {
     auto model = ReferenceCase(cases + "masked_lm").model<double, Reference>();

@@ -36,9 +36,8 @@ struct DropoutPlace {
 
     /// Checks the probability and the number of rows.
     /// @param T  rows of the tensor
-    /// @throws std::invalid_argument if the probability is not in [0, 1), head or layer is too large, or rows is neither empty
-    /// nor of
-    ///     size T
+    /// @throws std::invalid_argument if the probability is not in [0, 1), head or layer is too large, or rows is neither
+    ///     empty nor of size T
     void require_valid(std::size_t T) const
     {
         if (!(probability >= 0 && probability < 1))

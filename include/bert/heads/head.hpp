@@ -26,7 +26,7 @@
 /// struct Named {
 ///     Member masked_lm{};
 /// };
-/// struct Targets : MaskedLmHead::Named<std::optional<MaskedLmTarget>>, ... {};  // as head_list.hpp makes it of a list
+/// struct Targets : MaskedLmHead<Real>::Named<std::optional<MaskedLmTarget>>, ... {};  // as head_list.hpp makes it of a list
 /// targets.masked_lm = ...;
 /// ```
 /// Define a head of your own in a namespace with a name: g++ warns where a model, which other files could name too, has a member

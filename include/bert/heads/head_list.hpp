@@ -17,8 +17,9 @@ struct HeadList {
 /// A struct with a member for each head of a list, made of the heads' Named (head.hpp). For a list of two heads,
 /// `PerHead<Real, HeadList<MaskedLmHead, NextSentenceHead>, detail::TargetOf>` is
 /// ```cpp
-/// struct : MaskedLmHead<Real>::Named<std::optional<MaskedLmTarget>>,
-/// NextSentenceHead<Real>::Named<std::optional<IndexTensor<1>>> {}; ```
+/// struct Both : MaskedLmHead<Real>::Named<std::optional<MaskedLmTarget>>,
+///               NextSentenceHead<Real>::Named<std::optional<IndexTensor<1>>> {};
+/// ```
 /// The members' types don't depend on a head's operations; so models of all sets of operations share them.
 /// @tparam MemberOf  `MemberOf<Head>::MemberType` is the type of a head's member
 template <class Real, class Heads, template <class> class MemberOf>

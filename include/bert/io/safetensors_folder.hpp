@@ -26,9 +26,8 @@ class SafetensorsFolder {
 public:
     /// Opens and checks all files.
     /// @param folder  the model folder
-    /// @throws InputError if neither file exists, a file is not of its format, a shard lies outside the folder, or a tensor of
-    /// the
-    ///     index isn't in its shard
+    /// @throws InputError if neither file exists, a file is not of its format, a shard lies outside the folder, or a tensor
+    ///     of the index isn't in its shard
     explicit SafetensorsFolder(const std::filesystem::path& folder)
     {
         const std::filesystem::path single = folder / "model.safetensors", index = folder / "model.safetensors.index.json";

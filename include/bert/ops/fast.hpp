@@ -40,7 +40,7 @@ struct FastOperations : fast::LinearOperations<Arch>,
                         fast::BlockOperations<Arch>,
                         fast::LossOperations<Arch>,
                         fast::OptimizerOperations<Arch> {
-    using Itself = FastOperations;  ///< shows components that no operation is replaced (ops/reference.hpp, fuses)
+    using Itself = FastOperations;  ///< tells components that no operation was replaced (ops/fuses.hpp)
     using InstructionSet = Arch;    ///< for templates on it, such as PackedEncoder
     static constexpr bool products_in_bf16 =
         product::FormatOf<float, Arch>::type::per_element == 2;  ///< whether products round their operands to bfloat16

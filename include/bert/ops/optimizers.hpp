@@ -16,7 +16,7 @@ struct UpdateOptions {
     double learning_rate = 0;  ///< of this step, as scheduled
     double beta1 = 0.9;        ///< of the running mean m, in [0, 1)
     double beta2 = 0.999;      ///< of the running mean v, in [0, 1)
-    double epsilon = 1e-6;     ///< added to the root of v; PyTorch's default is 1e-8
+    double epsilon = 1e-6;     ///< added to sqrt(v), in AdamW to sqrt(v_hat); PyTorch's default is 1e-8
     double weight_decay = 0;   ///< of this parameter; 0 for none
     bool adapts = true;        ///< LAMB only: whether the update is scaled to the norm of the parameter
     double scale = 1;          ///< factor that the gradient is multiplied by first, for clipping

@@ -21,7 +21,7 @@ namespace bert {
 /// The optimizers.
 enum class OptimizerKind {
     adamw,      ///< with bias correction of the moments and decoupled weight decay
-    bert_adam,  ///< with neither, as BERT was trained
+    bert_adam,  ///< the same without bias correction, as BERT was trained
     lamb,       ///< scales each parameter's step to the parameter's norm, for very large batches
 };
 

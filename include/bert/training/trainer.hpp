@@ -86,6 +86,7 @@ public:
           parameters_(parameter_list<Real>(model)),
           gradients_(parameter_list<Real>(gradient_))
     {
+        begin();
         const double smoothing = options.loss.smoothing;
         if (!(smoothing >= 0 && smoothing < 1))
             throw std::invalid_argument("trainer: smoothing: expected [0, 1), got " + std::to_string(smoothing));

@@ -201,7 +201,7 @@ struct BlockOperations {
     /// @param box  intermediate and output
     /// @param x  [T, H]
     /// @param pass  hidden_act, layer_norm_eps, dropout, keep_all
-    /// @param[out] act  pre_activation and output.norm; with keep_all also intermediate
+    /// @param[out] act  pre_activation and output.norm; with keep_all also activated
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Box, class Real, class Act>
     static void feed_forward(const Box& box, const Tensor<Real, 2>& x, const Pass& pass, Act& act)

@@ -7,9 +7,9 @@
 ///
 /// | | bias correction of the moments | weight decay | size of the update |
 /// | --- | --- | --- | --- |
-/// | AdamW | yes | separate from the update | about learning_rate for each number |
-/// | BERT's Adam | no | added to the update | the same, larger at first |
-/// | LAMB | no | added to the update | learning_rate times the parameter's norm, for the parameter as a whole |
+/// | AdamW | yes | decoupled: not part of the moments | about learning_rate for each number |
+/// | BERT's Adam | no | the same, written as a term of the update | the same, up to 6.6 times as large at first |
+/// | LAMB | no | a term of the update, and scaled with it | learning_rate times the parameter's norm, as a whole |
 ///
 /// A number whose update would be non-finite stays unchanged, with its moments, and is counted: no weight becomes non-finite. In
 /// LAMB, where the numbers depend on each other, the whole parameter then stays unchanged.
@@ -31,7 +31,7 @@ namespace bert::reference {
 
 /// The operations `adamw`, `bert_adam` and `lamb`, and two others on the numbers of a parameter.
 struct OptimizerOperations {
-    /// AdamW: the bias of the moments, which start at 0, is corrected, and weight decay is separate from the update.
+    /// AdamW: the bias of the moments, which start at 0, is corrected, and the moments know nothing of weight decay.
     /// \f[ \hat m = \frac{m}{1 - \beta_1^t},\quad \hat v = \frac{v}{1 - \beta_2^t},\quad
     ///     p \leftarrow (1 - \eta \lambda)\,p - \eta\,\frac{\hat m}{\sqrt{\hat v} + \varepsilon} \f]
     /// Symbols: \f$1 - \beta_1^t, 1 - \beta_2^t\f$ `correction1`, `correction2`, \f$1 - \eta \lambda\f$ `keep`.
