@@ -55,9 +55,9 @@ struct CountingHead {
     }
 
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const bert::Name& name, Selves&... selves)
+    static void parameters(Visit&& visit, const bert::Name& prefix, Selves&... selves)
     {
-        bert::Linear<Real>::parameters(visit, name + "counting", selves.dense...);
+        bert::Linear<Real>::parameters(visit, prefix + "counting", selves.dense...);
     }
     static CountingHead make(const bert::Config& config) { return {bert::make_linear<Real>(1, config.hidden_size)}; }
     static void check(const Batch& batch, const Target& target, const bert::Config&)

@@ -71,20 +71,20 @@ struct MaskedLmHead {
 
     /// The parameters with their published names.
     /// @param visit  called with each name and its tensors
-    /// @param name  prefix, usually empty
+    /// @param prefix  of the names, usually empty
     /// @param first  an instance
     /// @param selves  more instances
     /// @throws std::invalid_argument if some are tied and some are not
     template <class Visit, class First, class... Selves>
-    static void parameters(Visit&& visit, const Name& name, First& first, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& prefix, First& first, Selves&... selves)
     {
         const bool tied = first.decoder.size() == 0;
         if ((((selves.decoder.size() == 0) != tied) || ...))  // any of them
             throw std::invalid_argument("masked_lm: expected instances that are all tied to their word tables, or none");
-        Linear<Real>::parameters(visit, name + "cls.predictions.transform.dense", first.transform, selves.transform...);
-        LayerNorm<Real>::parameters(visit, name + "cls.predictions.transform.LayerNorm", first.norm, selves.norm...);
-        if (!tied) visit((name + "cls.predictions.decoder.weight").of(ParameterKind::matrix), first.decoder, selves.decoder...);
-        visit((name + (tied ? "cls.predictions.bias" : "cls.predictions.decoder.bias")).of(ParameterKind::bias), first.bias,
+        Linear<Real>::parameters(visit, prefix + "cls.predictions.transform.dense", first.transform, selves.transform...);
+        LayerNorm<Real>::parameters(visit, prefix + "cls.predictions.transform.LayerNorm", first.norm, selves.norm...);
+        if (!tied) visit((prefix + "cls.predictions.decoder.weight").of(ParameterKind::matrix), first.decoder, selves.decoder...);
+        visit((prefix + (tied ? "cls.predictions.bias" : "cls.predictions.decoder.bias")).of(ParameterKind::bias), first.bias,
               selves.bias...);
     }
 

@@ -53,12 +53,12 @@ struct NextSentenceHead {
 
     /// The parameters with their published names.
     /// @param visit  called with each name and its tensors
-    /// @param name  prefix, usually empty
+    /// @param prefix  of the names, usually empty
     /// @param selves  instances side by side
     template <class Visit, class... Selves>
-    static void parameters(Visit&& visit, const Name& name, Selves&... selves)
+    static void parameters(Visit&& visit, const Name& prefix, Selves&... selves)
     {
-        Linear<Real>::parameters(visit, name + "cls.seq_relationship", selves.dense...);
+        Linear<Real>::parameters(visit, prefix + "cls.seq_relationship", selves.dense...);
     }
 
     /// @param config  sizes

@@ -553,7 +553,8 @@ TEMPLATE_TEST_CASE("The fused feed-forward network and its backward", "", float,
     for (const std::size_t T : sizes) {
         const bert::Sequences sequences{{0, T}};
         const std::vector<std::size_t> selected = select_rows(T);
-        for (const auto& [H, I] : {Widths{7, 15}, {33, 15}, {200, 15}, {15, 7}, {15, 33}, {15, 200}}) {
+        for (const Widths& widths : {Widths{7, 15}, {33, 15}, {200, 15}, {15, 7}, {15, 33}, {15, 200}}) {
+            const std::size_t H = widths.H, I = widths.I;
             // Gradient of the result, x, the box, the gradient of the box before.
             const Tensors<Real> inputs{random<Real>(T, H), random<Real>(T, H), random<Real>(I, H), random<Real>(1, I),
                                        random<Real>(H, I), random<Real>(1, H), random<Real>(1, H), random<Real>(1, H),
