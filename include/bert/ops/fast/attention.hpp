@@ -329,6 +329,7 @@ void attend_in_heads(const product::Rows<Real>& query, const product::Rows<Real>
     Head::prepare(pass.sequences.longest(some.first, some.last), D, pass.workspace);
     parallel_for((some.last - some.first) * A, [&](std::size_t item, std::size_t thread) {
         const std::size_t b = some.first + item / A, a = item % A, n = pass.sequences.length(b);
+        if (n == 0) return;  // a tensor without rows has no address that columns could be counted from
         const std::size_t first = pass.sequences.begin[b] - pass.sequences.begin[some.first];
         const auto part = [&](const product::Rows<Real>& rows) {
             return product::Rows<Real>{rows.data + first * rows.stride + a * D, n, D, rows.stride};
@@ -397,6 +398,7 @@ struct AttentionOperations {
         Head::prepare(pass.sequences.longest(0, pass.sequences.count()), D, pass.workspace);
         parallel_for(pass.sequences.count() * A, [&](std::size_t item, std::size_t thread) {
             const std::size_t b = item / A, a = item % A, n = pass.sequences.length(b);
+            if (n == 0) return;  // as in attend_in_heads
             const std::size_t place = pass.sequences.begin[b] * H + a * D;
             const Head head{{qkv.query.data() + place, n, D, H},
                             {qkv.key.data() + place, n, D, H},
