@@ -67,12 +67,13 @@ public:
         make_templates();
     }
 
-    // A class with a virtual destructor has the other five only if they are written down.
+    /// @cond  A declared destructor suppresses the implicit moves, so all are written out.
     virtual ~Tokenizer() = default;
-    Tokenizer(const Tokenizer&) = default;             ///< copies
-    Tokenizer(Tokenizer&&) = default;                  ///< moves
-    Tokenizer& operator=(const Tokenizer&) = default;  ///< copies
-    Tokenizer& operator=(Tokenizer&&) = default;       ///< moves
+    Tokenizer(const Tokenizer&) = default;
+    Tokenizer(Tokenizer&&) = default;
+    Tokenizer& operator=(const Tokenizer&) = default;
+    Tokenizer& operator=(Tokenizer&&) = default;
+    /// @endcond
 
     /// Takes steps 1 to 4 one after the other.
     /// @param text  UTF-8
@@ -220,6 +221,8 @@ public:
 
 protected:
     /// Checks that the offsets and word ids of a text fit 31 bits.
+    /// @param text  UTF-8
+    /// @throws InputError if it has 2^31 bytes or more
     static void check_size(std::string_view text)
     {
         if (text.size() > std::numeric_limits<std::int32_t>::max())

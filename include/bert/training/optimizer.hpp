@@ -53,7 +53,8 @@ struct StepReport {
 /// @tparam Component  a model, or anything else with parameters
 template <class Component>
 struct OptimizerState {
-    Component m, v;                    ///< running means of the gradient and of its square
+    Component m;                       ///< running mean of the gradient
+    Component v;                       ///< running mean of the gradient's square
     std::size_t steps = 0;             ///< steps taken, which the schedule counts: skipped ones and those without labels included
     std::size_t updates = 0;           ///< steps in which parameters changed: t of AdamW's correction
     std::size_t skipped = 0;           ///< steps whose gradient was non-finite

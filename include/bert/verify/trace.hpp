@@ -150,8 +150,9 @@ void trace_tensors(const Activations&, ForwardTrace& trace) requires requires(Ac
 {
     static_cast<void>(trace);
 }
-/// @copydoc trace_tensors(const Activations&, ForwardTrace&)
-/// @param act  its activations
+/// Appends a head's tensors.
+/// @param act  what the head computed
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
 void trace_tensors(const MaskedLmActivations<Real>& act, ForwardTrace& trace)
 {
@@ -159,19 +160,25 @@ void trace_tensors(const MaskedLmActivations<Real>& act, ForwardTrace& trace)
     trace.rows("mlm.transform", act.norm.y);
     trace.rows("logits.mlm", act.logits);
 }
-/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+/// Appends a head's tensors.
+/// @param act  what the head computed
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
 void trace_tensors(const NextSentenceActivations<Real>& act, ForwardTrace& trace)
 {
     trace.whole("logits.nsp", act.logits);
 }
-/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+/// Appends a head's tensors.
+/// @param act  what the head computed
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
 void trace_tensors(const SequenceClassificationActivations<Real>& act, ForwardTrace& trace)
 {
     trace.whole("logits.class", act.logits);
 }
-/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+/// Appends a head's tensors.
+/// @param act  what the head computed
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
 void trace_tensors(const MultipleChoiceActivations<Real>& act, ForwardTrace& trace)
 {
@@ -179,13 +186,17 @@ void trace_tensors(const MultipleChoiceActivations<Real>& act, ForwardTrace& tra
     by_example.reshape({act.logits.shape(0) / trace.endings, trace.endings});
     trace.whole("logits.choice", by_example);
 }
-/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+/// Appends a head's tensors.
+/// @param act  what the head computed
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
 void trace_tensors(const TokenClassificationActivations<Real>& act, ForwardTrace& trace)
 {
     trace.rows("logits.tokens", act.logits);
 }
-/// @copydoc trace_tensors(const MaskedLmActivations<Real>&, ForwardTrace&)
+/// Appends a head's tensors.
+/// @param act  what the head computed
+/// @param[in,out] trace  the tensors are appended
 template <class Real>
 void trace_tensors(const QuestionAnsweringActivations<Real>& act, ForwardTrace& trace)
 {

@@ -51,6 +51,10 @@ void multiply_by(const product::Rows<Value>& x, const Linear<Real>& dense, Works
 }
 
 /// x Wᵀ for a packed layer, where x consists of elements.
+/// @param x  [T, in]
+/// @param dense  [out, in]; finish adds its bias
+/// @param workspace  scratch memory
+/// @param finish  as above
 template <class Arch, class Value, class Real, class Finish>
 void multiply_by(const product::Rows<Value>& x, const PackedLinear<Real, Arch>& dense, Workspace& workspace, const Finish& finish)
 {

@@ -185,14 +185,15 @@ template <class Arch>
 struct OptimizerOperations {
     /// @copydoc bert::reference::OptimizerOperations::adamw
     template <class Real>
-    static std::size_t adamw(std::span<const Real> g, const UpdateOptions& options, const ParameterAndMoments<Real>& numbers)
+    static std::size_t adamw(std::span<const Real> gradient, const UpdateOptions& options,
+                             const ParameterAndMoments<Real>& numbers)
     {
         const auto t = static_cast<double>(options.step);
         const Real correction1 = Real(1 - std::pow(options.beta1, t)), correction2 = Real(1 - std::pow(options.beta2, t));
         const Real rate = Real(options.learning_rate), keep = Real(1 - options.learning_rate * options.weight_decay),
                    epsilon = Real(options.epsilon);
-        require_same_sizes(g, numbers);
-        return update_each<Arch>(g, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
+        require_same_sizes(gradient, numbers);
+        return update_each<Arch>(gradient, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
             using Number = std::decay_t<decltype(p)>;
             const Number m_hat = m / Number(correction1), v_hat = v / Number(correction2);
             return Number(keep) * p - Number(rate) * m_hat / (sqrt(v_hat) + Number(epsilon));
@@ -201,11 +202,12 @@ struct OptimizerOperations {
 
     /// @copydoc bert::reference::OptimizerOperations::bert_adam
     template <class Real>
-    static std::size_t bert_adam(std::span<const Real> g, const UpdateOptions& options, const ParameterAndMoments<Real>& numbers)
+    static std::size_t bert_adam(std::span<const Real> gradient, const UpdateOptions& options,
+                                 const ParameterAndMoments<Real>& numbers)
     {
         const Real rate = Real(options.learning_rate), decay = Real(options.weight_decay), epsilon = Real(options.epsilon);
-        require_same_sizes(g, numbers);
-        return update_each<Arch>(g, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
+        require_same_sizes(gradient, numbers);
+        return update_each<Arch>(gradient, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
             using Number = std::decay_t<decltype(p)>;
             const Number u = m / (sqrt(v) + Number(epsilon)) + Number(decay) * p;
             return p - Number(rate) * u;
@@ -214,21 +216,22 @@ struct OptimizerOperations {
 
     /// @copydoc bert::reference::OptimizerOperations::lamb
     template <class Real>
-    static std::size_t lamb(std::span<const Real> g, const UpdateOptions& options, const ParameterAndMoments<Real>& numbers)
+    static std::size_t lamb(std::span<const Real> gradient, const UpdateOptions& options,
+                            const ParameterAndMoments<Real>& numbers)
     {
         const Real decay = Real(options.weight_decay), epsilon = Real(options.epsilon);
         const auto u_of = [&](const auto& m, const auto& v, const auto& p) {
             using Number = std::decay_t<decltype(p)>;
             return Number(m / (sqrt(v) + Number(epsilon)) + Number(decay) * p);
         };
-        require_same_sizes(g, numbers);
-        const StepLengths length = step_lengths<Arch>(g, options, numbers, u_of);
+        require_same_sizes(gradient, numbers);
+        const StepLengths length = step_lengths<Arch>(gradient, options, numbers, u_of);
         const bool adapts = options.adapts && length.p > 0 && length.u > 0;
         const double factor = options.learning_rate * (adapts ? length.p / length.u : 1);
         // An upper bound for the magnitude of every updated number of p.
         const double bound = length.p + std::abs(factor) * length.u;
-        if (!std::isfinite(bound) || bound > static_cast<double>(std::numeric_limits<Real>::max())) return g.size();
-        return update_each<Arch>(g, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
+        if (!std::isfinite(bound) || bound > static_cast<double>(std::numeric_limits<Real>::max())) return gradient.size();
+        return update_each<Arch>(gradient, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
             using Number = std::decay_t<decltype(p)>;
             return Number(p - Number(Real(factor)) * u_of(m, v, p));
         });

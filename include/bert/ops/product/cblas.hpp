@@ -27,6 +27,7 @@ namespace bert {
 /// The CBLAS that the program is linked with.
 class CblasEngine : public ProductEngine {
 public:
+    /// Sets OpenBLAS to one thread.
     CblasEngine()
     {
         if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
