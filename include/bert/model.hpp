@@ -52,10 +52,10 @@ struct ModelGradients : HeadActivations<Real, Heads> {
 template <class Real, class Ops = Reference, template <class, class> class Body = BertBody, class Heads = BertHeads>
 struct Model;
 
-/// @cond  the list taken apart, so that each head can be named
+/// A body and the heads of a list. The list is taken apart, so that each head is a base class: Named gives the model the head's
+/// member, an std::optional.
 template <class Real_, class Ops, template <class, class> class Body, template <class, class> class... Head>
 struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::template Named<std::optional<Head<Real_, Ops>>>... {
-    /// @endcond
     using Real = Real_;                                       ///< the scalar
     using Heads = HeadList<Head...>;                          ///< the heads that a model can have
     using Activations = ModelActivations<Real, Body, Heads>;  ///< what forward computes
