@@ -13,6 +13,7 @@
 
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
+#include "ops/random.hpp"
 
 using bert::Activation;
 using bert::Fast;
@@ -26,18 +27,6 @@ using bert::Workspace;
 namespace {
 
 using Plain = bert::FastOperations<bert::simd::NoVectors>;
-
-std::mt19937 generator(7);
-
-template <class Real, std::size_t rank>
-Tensor<Real, rank> random(const std::array<std::size_t, rank>& shape)
-{
-    std::normal_distribution<double> normal;
-    auto tensor = bert::zeros<Real, rank>(shape);
-    for (Real& value : tensor)
-        value = static_cast<Real>(normal(generator));
-    return tensor;
-}
 
 template <class Real>
 Linear<Real> random_linear(std::size_t out, std::size_t in)
