@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bert/core/threads.hpp"
+#include "bert/fast_tokenizer.hpp"
 #include "bert/io/tokenizer_json.hpp"
 #include "bert/tokenizer.hpp"
 #include "text/reference.hpp"
@@ -49,6 +50,31 @@ TEST_CASE("the example of the header")
     CHECK(encoding.word_ids == std::vector<std::int32_t>{-1, 0, 1, 2, 2, 3, 4, -1});
     CHECK(tokenizer.decode(encoding.ids) == "[CLS] hello, wor [MASK]! [SEP]");
     CHECK(tokenizer.decode(encoding.ids, true) == "hello, wor!");
+}
+
+TEMPLATE_TEST_CASE("an added token is never a piece of a word, as in the tokenizers library", "", bert::Tokenizer,
+                   bert::FastTokenizer)
+{
+    bert::TokenizerOptions options;
+    options.vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "c", "##o", "##v", "##i", "##d", "##s"};
+    options.added_tokens = {{.content = "covid", .single_word = true}, {.content = "covidcovid", .single_word = true}};
+    options.single = {{false, 0, 0}};
+    const TestType tokenizer(options);
+    CHECK(tokenizer.encode("covid").ids == std::vector<std::int64_t>{11});
+    CHECK(tokenizer.encode("COVID").ids == std::vector<std::int64_t>{5, 6, 7, 8, 9});
+    CHECK(tokenizer.encode("covids").ids == std::vector<std::int64_t>{5, 6, 7, 8, 9, 10});
+    CHECK(tokenizer.encode("COVIDCOVID").ids == std::vector<std::int64_t>{1});  // there is no ##c
+}
+
+TEST_CASE("a template's texts are those that there are")
+{
+    bert::TokenizerOptions options;
+    options.vocabulary = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    options.single = {{false, 1, 0}};
+    CHECK_THROWS_WITH(bert::Tokenizer(options), "tokenizer: single: expected a text below 1, got 1");
+    options.single = {};
+    options.pair = {{false, 0, 0}, {false, 2, 1}};
+    CHECK_THROWS_WITH(bert::Tokenizer(options), "tokenizer: pair: expected a text below 2, got 2");
 }
 
 TEST_CASE("an empty text is a text, and so is an empty second one")

@@ -1,10 +1,9 @@
 /// @file
 /// A tokenizer that normalizes a text and splits it into words and pieces in one pass (text/one_pass.hpp). Its result is that of
-/// Tokenizer's separate steps, in a tenth of the time. load_tokenizer returns it.
+/// Tokenizer's separate steps, but it is faster. load_tokenizer returns it.
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,7 +27,8 @@ public:
     /// @throws std::invalid_argument as Tokenizer
     explicit FastTokenizer(TokenizerOptions options) : Tokenizer(std::move(options))
     {
-        // The separate steps find an added token with U+FFFD also in malformed UTF-8, whose bytes differ. One pass would miss it.
+        // Tokenizer reads malformed UTF-8 as U+FFFD, so it also finds an added token with U+FFFD there; one pass searches the
+        // original bytes and would miss it.
         const auto& added = this->options().added_tokens;
         const bool needs_steps = std::any_of(added.begin(), added.end(), [](const AddedToken& token) {
             return !token.normalized && token.content.find("\xEF\xBF\xBD") != token.content.npos;
@@ -47,14 +47,15 @@ public:
         OnePass::Position position;
         for (const TextPart& part : original_finder().split(text)) {
             const std::string_view bytes = part.in(text);
-            if (!part.token && tokenize_part(bytes, position, encoding)) continue;
+            const bool done = !part.token && tokenize_part(bytes, position, encoding);
+            if (done) continue;
             std::u32string codes;
             encoding.replaced += decode_utf8(bytes, codes);
             const std::uint32_t end = position.character + static_cast<std::uint32_t>(codes.size());
             if (part.token)
                 encoding.push(added_id(*part.token), {position.character, end}, position.word++);
             else
-                tokenize_normalized(bert::normalize(codes, options().normalizer, position.character), position.word, encoding);
+                tokenize_normalized(normalize(codes, options().normalizer, position.character), position.word, encoding);
             position.character = end;
         }
     }

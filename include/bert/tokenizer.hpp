@@ -9,8 +9,9 @@
 ///   5. special tokens are added: `[CLS] text [SEP]`, for a pair `[CLS] text [SEP] pair [SEP]`; an encoding that is too long is
 ///      split into windows, one that is too short is padded (text/encoding.hpp).
 /// With the vocabulary of the uncased models, `Hello, wor[MASK]!` becomes `[CLS] hello , wo ##r [MASK] ! [SEP]`. (Devlin et al.
-/// 2019, section 3, Input/Output Representations; steps 2 to 4 are google-research/bert's tokenization.py, the others those of the
-/// tokenizers library, with which all results are compared.)
+/// 2019, section 3, Input/Output Representations. Steps 2 to 4 are google-research/bert's tokenization.py; where it differs, as
+/// in the longest word, 200 characters there and 100 here, the tokenizers library is followed, with which all results are
+/// compared.)
 ///
 /// Tokenizer::tokenize takes steps 1 to 4 one after the other. FastTokenizer (fast_tokenizer.hpp), which load_tokenizer
 /// (io/tokenizer_json.hpp) returns, takes steps 2 to 4 in one pass, with the same result.
@@ -42,15 +43,16 @@
 
 namespace bert {
 
-/// Converts texts to token ids and back. It is immutable, so that several threads can share one.
+/// Converts texts to token ids and back. No const function changes it, so several threads can share one.
 class Tokenizer {
 public:
     /// @param options  vocabulary, and the options of each step
-    /// @throws std::invalid_argument if the vocabulary has a token twice or lacks one that is needed, or an added token is empty
+    /// @throws std::invalid_argument if the vocabulary has a token twice or lacks one that is needed, an added token is empty,
+    ///     or a template names a text that isn't there
     explicit Tokenizer(TokenizerOptions options)
+        // In the order of the members below: the vocabulary is moved out of options_ before wordpiece_ looks into it.
         : options_(std::move(options)), vocabulary_(std::move(options_.vocabulary)), wordpiece_(vocabulary_, options_.wordpiece)
     {
-        base_size_ = vocabulary_.size();
         for (std::size_t i = 0; i < options_.added_tokens.size(); ++i) {
             const AddedToken& token = options_.added_tokens[i];
             if (token.content.empty()) throw std::invalid_argument("tokenizer: an added token is empty");
@@ -84,16 +86,18 @@ public:
         check_size(text);
         std::u32string codes;
         encoding.replaced += decode_utf8(text, codes);
-        const std::string replaced = encode_utf8(codes);  // with U+FFFD in place of malformed UTF-8
+        const std::string valid_text = encode_utf8(codes);  // with U+FFFD in place of malformed UTF-8
         std::int32_t word = 0;
         std::uint32_t start = 0;  // of the part, in characters
-        for (const TextPart& part : original_finder_.split(replaced)) {
-            decode_utf8(part.in(replaced), codes);
+        for (const TextPart& part : original_finder_.split(valid_text)) {
+            decode_utf8(part.in(valid_text), codes);
             const std::uint32_t end = start + static_cast<std::uint32_t>(codes.size());
-            if (part.token)
+            if (part.token) {
                 encoding.push(added_ids_[*part.token], {start, end}, word++);
-            else
-                tokenize_normalized(normalize(codes, options_.normalizer, start), word, encoding);
+            } else {
+                const TracedText normalized = normalize(codes, options_.normalizer, start);
+                tokenize_normalized(normalized, word, encoding);
+            }
             start = end;
         }
     }
@@ -135,7 +139,7 @@ public:
     {
         std::vector<TemplateElement> elements = pair ? options_.pair : options_.single;
         if (!options.special_tokens) std::erase_if(elements, [](const TemplateElement& element) { return element.special; });
-        check(options, elements, pair.has_value());
+        require_encode_options(options, elements, pair.has_value());
         if (options.strict) require_utf8("text", text);
         if (options.strict && pair) require_utf8("pair", *pair);
 
@@ -169,8 +173,9 @@ public:
         return text;
     }
 
+    /// The token of an id.
     /// @param id  a token's id
-    /// @return  the token
+    /// @return  the token; a view that lives as long as the tokenizer
     /// @throws InputError if the vocabulary has no such id
     std::string_view token(std::int64_t id) const
     {
@@ -195,7 +200,7 @@ public:
     /// @return  one more than the largest id, added tokens included
     std::size_t vocab_size() const { return vocabulary_.size(); }
     /// @return  the size of the vocabulary before the added tokens were appended
-    std::size_t base_vocab_size() const { return base_size_; }
+    std::size_t base_vocab_size() const { return vocabulary_.piece_count(); }
     /// @param id  a token's id
     /// @return  whether it is a special token
     bool is_special(std::int64_t id) const
@@ -231,7 +236,7 @@ protected:
 
     /// Finds the added tokens of a normalized text, and takes steps 3 and 4 between them.
     /// @param text  normalized text
-    /// @param[in,out] word  number of words before the text; its words are added
+    /// @param[in,out] word  index of the next word; increased by the number of words
     /// @param[in,out] encoding  the tokens are appended
     void tokenize_normalized(const TracedText& text, std::int32_t& word, Encoding& encoding) const
     {
@@ -247,12 +252,14 @@ protected:
                 push(added_ids_[*part.token], {start, start + codes.size()});
                 ++word;
             } else {
-                for_each_word(codes, [&](Span span) {
+                const std::vector<Span> words = pre_tokenize(codes);
+                for (const Span& span : words) {
                     const std::u32string_view letters = std::u32string_view(codes).substr(span.start, span.end - span.start);
-                    for (const Piece& piece : wordpiece_.split(vocabulary_, letters))
+                    const std::vector<Piece> pieces = wordpiece_.split(vocabulary_, letters);
+                    for (const Piece& piece : pieces)
                         push(piece.id, {start + span.start + piece.span.start, start + span.start + piece.span.end});
                     ++word;
-                });
+                }
             }
             start += codes.size();
         }
@@ -281,22 +288,17 @@ private:
         const TemplateElement first{false, 0, 0}, second{false, 1, 1};
         if (options_.single.empty()) options_.single = {special(cls, 0), first, special(sep, 0)};
         if (options_.pair.empty()) options_.pair = {special(cls, 0), first, special(sep, 0), second, special(sep, 1)};
+        require_texts("single", options_.single, 1);
+        require_texts("pair", options_.pair, 2);
     }
 
-    void check(const EncodeOptions& options, const std::vector<TemplateElement>& elements, bool pair) const
+    /// Checks that a template names no text that isn't there.
+    static void require_texts(const char* name, const std::vector<TemplateElement>& elements, std::int64_t texts)
     {
-        if (options.max_length == 0) return;
-        std::size_t special = 0;
         for (const TemplateElement& element : elements)
-            special += element.special ? 1 : 0;
-        if (options.max_length <= special)
-            fail_input("max_length", "expected at least " + std::to_string(special + 1) + ", room for one token besides " +
-                                         std::to_string(special) + " special ones, got " + std::to_string(options.max_length));
-        if (options.stride >= options.max_length - special)
-            fail_input("stride", "expected less than " + std::to_string(options.max_length - special) +
-                                     ", the tokens of a window without the special ones, got " + std::to_string(options.stride));
-        if (options.truncation == Truncation::only_second && !pair)
-            fail_input("truncation", "only_second: expected a pair, got one text");
+            if (!element.special && (element.id < 0 || element.id >= texts))
+                throw std::invalid_argument(std::string("tokenizer: ") + name + ": expected a text below " +
+                                            std::to_string(texts) + ", got " + std::to_string(element.id));
     }
 
     std::int64_t required(const std::string& token) const
@@ -309,7 +311,6 @@ private:
     TokenizerOptions options_;
     Vocabulary vocabulary_;
     WordPiece wordpiece_;
-    std::size_t base_size_ = 0;             ///< size of the vocabulary before added tokens were appended
     std::vector<std::int64_t> added_ids_;   ///< ids of options_.added_tokens
     std::vector<std::uint8_t> is_special_;  ///< for each id, 1 or 0
     AddedTokenFinder original_finder_;      ///< searches the original text

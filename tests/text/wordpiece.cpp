@@ -62,6 +62,9 @@ TEST_CASE("the vocabulary finds ids and tokens")
     CHECK(grown.add("new") == 12);
     CHECK(grown.add("un") == 1);
     CHECK(grown.size() == 13);
+    CHECK(grown.piece("una") == 6);
+    CHECK(grown.piece("new") == std::nullopt);
+    CHECK(grown.piece_count() == 12);
 }
 
 TEST_CASE("what can't be a vocabulary is refused")

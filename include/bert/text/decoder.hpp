@@ -2,7 +2,8 @@
 /// Joins tokens to a text.
 ///
 /// A token with `##` is appended to the one before, any other follows a space: `em ##bed ##ding ##s` becomes `embeddings`. White
-/// space, case and accents that the normalizer removed are lost, and punctuation stays separate: `don't` becomes `don ' t`.
+/// space, case and accents that the normalizer removed are lost, and punctuation stays separate, `don't` becomes
+/// `don ' t`, but for what clean_up joins. (The tokenizers library's WordPiece decoder, whose replacements these are.)
 #pragma once
 
 #include <array>

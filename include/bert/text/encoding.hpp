@@ -1,8 +1,8 @@
 /// @file
-/// An Encoding is the result of a tokenizer. One that is too long is split into windows, one that is too short is padded.
+/// An Encoding is the result of a tokenizer. One that is too long is split into windows (text/truncation.hpp), one that is too
+/// short is padded. Templates, windows and padding are those of the tokenizers library.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "bert/core/error.hpp"
-#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/span.hpp"
+#include "bert/text/truncation.hpp"
 
 namespace bert {
 
@@ -34,31 +35,20 @@ struct Encoding {
 
     /// Appends a token. Its type and masks are set by assemble.
     /// @param id  the token
-    /// @param place  its offsets
+    /// @param range  its offsets
     /// @param word  index of its word
-    void push(std::int64_t id, Offsets place, std::int32_t word)
+    void push(std::int64_t id, Offsets range, std::int32_t word)
     {
         ids.push_back(id);
-        offsets.push_back(place);
+        offsets.push_back(range);
         word_ids.push_back(word);
     }
 };
 
-/// Which text is truncated if both together are too long.
-enum class Truncation {
-    none,           ///< neither: too many tokens are an error
-    longest_first,  ///< the longer one until both are equally long, then both
-    only_first,     ///< the first one
-    only_second     ///< the second one
-};
-
-/// A side of a text.
-enum class Side { right, left };
-
 /// Options of encoding.
 struct EncodeOptions {
-    bool special_tokens = true;                         ///< whether to add `[CLS]` and `[SEP]`
-    std::size_t max_length = 0;                         ///< maximum length of a window, special tokens included; 0 for no limit
+    bool special_tokens = true;  ///< whether to add `[CLS]` and `[SEP]`
+    std::size_t max_length = 0;  ///< maximum length of a window, special tokens included (see windows); 0 for none
     Truncation truncation = Truncation::longest_first;  ///< which text is truncated above max_length
     Side truncation_side = Side::right;                 ///< the side on which it is truncated
     std::size_t stride = 0;                             ///< number of tokens that a window shares with the one before
@@ -74,6 +64,27 @@ struct TemplateElement {
     std::int64_t id;       ///< of a special token, its id; of a text, 0 for the first, 1 for the second
     std::int64_t type_id;  ///< token type of its tokens
 };
+
+/// Checks that options can be satisfied.
+/// @param options  max_length, stride, truncation
+/// @param elements  the template
+/// @param has_pair  whether there are two texts
+/// @throws InputError as in `stride: expected less than 3, the tokens of a window without the special ones, got 3`
+inline void require_encode_options(const EncodeOptions& options, const std::vector<TemplateElement>& elements, bool has_pair)
+{
+    if (options.max_length == 0) return;
+    std::size_t special = 0;
+    for (const TemplateElement& element : elements)
+        special += element.special ? 1 : 0;
+    if (options.max_length <= special)
+        fail_input("max_length", "expected at least " + std::to_string(special + 1) + ", room for one token besides " +
+                                     std::to_string(special) + " special ones, got " + std::to_string(options.max_length));
+    if (options.stride >= options.max_length - special)
+        fail_input("stride", "expected less than " + std::to_string(options.max_length - special) +
+                                 ", the tokens of a window without the special ones, got " + std::to_string(options.stride));
+    if (options.truncation == Truncation::only_second && !has_pair)
+        fail_input("truncation", "only_second: expected a pair, got one text");
+}
 
 /// Assembles an encoding from special tokens and texts.
 /// @param elements  elements of the template, in order
@@ -98,54 +109,6 @@ inline Encoding assemble(const std::vector<TemplateElement>& elements, const std
         encoding.special_tokens_mask.resize(ends[i], elements[i].special ? 1 : 0);
     }
     return encoding;
-}
-
-/// The number of tokens of each text that remain after truncation.
-/// @param counts  number of tokens of the first and of the second text (0 if there is none), together more than budget
-/// @param budget  number of tokens of a window without the special ones, at least 1
-/// @param truncation  which text is truncated
-/// @return  the number of remaining tokens of each text
-/// @throws InputError if truncation is none, or the text to be truncated is too short
-inline std::array<std::size_t, 2> truncated_lengths(std::array<std::size_t, 2> counts, std::size_t budget, Truncation truncation)
-{
-    const std::size_t excess = counts[0] + counts[1] - budget;
-    if (truncation == Truncation::none)
-        fail_input("text", "expected at most " + std::to_string(budget) + " tokens besides the special ones, got " +
-                               std::to_string(counts[0] + counts[1]));
-    if (truncation != Truncation::longest_first) {
-        const std::size_t truncated = truncation == Truncation::only_first ? 0 : 1;
-        if (counts[truncated] <= excess)
-            fail_input(truncated == 0 ? "first text" : "second text", "expected more than the " + std::to_string(excess) +
-                                                                          " tokens to be truncated, got " +
-                                                                          std::to_string(counts[truncated]));
-        counts[truncated] -= excess;
-        return counts;
-    }
-    // The shorter text is kept whole if it is at most half of the budget; else each gets a half, and the longer one the odd
-    // token.
-    const std::size_t shorter = counts[0] <= counts[1] ? 0 : 1, longer = 1 - shorter;
-    if (2 * counts[shorter] > budget) counts[shorter] = budget / 2;
-    counts[longer] = budget - counts[shorter];
-    return counts;
-}
-
-/// Splits a text that is too long into windows: first the one that is kept, then those of the overflow. Each begins kept - stride
-/// tokens after the one before, and the last reaches the text's end. For side left, the same holds in the opposite direction.
-/// @param count  number of tokens of the text
-/// @param kept  number of tokens of a window
-/// @param stride  number of tokens that a window shares with the one before; below kept, unless that is 0
-/// @param side  the side on which the text is truncated
-/// @return  the windows
-inline std::vector<Span> windows(std::size_t count, std::size_t kept, std::size_t stride, Side side)
-{
-    if (kept >= count) return {{0, count}};
-    if (kept == 0) return {{0, 0}, {0, count}};
-    std::vector<Span> result;
-    for (std::size_t begin = 0;; begin += kept - stride) {
-        const std::size_t end = std::min(begin + kept, count);
-        result.push_back(side == Side::right ? Span{begin, end} : Span{count - end, count - begin});
-        if (end == count) return result;
-    }
 }
 
 /// Truncates an encoding that is too long; the rest forms further windows.

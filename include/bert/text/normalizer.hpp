@@ -7,12 +7,13 @@
 ///   3. accents: every character is decomposed (e with acute into e and an acute accent), then nonspacing marks are removed;
 ///   4. lower case: every character is lower-cased.
 /// `Crème  BRÛLÉE` becomes `creme  brulee`. For every character of the result, the index of its original character is kept.
+/// (google-research/bert, tokenization.py, BasicTokenizer; there lower case comes before accents, here the tokenizers library's
+/// order is followed.)
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -2,29 +2,21 @@
 /// BERT's pre-tokenizer, which splits normalized text into words.
 ///
 /// White space separates words and belongs to none; a punctuation character is a word by itself. `don't stop...` becomes
-/// `don`, `'`, `t`, `stop`, `.`, `.`, `.`.
+/// `don`, `'`, `t`, `stop`, `.`, `.`, `.`. (google-research/bert, tokenization.py, BasicTokenizer.)
 #pragma once
 
 #include <cstddef>
 #include <string_view>
 #include <vector>
 
+#include "bert/text/span.hpp"
 #include "bert/text/unicode.hpp"
 
 namespace bert {
 
-/// A part of a text: the characters from start to before end.
-struct Span {
-    std::size_t start;  ///< the first character
-    std::size_t end;    ///< one past the last character
-
-    /// @return  whether start and end are equal to the other's
-    bool operator==(const Span&) const = default;
-};
-
 /// Splits a text into words.
 /// @param codes  normalized text
-/// @param visit  called with the Span of each word, in order; no word is empty
+/// @param visit  called with the Span of each word, in characters, in order; no word is empty
 template <class Visit>
 void for_each_word(std::u32string_view codes, Visit visit)
 {

@@ -6,8 +6,9 @@
 /// vocabulary, `embeddings` becomes `em ##bed ##ding ##s`. If at some point no piece fits, the whole word becomes one `[UNK]`, as
 /// does a word of more than 100 characters.
 ///
-/// The pieces were learned as in Wu et al. 2016, Google's Neural Machine Translation System, section 4.1; the way to split is that
-/// of google-research/bert, tokenization.py, WordpieceTokenizer.
+/// The pieces were learned as in Wu et al. 2016, Google's Neural Machine Translation System, section 4.1; the way to split is
+/// that of google-research/bert, tokenization.py, WordpieceTokenizer (whose longest word has 200 characters; 100 is the
+/// tokenizers library's limit).
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/span.hpp"
 #include "bert/text/utf8.hpp"
 
 namespace bert {
@@ -35,7 +36,7 @@ public:
 
     /// @param tokens  the token of each id; empty for an id without a token
     /// @throws std::invalid_argument if a token has two ids or is not UTF-8
-    explicit Vocabulary(std::vector<std::string> tokens) : tokens_(std::move(tokens))
+    explicit Vocabulary(std::vector<std::string> tokens) : tokens_(std::move(tokens)), piece_count_(tokens_.size())
     {
         for (std::size_t id = 0; id < tokens_.size(); ++id) {
             if (tokens_[id].empty()) continue;
@@ -57,6 +58,15 @@ public:
         return found->second;
     }
 
+    /// @param token  a piece of a word, with its `##` if it has one
+    /// @return  its id, if it is one of the constructor's tokens: an added token is never a piece, as in the tokenizers library
+    std::optional<std::int64_t> piece(std::string_view token) const
+    {
+        const std::optional<std::int64_t> found = id(token);
+        if (!found || static_cast<std::size_t>(*found) >= piece_count_) return std::nullopt;
+        return found;
+    }
+
     /// @param id  a token's id
     /// @return  the token; empty if there is none
     std::string_view token(std::int64_t id) const
@@ -75,8 +85,10 @@ public:
         return entry->second;
     }
 
-    /// @return  one more than the largest id: the number of rows of the table of word embeddings
+    /// @return  one more than the largest id; a model's table of word embeddings may have more rows
     std::size_t size() const { return tokens_.size(); }
+    /// @return  the number of tokens that the constructor was given: the pieces have the ids below it
+    std::size_t piece_count() const { return piece_count_; }
 
     /// @return  the token of each id
     const std::vector<std::string>& tokens() const { return tokens_; }
@@ -88,6 +100,7 @@ private:
     };
 
     std::vector<std::string> tokens_;
+    std::size_t piece_count_ = 0;
     std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> ids_;
 };
 
@@ -123,7 +136,7 @@ public:
     }
 
     /// Splits a word into pieces, from the left, each as long as possible.
-    /// @param vocabulary  the vocabulary given to the constructor
+    /// @param vocabulary  the vocabulary given to the constructor; tokens may have been added to it
     /// @param word  normalized, without white space, not empty
     /// @return  its pieces, which cover it without gaps, or the unknown token alone
     std::vector<Piece> split(const Vocabulary& vocabulary, std::u32string_view word) const
@@ -136,9 +149,12 @@ public:
             // No token has more characters than the longest has bytes, so longer candidates need not be tried.
             std::size_t end = std::min(word.size(), start + longest_);
             std::string candidate = (start == 0 ? "" : options_.continuing_prefix) + encode_utf8(word.substr(start, end - start));
-            std::optional<std::int64_t> id = vocabulary.id(candidate);
-            for (; !id && end > start + 1; id = vocabulary.id(candidate))
-                candidate.resize(candidate.size() - utf8_length(word[--end]));
+            std::optional<std::int64_t> id = vocabulary.piece(candidate);
+            while (!id && end > start + 1) {  // without its last character
+                --end;
+                candidate.resize(candidate.size() - utf8_length(word[end]));
+                id = vocabulary.piece(candidate);
+            }
             if (!id) return {unknown};
             pieces.push_back({*id, {start, end}});
             start = end;
