@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bert/core/parameters.hpp"
 #include "bert/ops/fast.hpp"
 
 #include "catch.hpp"
@@ -48,11 +49,24 @@ TEST_CASE("Add & Norm: by hand, without dropout and with everything dropped")
     AddAndNorm<double> gradient = box;
     bert::AddAndNormActivations<double> d_act;
     Tensor<double, 2> d_x;
+    CHECK_THROWS_WITH(box.backward(residual, x, pass, {}, gradient, d_act, d_x),
+                      "add_and_norm: act.norm.x_hat (forward computes it): expected [1, 2], got [0, 0]");
     box.forward(x, residual, pass, act);
     CHECK_THROWS_WITH(box.backward(x, x, pass, act, gradient, d_act, d_x), "add_and_norm: d_y: expected [1, 2], got [1, 1]");
     gradient.dense.bias.resize({3});
     CHECK_THROWS_WITH(box.backward(residual, x, pass, act, gradient, d_act, d_x),
                       "add_and_norm: d_dense.bias: expected [2], got [3]");
+    gradient = box;
+    gradient.norm.gamma.resize({3});
+    CHECK_THROWS_WITH(box.backward(residual, x, pass, act, gradient, d_act, d_x),
+                      "add_and_norm: d_LayerNorm.weight: expected [2], got [3]");
+    AddAndNorm<double> wider_norm = box;
+    wider_norm.norm.beta.resize({3});
+    CHECK_THROWS_WITH(wider_norm.forward(x, residual, pass, act), "add_and_norm: LayerNorm.bias: expected [2], got [3]");
+    bert::AddAndNormActivations<double> untouched;
+    CHECK_THROWS_WITH(box.forward(x, residual, {config, sequences, workspace, {.hidden = 1}}, untouched),
+                      "dropout: expected a probability in [0, 1), got 1.000000");
+    CHECK(untouched.projected.size() == 0);
     const AddAndNorm<double, bert::Fast> fast{box.dense, box.norm};
     CHECK_THROWS_WITH(fast.forward(x, x, pass, act), "add_and_norm: residual: expected [1, 2], got [1, 1]");
 }

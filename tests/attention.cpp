@@ -125,10 +125,27 @@ TEMPLATE_TEST_CASE("self-attention: what doesn't fit is named before anything is
     CHECK_THROWS_WITH(attention.forward(x, pass, act), "attention: value.bias: expected [6], got [5]");
     CHECK(act.qkv.query.size() == 0);
     attention.value.bias.resize({6});
+    bert::Config five_heads = config;
+    five_heads.num_attention_heads = 5;
+    const Pass certain{config, sequences, workspace, {.probabilities = 1}};
+    CHECK_THROWS_WITH(attention.forward(x, {five_heads, sequences, workspace}, act),
+                      "attention: heads: expected a divisor of 6, got 5");
+    CHECK_THROWS_WITH(attention.forward(x, certain, act), "dropout: expected a probability in [0, 1), got 1.000000");
+    CHECK(act.qkv.query.size() == 0);
     attention.forward(x, pass, act);
+    CHECK_THROWS_WITH(attention.backward(x, x, {five_heads, sequences, workspace}, act, gradient, d_act, d_x),
+                      "attention: heads: expected a divisor of 6, got 5");
+    CHECK_THROWS_WITH(attention.backward(x, x, certain, act, gradient, d_act, d_x),
+                      "dropout: expected a probability in [0, 1), got 1.000000");
     CHECK_THROWS_WITH(attention.backward(random<2>({4, 6}, 1), x, pass, act, gradient, d_act, d_x),
                       "attention: d_y: expected [5, 6], got [4, 6]");
+    CHECK_THROWS_WITH(attention.backward(x, x, {config, other, workspace}, act, gradient, d_act, d_x),
+                      "attention: sequences: expected 5 tokens, got 3");
+    const bert::SelfAttentionActivations<double> of_nothing;
+    CHECK_THROWS_WITH(attention.backward(x, x, pass, of_nothing, gradient, d_act, d_x),
+                      "attention: act.heads.context (forward computes it): expected [5, 6], got [0, 0]");
     gradient.key.weight.resize({6, 5});
     CHECK_THROWS_WITH(attention.backward(x, x, pass, act, gradient, d_act, d_x),
                       "attention: d_key.weight: expected [6, 6], got [6, 5]");
+    CHECK((gradient.output.norm.beta == zero_component(attention).output.norm.beta));  // nothing was added yet
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <instances.hpp>
+#include "bert/core/parameters.hpp"
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
 

@@ -47,6 +47,8 @@ TEST_CASE("sizes that don't go together are refused")
 {
     CHECK(message([](Config& c) { c.num_attention_heads = 7; }) ==
           "f: num_attention_heads: expected a divisor of hidden_size (768), got 7");
+    CHECK(message([](Config& c) { c.hidden_size = c.num_attention_heads = 4097; }) ==
+          "f: num_attention_heads: expected at most 4096, got 4097");
     CHECK(message([](Config& c) { c.pad_token_id = 30522; }) ==
           "f: pad_token_id: expected less than vocab_size (30522), got 30522");
     CHECK(message([](Config& c) { c.pad_token_id = 30521; }) == "no error");
@@ -75,7 +77,8 @@ TEST_CASE("probabilities and small numbers outside their range are refused")
     CHECK(message([](Config& c) { c.layer_norm_eps = 0; }) == "f: layer_norm_eps: expected a positive number, got 0");
     CHECK(message([](Config& c) { c.layer_norm_eps = INFINITY; }) == "f: layer_norm_eps: expected a positive number, got inf");
     CHECK(message([&](Config& c) { c.layer_norm_eps = nan; }) == "f: layer_norm_eps: expected a positive number, got nan");
-    CHECK(message([](Config& c) { c.initializer_range = -1; }) == "f: initializer_range: expected a number from 0, got -1");
+    CHECK(message([](Config& c) { c.initializer_range = -1; }) ==
+          "f: initializer_range: expected a finite number, 0 or more, got -1");
 }
 
 TEST_CASE("another problem or element type is refused")

@@ -97,11 +97,23 @@ TEST_CASE("embeddings: what doesn't fit is named")
     const Pass pass{config, batch.sequences, workspace};
     auto gradient = zero_component(embeddings);
     bert::EmbeddingsActivations<double> d_act;
+    CHECK_THROWS_WITH(embeddings.backward(random<2>({5, 6}, 1), batch, pass, {}, gradient, d_act),
+                      "embeddings: act.norm.x_hat (forward computes it): expected [5, 6], got [0, 0]");
+    bert::Config other_padding = config;
+    other_padding.pad_token_id = 11;
+    CHECK_THROWS_WITH(
+        embeddings.backward(random<2>({5, 6}, 1), batch, {other_padding, batch.sequences, workspace}, act, gradient, d_act),
+        "embeddings: pad_token_id: expected less than 11, got 11");
     CHECK_THROWS_WITH(embeddings.backward(random<2>({4, 6}, 1), batch, pass, act, gradient, d_act),
                       "embeddings: d_y: expected [5, 6], got [4, 6]");
     gradient.position.resize({7, 5});
     CHECK_THROWS_WITH(embeddings.backward(random<2>({5, 6}, 1), batch, pass, act, gradient, d_act),
                       "embeddings: d_position: expected [7, 6], got [7, 5]");
+    gradient = zero_component(embeddings);
+    bert::Batch other = batch;
+    other.ids(1) = 11;
+    CHECK_THROWS_WITH(embeddings.backward(random<2>({5, 6}, 1), other, pass, act, gradient, d_act),
+                      "embeddings: ids[1]: expected 0 to 10, got 11");
     CHECK((gradient.norm.beta == zero_component(embeddings).norm.beta));  // nothing was added yet
     embeddings.position = bert::zeros<double, 2>({7, 1});
     CHECK_THROWS_WITH(forward(small_batch()), "embeddings: position table: expected [7, 6], got [7, 1]");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <instances.hpp>
+#include "bert/core/parameters.hpp"
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
 
@@ -119,7 +120,11 @@ TEST_CASE("encoder: backward before forward, and sequences that cross are refuse
     const bert::Sequences sequences{{0, 2, 5}}, crossing{{0, 5, 4, 5}};
     CHECK_THROWS_WITH(encoder.backward(x, x, {config, sequences, workspace}, act, gradient, d_act, d_x),
                       "encoder: act (forward computes it): expected 2 layers, got 0");
+    CHECK_THROWS_WITH(encoder.input(2, x, act), "encoder: act (forward computes it): expected at least 2 layers, got 0");
     CHECK_THROWS_WITH(encoder.forward(x, {config, crossing, workspace}, act),
+                      "encoder: sequences: begin[2]: expected 5 or more, got 4");
+    encoder.forward(x, {config, sequences, workspace}, act);
+    CHECK_THROWS_WITH(encoder.backward(x, x, {config, crossing, workspace}, act, gradient, d_act, d_x),
                       "encoder: sequences: begin[2]: expected 5 or more, got 4");
 }
 

@@ -104,6 +104,9 @@ TEMPLATE_TEST_CASE("feed-forward: what doesn't fit is named before anything is w
     feed_forward.forward(x, pass, act);
     CHECK_THROWS_WITH(feed_forward.backward(random<2>({4, 5}, 1), x, pass, act, gradient, d_act, d_x),
                       "feed_forward: d_y: expected [4, 6], got [4, 5]");
+    const bert::FeedForwardActivations<double> of_nothing;
+    CHECK_THROWS_WITH(feed_forward.backward(x, x, pass, of_nothing, gradient, d_act, d_x),
+                      "feed_forward: act.pre_activation (forward computes it): expected [4, 5], got [0, 0]");
     gradient.intermediate.bias.resize({4});
     CHECK_THROWS_WITH(feed_forward.backward(x, x, pass, act, gradient, d_act, d_x),
                       "feed_forward: d_intermediate.bias: expected [5], got [4]");

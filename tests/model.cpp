@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <instances.hpp>
+#include "bert/core/parameters.hpp"
 #include "bert/io/architectures.hpp"
 #include "bert/verify/case.hpp"
 #include "bert/verify/catch_matcher.hpp"
@@ -57,6 +58,9 @@ TEST_CASE("A loss is the sum of its heads', and those of micro-batches add up to
     CHECK(std::abs(losses.total - (*losses.masked_lm + *losses.next_sentence)) < 1e-15);
     CHECK(losses.count == targets.masked_lm->rows.size() + batch.sequences.count());
     CHECK_FALSE(losses.sequence_classification);
+    CHECK_THROWS_WITH(model.loss(batch, targets, {}, {}, act),
+                      "masked_lm: count: expected that of the whole batch, got 0.000000 for " +
+                          std::to_string(targets.masked_lm->rows.size()) + " labels");
 
     model.count(batch, targets, counts);  // of the same batch once more: each is a half of the whole
     bert::Losses<double> sum;
@@ -129,6 +133,11 @@ TEST_CASE("A model with heads has its body's names prefixed by bert.; instances 
     bert::set_architecture("BertForTokenClassification", config);
     auto other = Model<double>::make(config);
     CHECK_THROWS_WITH(bert::copy_parameters(masked_lm, other), "model: expected instances with the same heads");
+    config.heads = {"masked_lm", "masked_lm"};
+    CHECK_THROWS_WITH(Model<double>::make(config),
+                      "model: heads: expected distinct heads of this model's list, got masked_lm or masked_lm");
+    config.heads = {"something"};
+    CHECK_THROWS_WITH(Model<double>::make(config), "model: heads: expected distinct heads of this model's list, got something");
 }
 
 TEST_CASE("Targets that the model's heads can't take are named")

@@ -65,9 +65,12 @@ TEST_CASE("pooler: what doesn't fit is named")
                       "pooler: sequence 0: expected a real token at position 0, got padding");
 
     const bert::Batch batch = small_batch();
-    forward(random<2>({5, 6}, 1), batch);
     auto gradient = zero_component(pooler);
     auto d_x = random<2>({4, 6}, 2);
+    CHECK_THROWS_WITH(
+        pooler.backward(random<2>({2, 6}, 3), batch, {config, batch.sequences, workspace}, {}, gradient, d_act, d_x),
+        "pooler: act.first (forward computes it): expected [2, 6], got [0, 0]");
+    forward(random<2>({5, 6}, 1), batch);
     CHECK_THROWS_WITH(
         pooler.backward(random<2>({2, 6}, 3), batch, {config, batch.sequences, workspace}, act, gradient, d_act, d_x),
         "pooler: d_x: expected [5, 6], got [4, 6]");
@@ -75,6 +78,10 @@ TEST_CASE("pooler: what doesn't fit is named")
     CHECK_THROWS_WITH(
         pooler.backward(random<2>({3, 6}, 3), batch, {config, batch.sequences, workspace}, act, gradient, d_act, d_x),
         "pooler: d_pooled: expected [2, 6], got [3, 6]");
+    auto narrow = gradient;
+    narrow.dense.bias.resize({5});
+    CHECK_THROWS_WITH(pooler.backward(random<2>({2, 6}, 3), batch, {config, batch.sequences, workspace}, act, narrow, d_act, d_x),
+                      "pooler: d_dense.bias: expected [6], got [5]");
     bert::Batch broken = batch;
     broken.positions.resize({4});
     CHECK_THROWS_WITH(forward(random<2>({5, 6}, 1), broken), "pooler: positions: expected [5], got [4]");

@@ -50,6 +50,22 @@ TEST_CASE("encode names the first text whose vector isn't finite, of any batch")
             "model is non-finite");
 }
 
+TEST_CASE("encode names what a model or a text lacks")
+{
+    auto bert = default_model();
+    const auto positions = std::to_string(bert.model.config.max_position_embeddings);
+    std::string long_text;
+    for (std::size_t i = 0; i < bert.model.config.max_position_embeddings; ++i)
+        long_text += "a ";
+    CHECK_THROWS_WITH(bert.encode({"a cat", long_text}), "text 1: expected at most " + positions + " tokens, got " +
+                                                             std::to_string(bert.model.config.max_position_embeddings + 2));
+    CHECK_THROWS_WITH(bert.encode({"a cat"}, {.pooling = bert::Pooling::pooler, .layer = 0}),
+                      "pooling: expected the last layer for the pooler, got other layers");
+    bert.model.body.pooler.reset();
+    CHECK_THROWS_WITH(bert.encode({"a cat"}, {.pooling = bert::Pooling::pooler}),
+                      "pooling: expected a model with a pooler, got " + bert.model.config.architecture);
+}
+
 TEST_CASE("numbers that overflow are told from weights that aren't finite")
 {
     auto bert = default_model();
@@ -60,27 +76,4 @@ TEST_CASE("numbers that overflow are told from weights that aren't finite")
     CHECK_THROWS_WITH(bert.encode({"a cat"}), message);
     CHECK_THROWS_WITH(bert.encode({"a cat"}, {.layer = 0, .normalize = true}), message);
     CHECK(bert.encode({"a cat"}, {.layer = 0}).shape(0) == 1);
-}
-
-TEST_CASE("the largest of a column with NaN is NaN, wherever it stands")
-{
-    bert::Sequences sequences;
-    sequences.begin = {0, 3};
-    for (std::size_t t = 0; t < 3; ++t) {
-        bert::Tensor<float, 2> vectors = {{1, -2}, {3, -4}, {2, -3}};
-        CHECK(bert::pool(vectors, sequences, bert::Pooling::max)(0, 0) == 3);
-        vectors(t, 0) = not_a_number;
-        const bert::Tensor<float, 2> pooled = bert::pool(vectors, sequences, bert::Pooling::max);
-        CHECK(std::isnan(pooled(0, 0)));
-        CHECK(pooled(0, 1) == -2);
-    }
-}
-
-TEST_CASE("a row is scaled to length 1; zeros stay, an infinite length leaves no number")
-{
-    bert::Tensor<float, 2> rows = {{3, 4}, {0, 0}, {1e30F, 1}};
-    bert::normalize_rows(rows);
-    CHECK((rows(0, 0) == 0.6F && rows(0, 1) == 0.8F));
-    CHECK((rows(1, 0) == 0 && rows(1, 1) == 0));
-    CHECK((std::isnan(rows(2, 0)) && std::isnan(rows(2, 1))));
 }

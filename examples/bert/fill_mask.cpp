@@ -12,6 +12,7 @@
 
 #include <bert/core/finite.hpp>
 #include <bert/pretrained.hpp>
+#include <bert/sentence_vectors.hpp>
 
 #include "commands.hpp"
 #include "input.hpp"
@@ -27,7 +28,7 @@ namespace {
 /// Scratch memory that is reused between texts.
 template <class Real>
 struct FillScratch {
-    bert::EncodeScratch<Real> body;
+    bert::VectorScratch<Real> body;
     bert::MaskedLmActivations<Real> head;
 };
 

@@ -209,7 +209,7 @@ bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& confi
         if (encoding.size() > max_length)
             bert::fail_input(text.place, "expected at most " + std::to_string(max_length) + " tokens, got " +
                                              std::to_string(encoding.size()) + (can_cut ? "; --truncation cuts" : ""));
-        at_place(text.place, [&] { bert::check_encoding(encoding, tokenizer, config); });
+        bert::check_encoding(encoding, tokenizer, config, text.place);
         ids.push_back(std::move(encoding.ids));
         segments.push_back(std::move(encoding.type_ids));
     }

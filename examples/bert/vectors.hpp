@@ -17,6 +17,7 @@
 #include <bert/model.hpp>
 #include <bert/ops/fast/packed_encoder.hpp>
 #include <bert/pretrained.hpp>
+#include <bert/sentence_vectors.hpp>
 #include <bert/tokenizer.hpp>
 
 #include "input.hpp"
@@ -87,7 +88,7 @@ private:
     bert::Model<Real, Ops> model_;  ///< without the encoder's blocks if they are packed
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
         packed_;  ///< packed weights of the encoder, if only its result is needed
-    bert::EncodeScratch<Real> scratch_;
+    bert::VectorScratch<Real> scratch_;
 };
 
 extern template class Vectorizer<float, bert::Fast>;

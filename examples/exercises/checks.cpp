@@ -13,8 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include <bert/core/layer_norm.hpp>
 #include <bert/core/pass.hpp>
-#include <bert/ops/activations.hpp>
+#include <bert/ops/attention.hpp>
 #include <bert/verify/case.hpp>
 #include <bert/verify/gradient_check.hpp>
 

@@ -4,8 +4,7 @@
 
 #include <string>
 
-#include <bert/core/parameters.hpp>
-#include <bert/ops/activations.hpp>
+#include <bert/core/layer_norm.hpp>
 
 #include "exercise.hpp"
 

@@ -4,11 +4,11 @@
 
 #include <cstddef>
 
-#include <bert/core/parameters.hpp>
+#include <bert/core/layer_norm.hpp>
 #include <bert/core/pass.hpp>
 #include <bert/core/sequences.hpp>
 #include <bert/core/workspace.hpp>
-#include <bert/ops/activations.hpp>
+#include <bert/ops/attention.hpp>
 #include <bert/ops/reference.hpp>
 
 #include "exercise.hpp"

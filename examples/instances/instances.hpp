@@ -22,7 +22,7 @@
     linkage template bert::Model<Real, Ops> bert::load_model(const std::filesystem::path&, bert::LoadReport*,              \
                                                              const bert::Family&);                                         \
     linkage template bert::Tensor<Real, 2> bert::token_vectors(const bert::Model<Real, Ops>&, const bert::Batch&,          \
-                                                               const bert::VectorOptions&, bert::EncodeScratch<Real>&);    \
+                                                               const bert::VectorOptions&, bert::VectorScratch<Real>&);    \
     linkage template std::vector<bert::NamedTensor> bert::forward_trace(const bert::Model<Real, Ops>&, const bert::Batch&, \
                                                                         const bert::ModelActivations<Real>&, std::size_t); \
     linkage template class bert::Trainer<Real, Ops>;                                                                       \

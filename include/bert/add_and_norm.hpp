@@ -6,11 +6,11 @@
 
 #include <cstddef>
 
+#include "bert/core/layer_norm.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/ops/activations.hpp"
 #include "bert/ops/fuses.hpp"
 #include "bert/ops/reference.hpp"
 
@@ -28,8 +28,10 @@ struct AddAndNormActivations {
     const Tensor<Real, 2>& y() const { return norm.y; }
 };
 
-/// A linear layer and a layer norm. (Vaswani et al. 2017, section 3.1 and figure 1, dropout section 5.4; Devlin et al. 2019,
-/// appendix A.2, for its probability. BERT normalizes after the sum: post-LN.)
+/// A linear layer and a layer norm: the paper's Add & Norm, together with the linear layer in front of it, which ends attention
+/// and the feed-forward network. (Vaswani et al. 2017, sections 3.1 and 5.4 and figure 1; Devlin et al. 2019, appendix A.2, for
+/// the probability of dropout. As in the paper, the norm comes after the sum: post-LN. Attention's linear layer has a bias in the
+/// published code, but not in the paper.)
 template <class Real, class Ops = Reference>
 struct AddAndNorm {
     Linear<Real> dense;    ///< [H, in], [H]; published as dense
@@ -46,59 +48,67 @@ struct AddAndNorm {
         LayerNorm<Real>::parameters(visit, name + ".LayerNorm", selves.norm...);
     }
 
+    /// Makes the component of two widths.
     /// @param in  width of the sub-layer's result: H for attention, I for the feed-forward network
     /// @param H  hidden width
     /// @return  the component, all zeros
     static AddAndNorm make(std::size_t in, std::size_t H) { return {make_linear<Real>(H, in), make_layer_norm<Real>(H)}; }
 
-    /// \f[ p = x W^T + b,\quad p' = \mathrm{dropout}(p),\quad s = p' + r,\quad y = \mathrm{LayerNorm}(s) \f]
-    /// Symbols: \f$W, b\f$ `dense.weight`, `dense.bias`, \f$p\f$ `act.projected`, \f$p'\f$ `act.after_dropout`, \f$r\f$
+    /// Projects what the sub-layer computed, adds the sub-layer's input, and normalizes.
+    /// \f[ p = z W^T + b,\quad s = \mathrm{dropout}(p) + x,\quad y = \mathrm{LayerNorm}(s) \f]
+    /// Symbols: \f$W, b\f$ `dense.weight`, `dense.bias`, \f$p\f$ `act.projected`, dropout(p) `act.after_dropout`, \f$x\f$
     /// `residual`, \f$s\f$ `act.sum`, \f$y\f$ `act.y()`.
-    /// @param x  what the sub-layer computed, [T, in]: attention's context, or the feed-forward network's activated numbers
+    /// @param z  what the sub-layer computed, [T, in]: attention's context, or the feed-forward network's activations
     /// @param residual  input of the sub-layer, [T, H]
     /// @param pass  layer_norm_eps and dropout, at the sub-layer's site (Pass::at)
     /// @param[out] act  every tensor of the formula (`Fast`: see the struct)
     /// @throws std::invalid_argument if a shape doesn't fit
-    void forward(const Tensor<Real, 2>& x, const Tensor<Real, 2>& residual, const Pass& pass,
+    void forward(const Tensor<Real, 2>& z, const Tensor<Real, 2>& residual, const Pass& pass,
                  AddAndNormActivations<Real>& act) const
     {
-        const std::size_t T = x.shape(0), in = x.shape(1), H = dense.weight.shape(0);
+        const std::size_t T = z.shape(0), in = z.shape(1), H = dense.weight.shape(0);
         require_linear("add_and_norm: dense", dense, H, in);
         require_layer_norm("add_and_norm: LayerNorm", norm, H);
         require_shape("add_and_norm: residual", residual, {T, H});
-        if constexpr (fuses<Ops>)
-            return Ops::add_and_norm(*this, x, residual, pass, act);  // as one; keeps less (ops/fast/block.hpp)
-        Ops::linear(x, dense.weight, dense.bias, act.projected, pass.workspace);
+        pass.dropout.place().require_valid(T);
+        // `Fast` and `FastBf16` leave here, with the same steps in one pass, which keeps fewer tensors (ops/fast/block.hpp);
+        // every other set of operations goes on below.
+        if constexpr (fuses<Ops>) return Ops::add_and_norm(*this, z, residual, pass, act);
+        Ops::linear(z, dense.weight, dense.bias, act.projected, pass.workspace);
         Ops::dropout(act.projected, pass.dropout.place(), act.after_dropout);
         act.sum = act.after_dropout;
         add(residual, act.sum);
         Ops::layer_norm(act.sum, norm, Real(pass.config.layer_norm_eps), act.norm);
     }
 
-    /// The steps of forward in reverse order. A sum passes its gradient on to both of its terms: the residual's gradient is that
-    /// of the sum, unchanged, a way around the sub-layer on which gradients don't fade.
-    /// \f[ \delta s = \mathrm{LayerNorm}'(\delta y),\quad \delta r = \delta s,\quad \delta p = m\,\delta s,\quad
-    ///     \delta W \mathrel{+}= \delta p^T x,\quad \delta b \mathrel{+}= \sum_t \delta p_t,\quad \delta x = \delta p\,W \f]
+    /// The steps of forward in reverse order. A sum passes its gradient on to both of its terms. The residual's gradient is
+    /// that of the sum, unchanged: a path around the sub-layer.
+    /// \f[ \delta s = \mathrm{LayerNorm}'(\delta y),\quad \delta x = \delta s,\quad \delta p = m\,\delta s,\quad
+    ///     \delta W \mathrel{+}= \delta p^T z,\quad \delta b \mathrel{+}= \sum_t \delta p_t,\quad \delta z = \delta p\,W \f]
     /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta s\f$ `d_act.sum`, \f$\delta p\f$ `d_act.projected`, \f$m\f$ the factors of
-    /// dropout, 0 or 1 / (1 - its probability), \f$\delta W, \delta b\f$ `d_add_and_norm.dense`, \f$\delta x\f$ `d_x`;
-    /// \f$\mathrm{LayerNorm}'\f$ is in ops/reference/layer_norm.hpp.
-    /// @param d_y  [T, H]
-    /// @param x  as in forward
+    /// dropout, 0 or 1 / (1 - dropout's probability), \f$\delta W, \delta b\f$ `d_add_and_norm.dense`, \f$\delta z\f$ `d_z`;
+    /// \f$\delta x\f$, the residual's gradient, has no variable of its own;
+    /// \f$\mathrm{LayerNorm}'\f$, its backward, is in ops/reference/layer_norm.hpp.
+    /// @param d_y  [T, H]; may be d_act.norm.y
+    /// @param z  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_add_and_norm  is added to
+    /// @param[in,out] d_add_and_norm  the gradients are added to it
     /// @param[out] d_act  the gradients of sum, which is the residual's too, and of projected
-    /// @param[out] d_x  [T, in]
+    /// @param[out] d_z  [T, in]
     /// @throws std::invalid_argument if a shape doesn't fit
-    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass, const AddAndNormActivations<Real>& act,
-                  AddAndNorm& d_add_and_norm, AddAndNormActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
+    void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& z, const Pass& pass, const AddAndNormActivations<Real>& act,
+                  AddAndNorm& d_add_and_norm, AddAndNormActivations<Real>& d_act, Tensor<Real, 2>& d_z) const
     {
-        const std::size_t T = x.shape(0), in = x.shape(1), H = dense.weight.shape(0);
+        const std::size_t T = z.shape(0), in = z.shape(1), H = dense.weight.shape(0);
+        require_shape("add_and_norm: act.norm.x_hat (forward computes it)", act.norm.x_hat, {T, H});
         require_shape("add_and_norm: d_y", d_y, {T, H});
         require_linear("add_and_norm: d_dense", d_add_and_norm.dense, H, in);
+        require_layer_norm("add_and_norm: d_LayerNorm", d_add_and_norm.norm, H);
+        pass.dropout.place().require_valid(T);
         Ops::layer_norm_backward(d_y, norm, act.norm, d_add_and_norm.norm, d_act.sum);
         Ops::dropout_backward(d_act.sum, pass.dropout.place(), d_act.projected);
-        Ops::linear_backward(d_act.projected, x, dense.weight, d_add_and_norm.dense.weight, d_add_and_norm.dense.bias, d_x,
+        Ops::linear_backward(d_act.projected, z, dense.weight, d_add_and_norm.dense.weight, d_add_and_norm.dense.bias, d_z,
                              pass.workspace);
     }
 };

@@ -8,12 +8,12 @@
 #include "bert/add_and_norm.hpp"
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/ops/activations.hpp"
+#include "bert/ops/attention.hpp"
 #include "bert/ops/fuses.hpp"
 #include "bert/ops/reference.hpp"
 
@@ -53,6 +53,7 @@ struct SelfAttention {
         AddAndNorm<Real, Ops>::parameters(visit, name + ".output", selves.output...);
     }
 
+    /// Makes the component of a configuration.
     /// @param config  sizes
     /// @return  the component, all zeros
     static SelfAttention make(const Config& config)
@@ -63,8 +64,10 @@ struct SelfAttention {
 
     /// Attends, then adds and normalizes.
     /// \f[ q = x W_q^T + b_q,\quad k = x W_k^T + b_k,\quad v = x W_v^T + b_v,\quad
-    ///     c = \mathrm{softmax}\Big(\frac{q k^T}{\sqrt D}\Big)\,v,\quad y = \mathrm{AddAndNorm}(c, x) \f]
-    /// where c is computed for each head of each sequence, D columns wide (ops/reference/attention.hpp).
+    ///     c = \mathrm{dropout}\Big(\mathrm{softmax}\Big(\frac{q k^T}{\sqrt D}\Big)\Big)\,v,\quad
+    ///     y = \mathrm{AddAndNorm}(c, x) \f]
+    /// where c is computed for each head of each sequence, in D = H / A columns, and in a causal model with the later tokens'
+    /// scores set to -infinity (ops/reference/attention.hpp, whose tensors `act.heads` holds).
     /// Symbols: \f$q, k, v\f$ `act.qkv.query`, `act.qkv.key`, `act.qkv.value`, \f$c\f$ `act.heads.context`, \f$y\f$ `act.y()`;
     /// \f$W_q, b_q\f$ `query.weight`, `query.bias`, k and v likewise.
     /// @param x  hidden states, [T, H]
@@ -77,7 +80,8 @@ struct SelfAttention {
         output.forward(act.heads.context, x, pass.at(DropoutSite::attention), act.output);
     }
 
-    /// The steps of forward in reverse order. x was used four times: as residual, by value, by key and by query.
+    /// The steps of forward in reverse order; a prime is an operation's backward. x was used four times: as residual, by value,
+    /// by key and by query.
     /// \f[ (\delta c, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad
     ///     (\delta q, \delta k, \delta v) = \mathrm{attention}'(\delta c),\quad
     ///     \delta x = \delta r + \delta q\,W_q + \delta k\,W_k + \delta v\,W_v \f]
@@ -89,8 +93,8 @@ struct SelfAttention {
     /// @param x  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_attention  is added to
-    /// @param[out] d_act  the gradients of act's tensors; `Fast` writes those of qkv, heads.context, output.sum, output.projected
+    /// @param[in,out] d_attention  the gradients are added to it
+    /// @param[out] d_act  the gradients of qkv, output.sum, output.projected, and of heads' tensors (`Fast`: of heads.context)
     /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass,
@@ -98,9 +102,7 @@ struct SelfAttention {
                   Tensor<Real, 2>& d_x) const
     {
         require_shape("attention: d_y", d_y, x.shape());
-        require_linear("attention: d_query", d_attention.query, x.shape(1), x.shape(1));
-        require_linear("attention: d_key", d_attention.key, x.shape(1), x.shape(1));
-        require_linear("attention: d_value", d_attention.value, x.shape(1), x.shape(1));
+        require_backward(x, pass, act, d_attention);
         output.backward(d_y, act.heads.context, pass.at(DropoutSite::attention), act.output, d_attention.output, d_act.output,
                         d_act.heads.context);
         d_x = d_act.output.sum;
@@ -117,12 +119,14 @@ struct SelfAttention {
         require_linear("attention: query", query, x.shape(1), x.shape(1));
         require_linear("attention: key", key, x.shape(1), x.shape(1));
         require_linear("attention: value", value, x.shape(1), x.shape(1));
-        require_sequences("attention: sequences", pass.sequences, x.shape(0));
-        if constexpr (fuses<Ops>) return Ops::attend(*this, x, pass, act);  // the three products as one (ops/fast/block.hpp)
+        require_attention_pass(pass, x.shape(0), x.shape(1));
+        // `Fast` and `FastBf16` leave here, with the three products as one (ops/fast/block.hpp); every other set of
+        // operations goes on below.
+        if constexpr (fuses<Ops>) return Ops::attend(*this, x, pass, act);
         Ops::linear(x, query.weight, query.bias, act.qkv.query, pass.workspace);
         Ops::linear(x, key.weight, key.bias, act.qkv.key, pass.workspace);
         Ops::linear(x, value.weight, value.bias, act.qkv.value, pass.workspace);
-        // Ops{}, the set itself: attention calls its softmax and its dropout, replaced ones too.
+        // Ops{} is passed so that attention calls this set's softmax and dropout, which may be replaced ones.
         Ops::attention(Ops{}, act.qkv, pass, act.heads);
     }
 
@@ -130,14 +134,18 @@ struct SelfAttention {
     /// @param x  as in attend
     /// @param pass  as in attend
     /// @param act  what attend computed
-    /// @param[in,out] d_attention  query, key and value are added to
-    /// @param[in,out] d_act  d_act.heads.context is read; the gradients of qkv and of the other members of heads are written
+    /// @param[in,out] d_attention  the gradients of query, key and value are added to it
+    /// @param[in,out] d_act  d_act.heads.context is read; the gradients of qkv are written, and those of heads' other tensors
+    ///     (`Fast`: not these)
     /// @param[in,out] d_x  [T, H]; is added to: by query, by key, by value
     /// @throws std::invalid_argument if a shape doesn't fit
     void attend_backward(const Tensor<Real, 2>& x, const Pass& pass, const SelfAttentionActivations<Real>& act,
                          SelfAttention& d_attention, SelfAttentionActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
-        if constexpr (fuses<Ops>) return Ops::attend_backward(*this, x, pass, act, d_attention, d_act, d_x);
+        require_backward(x, pass, act, d_attention);
+        require_shape("attention: d_context", d_act.heads.context, x.shape());
+        require_shape("attention: d_x", d_x, x.shape());
+        if constexpr (fuses<Ops>) return Ops::attend_backward(*this, x, pass, act, d_attention, d_act, d_x);  // as in attend
         Tensor<Real, 2> d_by_value, d_by_key, d_by_query;  // parts of the gradient of x, [T, H] each
         Ops::attention_backward(Ops{}, d_act.heads.context, act.qkv, pass, act.heads, d_act.heads, d_act.qkv);
         Ops::linear_backward(d_act.qkv.value, x, value.weight, d_attention.value.weight, d_attention.value.bias, d_by_value,
@@ -146,9 +154,21 @@ struct SelfAttention {
                              pass.workspace);
         Ops::linear_backward(d_act.qkv.query, x, query.weight, d_attention.query.weight, d_attention.query.bias, d_by_query,
                              pass.workspace);
-        add(d_by_query, d_x);  // a sum's order decides its last bit: query, key, value, as in the fused form
+        add(d_by_query, d_x);  // the order of summation determines the last bit: that of the fused form
         add(d_by_key, d_x);
         add(d_by_value, d_x);
+    }
+
+private:
+    static void require_backward(const Tensor<Real, 2>& x, const Pass& pass, const SelfAttentionActivations<Real>& act,
+                                 const SelfAttention& d_attention)
+    {
+        const std::size_t H = x.shape(1);
+        require_attention_pass(pass, x.shape(0), H);
+        require_shape("attention: act.heads.context (forward computes it)", act.heads.context, x.shape());
+        require_linear("attention: d_query", d_attention.query, H, H);
+        require_linear("attention: d_key", d_attention.key, H, H);
+        require_linear("attention: d_value", d_attention.value, H, H);
     }
 };
 

@@ -5,6 +5,7 @@
 // This is the reading order, which clang-format must not sort.
 // clang-format off
 #include "bert/tokenizer.hpp"
+#include "bert/core/parameters.hpp"
 #include "bert/embeddings.hpp"
 #include "bert/add_and_norm.hpp"
 #include "bert/attention.hpp"

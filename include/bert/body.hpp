@@ -8,8 +8,8 @@
 /// | `Activations`, `Gradients` | what forward computes; the gradients that backward reads and writes |
 /// | `make(config, has_pooler)`, `parameters` | as in every component |
 /// | `word_table()` | the embeddings' word table |
-/// | `read_rows(batch, rows)` | appends the rows of the last hidden states that the body itself reads, for its pooled vectors |
-/// | `check(batch)` | throws if an id, segment or position is out of range |
+/// | `read_rows(batch, rows)` | appends the indices of the rows of the last hidden states that the pooler reads |
+/// | `check(batch)` | throws if an id, segment or position is out of range, or a sequence can't be pooled |
 /// | `forward(batch, pass, act)`, `result(batch, act)` | from ids to what heads read |
 /// | `clear_result_gradients(batch, d_body, d_act)` | zeroes the gradients that heads add to |
 /// | `backward(batch, pass, act, d_body, d_act)` | from these gradients back to the parameters |
@@ -18,12 +18,11 @@
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
-#include <string>
+#include <vector>
 
 #include "bert/body_result.hpp"
 #include "bert/config.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -42,7 +41,8 @@ struct BertBodyActivations {
     PoolerActivations<Real> pooler;          ///< pooler.pooled, [B, H]; empty without a pooler
 };
 
-/// The gradients of the activations, which BertBody::backward reads and writes.
+/// The gradients of the activations, which BertBody::backward reads and writes: as the activations, but for the encoder's, and
+/// with that of the last block's result, to which heads add.
 template <class Real>
 struct BertBodyGradients {
     EmbeddingsActivations<Real> embeddings;  ///< gradients of its tensors
@@ -76,6 +76,7 @@ struct BertBody {
         if (first.pooler) Pooler<Real, Ops>::parameters(visit, name + "pooler", *first.pooler, *selves.pooler...);
     }
 
+    /// Makes the body of a configuration.
     /// @param config  sizes
     /// @param has_pooler  whether it has a pooler
     /// @return  the body, all zeros
@@ -91,38 +92,46 @@ struct BertBody {
     /// @copydoc word_table()
     const Tensor<Real, 2>& word_table() const { return embeddings.word; }
 
+    /// Checks a batch before anything is computed.
     /// @param batch  T tokens in B sequences
-    /// @throws std::invalid_argument for an id, segment or position outside its table
-    void check(const Batch& batch) const { embeddings.check(batch); }
+    /// @throws std::invalid_argument for an id, segment or position outside its table; with a pooler, for a sequence without a
+    ///     first token
+    void check(const Batch& batch) const
+    {
+        embeddings.check(batch);
+        if (pooler) pooler->check(batch);
+    }
 
-    /// The rows of the last hidden states that the pooler reads: each sequence's first.
+    /// Appends the rows of the last hidden states that the pooler reads: each sequence's first.
     /// @param batch  as in forward
-    /// @param[in,out] rows  they are appended; none without a pooler
+    /// @param[in,out] rows  indices of the rows; unchanged without a pooler
     void read_rows(const Batch& batch, std::vector<std::size_t>& rows) const
     {
+        if (!pooler) return;
         for (std::size_t b = 0; b < batch.sequences.count(); ++b)
-            if (pooler && batch.sequences.length(b) > 0) rows.push_back(batch.sequences.begin[b]);  // forward refuses empty ones
+            if (batch.sequences.length(b) > 0) rows.push_back(batch.sequences.begin[b]);  // forward refuses empty sequences
     }
 
     /// Runs the embeddings, then the encoder, then the pooler.
-    /// \f[ e = \mathrm{Embeddings}(\mathrm{batch}),\quad h = \mathrm{Encoder}(e),\quad \mathrm{pooled} = \mathrm{Pooler}(h) \f]
-    /// Symbols: \f$e\f$ `act.embeddings.y`, \f$h\f$ `hidden`, pooled `act.pooler.pooled`.
+    /// \f[ e = \mathrm{Embeddings}(\mathrm{batch}),\quad y = \mathrm{Encoder}(e),\quad \mathrm{pooled} = \mathrm{Pooler}(y) \f]
+    /// Symbols: \f$e\f$ `act.embeddings.y`, \f$y\f$ `hidden`, pooled `act.pooler.pooled`.
     /// @param batch  T tokens in B sequences
     /// @param pass  configuration, dropout, keep_all
     /// @param[out] act  every tensor
-    /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a
-    ///     first token
+    /// @throws std::invalid_argument as check, and if pass.sequences aren't the batch's
     void forward(const Batch& batch, const Pass& pass, Activations& act) const
     {
         require_same_sequences(batch, pass);
+        check(batch);
         embeddings.forward(batch, pass, act.embeddings);
         const Tensor<Real, 2>& hidden = encoder.forward(act.embeddings.y, pass, act.encoder);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, pass, act.pooler);
     }
 
+    /// What heads read of the body.
     /// @param batch  as in forward
     /// @param act  what forward computed
-    /// @return  what heads read
+    /// @return  references into batch, act and this body
     BodyResult<Real> result(const Batch& batch, const Activations& act) const
     {
         const Tensor<Real, 2>& hidden = encoder.input(encoder.layer.size(), act.embeddings.y, act.encoder);  // [T, H]
@@ -131,7 +140,8 @@ struct BertBody {
 
     /// Zeroes the gradients that heads add to.
     /// @param batch  as in forward
-    /// @param[in,out] d_body  its word table is one of these gradients, but is not zeroed
+    /// @tparam AnyGradients  BertBodyGradients, or those of BodyTraining
+    /// @param[in,out] d_body  heads also add to its word table, which is not zeroed here
     /// @param[out] d_act  hidden and pooler.pooled become zeros
     /// @return  references to them
     template <class AnyGradients>
@@ -147,13 +157,13 @@ struct BertBody {
 
     /// The steps of forward in reverse order. The hidden states were used by heads and by the pooler: their gradient is the sum
     /// of both parts.
-    /// \f[ \delta h \mathrel{+}= \mathrm{Pooler}'(\delta\mathrm{pooled}),\quad \delta e = \mathrm{Encoder}'(\delta h) \f]
-    /// and \f$\delta e\f$ goes on to the tables. \f$f'\f$ is the backward of f. Symbols: \f$\delta h\f$ `d_act.hidden`,
-    /// \f$\delta\mathrm{pooled}\f$ `d_act.pooler.pooled`, \f$\delta e\f$ `d_act.embeddings.y`.
+    /// \f[ \delta y \mathrel{+}= \mathrm{Pooler}'(\delta\mathrm{pooled}),\quad \delta e = \mathrm{Encoder}'(\delta y) \f]
+    /// and the embeddings' backward adds \f$\delta e\f$ to the tables. A prime is a component's backward. Symbols: \f$\delta y\f$
+    /// `d_act.hidden`, \f$\delta\mathrm{pooled}\f$ `d_act.pooler.pooled`, \f$\delta e\f$ `d_act.embeddings.y`.
     /// @param batch  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_body  is added to
+    /// @param[in,out] d_body  the gradients are added to it
     /// @param[in,out] d_act  the gradients of hidden and pooler.pooled, added up by heads, are read; the others are written
     /// @throws std::invalid_argument if a shape doesn't fit, or only one of body and d_body has a pooler
     void backward(const Batch& batch, const Pass& pass, const Activations& act, BertBody& d_body, Gradients& d_act) const
@@ -165,6 +175,7 @@ struct BertBody {
         embeddings.backward(d_act.embeddings.y, batch, pass, act.embeddings, d_body.embeddings, d_act.embeddings);
     }
 
+    /// Checks that two bodies have the same parameters.
     /// @param body  a body
     /// @param other  another, perhaps of another scalar or set of operations
     /// @throws std::invalid_argument if only one of them has a pooler
@@ -175,6 +186,7 @@ struct BertBody {
             throw std::invalid_argument("body: expected instances that all have a pooler, or none");
     }
 
+    /// Checks that a pass is one over a batch.
     /// @param batch  a batch
     /// @param pass  a pass over it
     /// @throws std::invalid_argument if the pass's sequences aren't the batch's

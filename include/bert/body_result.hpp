@@ -7,7 +7,7 @@
 
 namespace bert {
 
-/// References to what a body computed, valid as long as the batch, the activations and the body that it was made from.
+/// References to what a body computed, valid for as long as the batch, the activations and the body exist.
 template <class Real>
 struct BodyResult {
     const Batch& batch;                 ///< the tokens
@@ -16,7 +16,7 @@ struct BodyResult {
     const Tensor<Real, 2>& word_table;  ///< the embeddings' word table, a parameter, [V, H]
 };
 
-/// References to the gradients of a BodyResult. Heads add to them, also where the struct itself is const.
+/// References to the gradients of a BodyResult: heads add to them. (A type of its own, because a result's tensors are const.)
 template <class Real>
 struct BodyResultGradients {
     Tensor<Real, 2>& hidden;      ///< [T, H]

@@ -1,5 +1,5 @@
 /// @file
-/// A model's sizes and choices, under their names in the published config.json.
+/// A model's sizes and choices, under their names in the published config.json where it has them.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ namespace bert {
 struct Config {
     std::string model_type = "bert";         ///< the family
     std::string architecture = "BertModel";  ///< published name of the model's class; see io/architectures.hpp
-    std::vector<std::string> heads;          ///< the names of its heads, as in `masked_lm`
-    bool has_pooler = true;                  ///< whether its body ends in a pooler
+    std::vector<std::string> heads;          ///< the names of its heads, as in `masked_lm`; in files they follow from the class
+    bool has_pooler = true;                  ///< whether its body ends in a pooler; in files this follows from the class
 
     std::size_t vocab_size = 30522;             ///< V, tokens
     std::size_t hidden_size = 768;              ///< H
@@ -34,7 +34,8 @@ struct Config {
     std::size_t max_position_embeddings = 512;  ///< longest sequence, tokens
     std::size_t type_vocab_size = 2;            ///< number of token types
 
-    bool is_causal = false;                     ///< whether a token attends only to itself and to earlier tokens, as in GPT
+    bool is_causal = false;                     ///< whether a token attends only to itself and to earlier tokens, as in GPT;
+                                                ///< not a key of config.json: a causal model isn't written
     Activation hidden_act = Activation::gelu;   ///< of the feed-forward network and the masked-LM head
     double layer_norm_eps = 1e-12;              ///< epsilon of every layer norm
     double initializer_range = 0.02;            ///< standard deviation of new weights
@@ -146,7 +147,7 @@ inline void check_config(const Config& config, std::string_view place = "config"
     if (!(config.layer_norm_eps > 0 && std::isfinite(config.layer_norm_eps)))
         fail_key(place, "layer_norm_eps", "a positive number", config.layer_norm_eps);
     if (!(config.initializer_range >= 0 && std::isfinite(config.initializer_range)))
-        fail_key(place, "initializer_range", "a number from 0", config.initializer_range);
+        fail_key(place, "initializer_range", "a finite number, 0 or more", config.initializer_range);
 
     if (config.pad_token_id && *config.pad_token_id >= config.vocab_size)
         fail_key(place, "pad_token_id", "less than vocab_size (" + std::to_string(config.vocab_size) + ")", *config.pad_token_id);

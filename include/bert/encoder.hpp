@@ -23,8 +23,8 @@ struct EncoderActivations {
     std::vector<EncoderBlockActivations<Real>> layer;  ///< activations of each block
 };
 
-/// What Encoder::backward computes besides the gradients of parameters and input. It isn't of the activations' type: those of all
-/// blocks are kept for backward, but one block's gradients are enough at a time.
+/// What Encoder::backward computes besides the gradients of parameters and input. Its type differs from the activations':
+/// backward needs the activations of every block, but only one block's gradients at a time.
 template <class Real>
 struct EncoderGradients {
     EncoderBlockActivations<Real> block;  ///< gradients of one block's tensors; reused for every block
@@ -52,6 +52,7 @@ struct Encoder {
                                                 selves.layer[l]...);
     }
 
+    /// Makes the component of a configuration.
     /// @param config  sizes
     /// @return  the component, all zeros
     static Encoder make(const Config& config)
@@ -67,14 +68,18 @@ struct Encoder {
     /// @param x  embeddings, [T, H]
     /// @param act  what forward computed, up to that block
     /// @return  [T, H]
+    /// @throws std::invalid_argument if act doesn't hold the block before
     static const Tensor<Real, 2>& input(std::size_t l, const Tensor<Real, 2>& x, const EncoderActivations<Real>& act)
     {
-        return l == 0 ? x : act.layer.at(l - 1).y();
+        if (l > act.layer.size())
+            throw std::invalid_argument("encoder: act (forward computes it): expected at least " + std::to_string(l) +
+                                        " layers, got " + std::to_string(act.layer.size()));
+        return l == 0 ? x : act.layer[l - 1].y();
     }
 
     /// Runs the blocks one after the other.
     /// \f[ x_0 = x,\quad x_{l+1} = \mathrm{EncoderBlock}_l(x_l) \f]
-    /// Symbols: \f$x_l\f$ `x_l`, \f$x_{l+1}\f$ `act.layer[l].y()`.
+    /// and the result y is the last \f$x_l\f$. Symbols: \f$x_l\f$ `x_l`, \f$x_{l+1}\f$ `act.layer[l].y()`.
     /// @param x  embeddings, [T, H]
     /// @param pass  as for a block
     /// @param[out] act  activations of every block
@@ -93,13 +98,13 @@ struct Encoder {
 
     /// The steps of forward in reverse order, from the last block to the first.
     /// \f[ \delta x_l = \mathrm{EncoderBlock}_l'(\delta x_{l+1}) \f]
-    /// Symbols: both are `d_x`, which each block replaces: before the first step it is \f$\delta y\f$, `d_y`, after the last one
-    /// \f$\delta x_0\f$.
+    /// where a prime is a block's backward. Symbols: both are `d_x`, which each block overwrites: it begins as \f$\delta y\f$,
+    /// `d_y`, and ends as \f$\delta x_0\f$.
     /// @param d_y  gradient of the last block's result, [T, H]
     /// @param x  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_encoder  is added to
+    /// @param[in,out] d_encoder  the gradients are added to it
     /// @param[out] d_act  see EncoderGradients
     /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
@@ -109,6 +114,7 @@ struct Encoder {
         require_layers("encoder: d_encoder", d_encoder.layer.size(), layer.size());
         require_layers("encoder: act (forward computes it)", act.layer.size(), layer.size());
         require_shape("encoder: d_y", d_y, x.shape());
+        require_sequences("encoder: sequences", pass.sequences, x.shape(0));
         d_act.y.resize(pass.keep_all ? layer.size() : 0);
         if (&d_x != &d_y) d_x = d_y;
         for (std::size_t l = layer.size(); l-- > 0;) {      // layer.size() - 1 down to 0
@@ -118,7 +124,11 @@ struct Encoder {
         }
     }
 
-private:
+    /// Checks a number of blocks.
+    /// @param what  beginning of the message
+    /// @param layers  the number
+    /// @param expected  what it should be
+    /// @throws std::invalid_argument `encoder: d_encoder: expected 12 layers, got 6`
     static void require_layers(const char* what, std::size_t layers, std::size_t expected)
     {
         if (layers != expected)

@@ -39,6 +39,7 @@ struct EncoderBlock {
         FeedForward<Real, Ops>::parameters(visit, name, selves.feed_forward...);
     }
 
+    /// Makes the component of a configuration.
     /// @param config  sizes
     /// @return  the component, all zeros
     static EncoderBlock make(const Config& config)
@@ -67,8 +68,8 @@ struct EncoderBlock {
     /// @param x  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_block  is added to
-    /// @param[out] d_act  gradients of both sub-layers' activations; d_attended is its attention.output.norm.y
+    /// @param[in,out] d_block  the gradients are added to it
+    /// @param[out] d_act  gradients of both sub-layers' activations; d_attended is stored in d_act.attention.output.norm.y
     /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass,

@@ -7,8 +7,8 @@
 #include "bert/add_and_norm.hpp"
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/ops/fuses.hpp"
@@ -28,7 +28,7 @@ struct FeedForwardActivations {
 };
 
 /// A linear layer, an activation, and Add & Norm. (Vaswani et al. 2017, section 3.3, with ReLU; Devlin et al. 2019, appendix A.2,
-/// for GELU.)
+/// for GELU, which is computed as `config.hidden_act` says: ops/reference/activations.hpp.)
 template <class Real, class Ops = Reference>
 struct FeedForward {
     Linear<Real> intermediate;     ///< widens to I, [I, H], [I]; published as intermediate.dense
@@ -45,6 +45,7 @@ struct FeedForward {
         AddAndNorm<Real, Ops>::parameters(visit, name + ".output", selves.output...);
     }
 
+    /// Makes the component of a configuration.
     /// @param config  sizes
     /// @return  the component, all zeros
     static FeedForward make(const Config& config)
@@ -56,7 +57,7 @@ struct FeedForward {
     /// Widens to I, applies the activation, then narrows to H, adds and normalizes.
     /// \f[ u = x W^T + b,\quad z = f(u),\quad y = \mathrm{AddAndNorm}(z, x) \f]
     /// Symbols: \f$W, b\f$ `intermediate.weight`, `intermediate.bias`, \f$u\f$ `act.pre_activation`, \f$f\f$
-    /// pass.config.hidden_act, \f$z\f$ `act.activated`, \f$y\f$ `act.y()`.
+    /// `pass.config.hidden_act`, \f$z\f$ `act.activated`, \f$y\f$ `act.y()`.
     /// @param x  hidden states, [T, H]
     /// @param pass  hidden_act, layer_norm_eps, dropout, keep_all, workspace
     /// @param[out] act  every tensor of the formula (`Fast`: see the structs)
@@ -66,14 +67,17 @@ struct FeedForward {
         const std::size_t H = x.shape(1), I = intermediate.weight.shape(0);
         require_linear("feed_forward: intermediate", intermediate, I, H);
         require_linear("feed_forward: output", output.dense, H, I);
-        if constexpr (fuses<Ops>) return Ops::feed_forward(*this, x, pass, act);  // as one; keeps less (ops/fast/block.hpp)
+        // `Fast` and `FastBf16` leave here, with the same steps fused, which keeps fewer tensors (ops/fast/block.hpp); every
+        // other set of operations goes on below.
+        if constexpr (fuses<Ops>) return Ops::feed_forward(*this, x, pass, act);
         Ops::linear(x, intermediate.weight, intermediate.bias, act.pre_activation, pass.workspace);
-        // Ops{}, the set itself: activate calls its functions, replaced ones too.
+        // Ops{} is passed so that activate calls this set's functions, which may be replaced ones.
         Ops::activate(Ops{}, pass.config.hidden_act, act.pre_activation, act.activated);
         output.forward(act.activated, x, pass.at(DropoutSite::feed_forward), act.output);
     }
 
-    /// The steps of forward in reverse order. x was used twice: as residual and by the first linear layer.
+    /// The steps of forward in reverse order: AddAndNorm' is the backward of Add & Norm, f' the derivative of f. x was used
+    /// twice: as residual and by the first linear layer.
     /// \f[ (\delta z, \delta r) = \mathrm{AddAndNorm}'(\delta y),\quad \delta u = \delta z \cdot f'(u),\quad
     ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_t \delta u_t,\quad
     ///     \delta x = \delta u\,W + \delta r \f]
@@ -84,20 +88,22 @@ struct FeedForward {
     /// @param x  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_feed_forward  is added to
+    /// @param[in,out] d_feed_forward  the gradients are added to it
     /// @param[out] d_act  the gradients of pre_activation, activated (not by `Fast`), output.sum and output.projected
     /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Pass& pass, const FeedForwardActivations<Real>& act,
                   FeedForward& d_feed_forward, FeedForwardActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
-        const std::size_t H = x.shape(1), I = intermediate.weight.shape(0);
+        const std::size_t T = x.shape(0), H = x.shape(1), I = intermediate.weight.shape(0);
         require_shape("feed_forward: d_y", d_y, x.shape());
+        require_shape("feed_forward: act.pre_activation (forward computes it)", act.pre_activation, {T, I});
         require_linear("feed_forward: d_intermediate", d_feed_forward.intermediate, I, H);
-        if constexpr (fuses<Ops>) {  // reads d_y from d_x and writes over it
+        if constexpr (fuses<Ops>) {  // as in forward; d_y is read from d_x, which is overwritten
             if (&d_x != &d_y) d_x = d_y;
             return Ops::feed_forward_backward(*this, x, pass, act, d_feed_forward, d_act, d_x);
         }
+        require_shape("feed_forward: act.activated (forward computes it)", act.activated, {T, I});
         output.backward(d_y, act.activated, pass.at(DropoutSite::feed_forward), act.output, d_feed_forward.output, d_act.output,
                         d_act.activated);
         Ops::activate_backward(Ops{}, pass.config.hidden_act, d_act.activated, act.pre_activation, d_act.pre_activation);

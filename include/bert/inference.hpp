@@ -10,6 +10,7 @@
 #include "bert/core/pass.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/encoder.hpp"
+#include "bert/encoder_block.hpp"
 
 namespace bert {
 

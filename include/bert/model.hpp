@@ -1,7 +1,7 @@
 /// @file
 /// A model: a body and its heads.
 ///
-/// Which heads a model can have is a list of types, which of them it has is data. A `Model<float>` of BERT's heads is
+/// The heads that a model can have are a list of types; the heads that it has are data. A `Model<float>` of BERT's heads is
 /// ```cpp
 /// struct Model<float> {
 ///     std::optional<MaskedLmHead<float>> masked_lm;
@@ -11,7 +11,12 @@
 ///     BertBody<float> body;
 /// };
 /// ```
-/// and its functions call each head that is there, in the list's order.
+/// and its functions call each head that is there, in the list's order:
+/// ```cpp
+/// for_each_head([&]<class Tag>(Tag) {  // runs once for each head of the list; Tag stands for the head
+///     if (Tag::member(*this)) ...      // its member of this model, as in masked_lm; Tag::member(act) is that of act
+/// });
+/// ```
 #pragma once
 
 #include <algorithm>
@@ -41,7 +46,8 @@ struct ModelActivations : HeadActivations<Real, Heads> {
     typename Body<Real, Reference>::Activations body;  ///< activations of the body
 };
 
-/// The gradients of the activations, which Model::backward reads and writes.
+/// The gradients of the activations, which Model::backward reads and writes; a body's may be of another type than its
+/// activations.
 template <class Real, template <class, class> class Body = BertBody, class Heads = BertHeads>
 struct ModelGradients : HeadActivations<Real, Heads> {
     typename Body<Real, Reference>::Gradients body;  ///< gradients of the body's activations
@@ -96,12 +102,14 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
             ++made;
         });
         if (made != config.heads.size())
-            throw std::invalid_argument("model: heads: expected different ones of this type of model, got " +
+            throw std::invalid_argument("model: heads: expected distinct heads of this model's list, got " +
                                         detail::one_of(config.heads));
         return model;
     }
 
-    /// Runs the body and the heads: what the body computes of ids goes into each head.
+    /// Runs the body, then each head on the body's result.
+    /// \f[ r = \mathrm{Body}(\mathrm{batch}),\quad \mathrm{logits}_k = \mathrm{Head}_k(r) \f]
+    /// Symbols: \f$r\f$ `result`, \f$\mathrm{logits}_k\f$ the logits in a head's member of `act`, as in `act.masked_lm.logits`.
     /// @param batch  T tokens in B sequences
     /// @param targets  the masked-LM target names the rows to compute; heads without a target compute all
     /// @param pass  the model's configuration, dropout, keep_all
@@ -116,10 +124,13 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     }
 
     /// From the logits' gradients back to the embeddings: the gradient of every parameter is added to d_model.
+    /// \f[ \delta r = \sum_k \mathrm{Head}_k'(\delta\mathrm{logits}_k) \f]
+    /// where a prime is a component's backward, and the body's goes on from there to its parameters; ids have no gradient. The
+    /// heads are independent, so their order decides no more than the last bit of a sum. Symbols: \f$\delta r\f$ `d_result`.
     /// @param batch  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_model  a model of the same configuration; is added to
+    /// @param[in,out] d_model  a model of the same configuration; the gradients are added to it
     /// @param[in,out] d_act  the logits' gradients from loss_backward are read; the gradients of the other activations
     ///     are written
     /// @throws std::invalid_argument if a shape doesn't fit, or d_model has other heads
@@ -132,7 +143,8 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
         body.backward(batch, pass, act.body, d_model.body, d_act.body);
     }
 
-    /// Runs the heads alone.
+    /// Runs the heads alone. For the masked-LM head, for example, the loop does
+    /// `if (masked_lm) masked_lm->forward(result, targets.masked_lm, pass, act.masked_lm);`
     /// @param result  what the body computed
     /// @param targets  as in forward
     /// @param pass  as in forward
@@ -152,10 +164,10 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     /// @param act  as in backward
     /// @param[in,out] d_model  as in backward
     /// @param[in,out] d_act  as in backward
-    /// @param d_result  what it refers to is added to: the gradients of what the heads read
+    /// @param[in,out] d_result  the gradients of what the heads read; added to
     /// @throws std::invalid_argument if a shape doesn't fit, or d_model has other heads
     void backward_heads(const BodyResult<Real>& result, const Pass& pass, const HeadActivations<Real, Heads>& act, Model& d_model,
-                        HeadActivations<Real, Heads>& d_act, const BodyResultGradients<Real>& d_result) const
+                        HeadActivations<Real, Heads>& d_act, BodyResultGradients<Real> d_result) const
     {
         require_same_heads(*this, d_model);
         for_each_head([&]<class Tag>(Tag) {
@@ -184,7 +196,8 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
             const auto labels_of_all = static_cast<double>(Tag::member(counts));
             if (!(labels_of_all >= labels))
                 throw std::invalid_argument(std::string(Tag::name()) + ": count: expected that of the whole batch, got " +
-                                            std::to_string(labels_of_all) + " for " + std::to_string(labels) + " labels");
+                                            std::to_string(labels_of_all) + " for " +
+                                            std::to_string(static_cast<std::size_t>(labels)) + " labels");
             Tag::member(losses) =
                 Tag::member(*this)->loss(batch, *Tag::member(targets), Tag::member(counts), options, Tag::member(act));
             losses.total += *Tag::member(losses);
@@ -263,7 +276,12 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
         bool reads_all = false;
         for_each_head([&]<class Tag>(Tag) {
             if (!Tag::member(*this)) return;
-            reads_all = reads_all || !Tag::member(targets) || !Tag::Head::read_rows(batch, *Tag::member(targets), rows);
+            if (!Tag::member(targets)) {  // without a target a head computes the logits of all rows
+                reads_all = true;
+                return;
+            }
+            const bool reads_some = Tag::Head::read_rows(batch, *Tag::member(targets), rows);
+            if (!reads_some) reads_all = true;
         });
         if (reads_all) rows.clear();
         std::sort(rows.begin(), rows.end());

@@ -38,6 +38,7 @@ SKIPPED_FILES = [folder + "/*" * depth for folder in SKIPPED_FOLDERS for depth i
 SKIPPED_FUNCTIONS = [
     r"^(std|xt|xtl|__gnu_cxx)::",
     r"^bert::(.*::)?require_",  # checks of shapes
+    r"^bert::(.*::)?(HeadTag|[A-Za-z]+Head)<.*>::member",  # a head's member of a model
     r"^bert::([A-Za-z]+Activations|QueryKeyValue)(<.*>)?::~?([A-Za-z]+Activations|QueryKeyValue)[(]",  # constructors that the compiler wrote
     r"^_*(GI_+|ieee754_)?(exp|erf|erfc|log|log1p|pow|sqrt|tanh)(f|l|f32|f64)?(_|$)",
 ]

@@ -66,12 +66,12 @@ TEST_CASE("dropout: every site of every layer has a number of its own")
     for (const std::uint32_t layer : {0U, 1U, 23U})
         for (const DropoutSite site : sites)
             for (const std::uint32_t head : {0U, 15U})
-                numbers.push_back(DropoutPlace{.layer = layer, .site = site, .head = head}.number());
+                numbers.push_back(DropoutPlace{.layer = layer, .site = site, .head = head}.place_id());
     for (std::size_t i = 0; i < numbers.size(); ++i)
         for (std::size_t j = 0; j < i; ++j)
             CHECK(numbers[i] != numbers[j]);
     // 16 bits for the layer, 4 for the site, 12 for the head.
-    CHECK(DropoutPlace{.layer = 2, .site = DropoutSite::feed_forward, .head = 5}.number() == 2 * 65536 + 3 * 4096 + 5);
+    CHECK(DropoutPlace{.layer = 2, .site = DropoutSite::feed_forward, .head = 5}.place_id() == 2 * 65536 + 3 * 4096 + 5);
 }
 
 TEST_CASE("dropout: rows are counted in the whole batch, in order or as they are selected")

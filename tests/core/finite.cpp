@@ -3,7 +3,7 @@
 #include <array>
 #include <limits>
 
-#include "bert/core/parameters.hpp"
+#include "bert/core/linear.hpp"
 #include "catch.hpp"
 
 TEST_CASE("NaN and both infinities aren't finite, wherever they stand")

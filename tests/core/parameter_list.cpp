@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "bert/core/linear.hpp"
 #include "bert/core/parameters.hpp"
 #include "bert/model.hpp"
 
@@ -116,6 +117,10 @@ TEST_CASE("Another number of parameters and another shape are refused")
                       "optimizer: gradient: expected 4 parameters, got 2");
     CHECK_THROWS_WITH(bert::require_same_parameters("optimizer: gradient", parameter_list<double>(wider), list),
                       "optimizer: gradient: second.weight: expected [1, 2], got [1, 5]");
+    ParameterList<double> renamed = list;
+    renamed[2].name = "third.weight";
+    CHECK_THROWS_WITH(bert::require_same_parameters("optimizer: gradient", renamed, list),
+                      "optimizer: gradient: expected second.weight, got third.weight");
     // Scalars may differ.
     const TwoLayers& constant = layers;
     CHECK_NOTHROW(bert::require_same_parameters("moments", parameter_list<const double>(constant), list));

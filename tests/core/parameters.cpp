@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "bert/core/layer_norm.hpp"
+#include "bert/core/linear.hpp"
+
 #include "catch.hpp"
 
 using bert::LayerNorm;

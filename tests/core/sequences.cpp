@@ -61,6 +61,7 @@ TEST_CASE("Shapes that don't belong together are refused")
                       "pack_rows: positions[1]: expected 0 to 0, got 1");
     CHECK_THROWS_WITH(bert::pack(ids, IndexTensor<2>{{0, 0}}, mask), "pack: segments: expected [2, 4], got [1, 2]");
     CHECK_THROWS_WITH(bert::pack(ids, segments, IndexTensor<2>{{1, 1, 1, 1}}), "pack: mask: expected [2, 4], got [1, 4]");
+    CHECK_THROWS_WITH(bert::pack({{1}, {2}}, {{0}}), "pack: segments: expected 2 sequences, got 1");
     CHECK_THROWS_WITH(bert::pack({{1, 2}}, {{0}}), "pack: segments of sequence 0: expected 2, got 1");
     const bert::Batch batch = bert::pack(ids, segments, mask);
     CHECK_THROWS_WITH(bert::unpack_rows(bert::Tensor<double, 2>{{1}}, batch), "unpack_rows: expected [6, 1], got [1, 1]");

@@ -33,6 +33,15 @@ TEST_CASE("An index outside is named with its place")
     CHECK_THROWS_WITH(bert::require_below("ids", bert::IndexTensor<1>{-1}, 5), "ids[0]: expected 0 to 4, got -1");
 }
 
+TEST_CASE("A tensor is added to another of the same shape")
+{
+    Tensor<double, 2> sum = {{1, 2, 3}};
+    bert::add(Tensor<double, 2>{{10, 20, 30}}, sum);
+    CHECK((sum == Tensor<double, 2>{{11, 22, 33}}));
+    CHECK_THROWS_WITH(bert::add(Tensor<double, 2>{{1}, {2}, {3}}, sum), "add: sum: expected [3, 1], got [1, 3]");
+    CHECK((sum == Tensor<double, 2>{{11, 22, 33}}));
+}
+
 TEST_CASE("Zeros are zeros, also in memory that held something else")
 {
     const auto x = bert::zeros<double, 2>({2, 3});

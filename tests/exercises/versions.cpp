@@ -164,7 +164,7 @@ exercise::StepResult step_with(exercise::TrainingRun& run)
                                    .beta2 = run.options.beta2,
                                    .epsilon = run.options.epsilon,
                                    .weight_decay = decayed ? run.options.weight_decay : 0,
-                                   .scale = slip == Slip::not_clipped ? 1 : run.options.clipping.factor(result.norm),
+                                   .scale = slip == Slip::not_clipped ? 1 : run.options.clipping.scale(result.norm),
                                    .step = run.steps};
         if (slip == Slip::along_gradient) update.scale *= -1;
         Reference::adamw<double>(g, update, numbers);

@@ -119,6 +119,10 @@ void check_hidden_message(const bert::Config& config)
     typename Head::Activations act, d_act;
     head.forward(body.result(), std::nullopt, pass, act);
     d_act.logits = act.logits;
+    RandomBody narrow(batch, config);
+    narrow.hidden = random<2>({5, 4}, 1);
+    CHECK_THROWS_WITH(head.forward(narrow.result(), std::nullopt, pass, act),
+                      std::string(Head::name) + ": hidden: expected [5, 6], got [5, 4]");
     body.d_hidden.resize({4, 6});
     CHECK_THROWS_WITH(head.backward(body.result(), pass, act, gradient, d_act, body.gradients()),
                       std::string(Head::name) + ": d_hidden: expected [5, 6], got [4, 6]");

@@ -1,4 +1,5 @@
 #include "bert/heads/masked_lm.hpp"
+#include "bert/core/parameters.hpp"
 
 #include <cmath>
 #include <cstddef>
@@ -127,6 +128,26 @@ TEST_CASE("masked LM: what doesn't fit is named")
     auto gradient = tied;
     CHECK_THROWS_WITH(tied.backward(body.result(), pass, act, gradient, d_act, body.gradients()),
                       "masked_lm: d_hidden: rows[0]: expected a row below 4, got 4");
+    body.d_hidden = random<2>({5, 7}, 3);
+    CHECK_THROWS_WITH(tied.backward(body.result(), pass, act, gradient, d_act, body.gradients()),
+                      "masked_lm: d_hidden: expected [5, 6], got [5, 7]");
+    body.d_hidden = random<2>({5, 6}, 3);
+    gradient.norm.beta.resize({5});
+    CHECK_THROWS_WITH(tied.backward(body.result(), pass, act, gradient, d_act, body.gradients()),
+                      "masked_lm: d_LayerNorm.bias: expected [6], got [5]");
+    gradient = untied;
+    gradient.decoder.resize({10, 6});
+    CHECK_THROWS_WITH(untied.backward(body.result(), pass, act, gradient, d_act, body.gradients()),
+                      "masked_lm: d_table: expected [11, 6], got [10, 6]");
+    CHECK((gradient.bias == untied.bias));
+    gradient = tied;
+    gradient.bias.resize({10});
+    bert::MaskedLmActivations<double> untouched;
+    CHECK_THROWS_WITH(gradient.forward(body.result(), {}, pass, untouched), "masked_lm: bias: expected [11], got [10]");
+    gradient.transform.weight.resize({6, 5});
+    CHECK_THROWS_WITH(gradient.forward(body.result(), {}, pass, untouched),
+                      "masked_lm: transform.weight: expected [6, 6], got [6, 5]");
+    CHECK(untouched.rows.empty());
 
     const auto check = [&](const MaskedLmTarget& target) { MaskedLmHead<double>::check(batch, target, config); };
     CHECK_NOTHROW(check({}));

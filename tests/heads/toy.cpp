@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bert/body_result.hpp"
-#include "bert/core/parameters.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/heads/head_list.hpp"
 #include "bert/heads/loss_options.hpp"
@@ -80,7 +80,7 @@ struct CountingHead {
         Ops::mean_squared_error_backward(Real(1), act.logits, target, bert::divisor_of(count), d_act.logits);
     }
     void backward(const bert::BodyResult<Real>& body, const Pass& pass, const Activations&, CountingHead& d_head,
-                  Activations& d_act, const bert::BodyResultGradients<Real>& d_body) const
+                  Activations& d_act, bert::BodyResultGradients<Real> d_body) const
     {
         Ops::linear_backward(d_act.logits, body.hidden, dense.weight, d_head.dense.weight, d_head.dense.bias, d_act.hidden,
                              pass.workspace);

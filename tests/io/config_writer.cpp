@@ -91,6 +91,9 @@ TEST_CASE("a configuration that can't be written is refused")
     Config config;
     config.other_keys = "[]";
     CHECK_THROWS_WITH(config_json(config), "config: other_keys: expected a JSON object, got []");
+    Config causal;
+    causal.is_causal = true;
+    CHECK_THROWS_WITH(config_json(causal), "config: is_causal: expected false, since config.json has no key for it, got true");
     config.other_keys = "{";
     CHECK_THROWS_AS(config_json(config), std::invalid_argument);
     config.other_keys = "{}";

@@ -137,9 +137,9 @@ void print_training()
         print(operation, parameter);
     };
     const bert::UpdateOptions options{.learning_rate = 0.01, .weight_decay = 0.1};
-    print_step("adamw", [&](const bert::ParameterAndMoments<Real>& numbers) { bert::Fast::adamw(g, options, numbers); });
-    print_step("bert_adam", [&](const bert::ParameterAndMoments<Real>& numbers) { bert::Fast::bert_adam(g, options, numbers); });
-    print_step("lamb", [&](const bert::ParameterAndMoments<Real>& numbers) { bert::Fast::lamb(g, options, numbers); });
+    print_step("adamw", [&](bert::ParameterAndMoments<Real> numbers) { bert::Fast::adamw(g, options, numbers); });
+    print_step("bert_adam", [&](bert::ParameterAndMoments<Real> numbers) { bert::Fast::bert_adam(g, options, numbers); });
+    print_step("lamb", [&](bert::ParameterAndMoments<Real> numbers) { bert::Fast::lamb(g, options, numbers); });
     const double squares = bert::Fast::sum_of_squares(g);
     print_bits(UNIT, sizeof(Real) == 4 ? "sum_of_squares in float" : "sum_of_squares in double", &squares, 1);
     auto zeroed = gradient;

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "bert/core/linear.hpp"
 #include "bert/core/parameter_list.hpp"
-#include "bert/core/parameters.hpp"
 #include "catch.hpp"
 
 namespace {
@@ -37,8 +37,8 @@ TEST_CASE("The first parameter whose gradient is not finite is named")
 
 TEST_CASE("A gradient that is too long is made as long as allowed, a shorter one stays")
 {
-    CHECK(bert::Clipping{1, 1e-6}.factor(4) == 1 / (4 + 1e-6));
-    CHECK(bert::Clipping{1, 0}.factor(4) == 0.25);  // the original code's
-    CHECK(bert::Clipping{1, 1e-6}.factor(0.5) == 1);
-    CHECK(bert::Clipping{0, 1e-6}.factor(1e9) == 1);  // none
+    CHECK(bert::Clipping{1, 1e-6}.scale(4) == 1 / (4 + 1e-6));
+    CHECK(bert::Clipping{1, 0}.scale(4) == 0.25);  // the original code's
+    CHECK(bert::Clipping{1, 1e-6}.scale(0.5) == 1);
+    CHECK(bert::Clipping{0, 1e-6}.scale(1e9) == 1);  // none
 }

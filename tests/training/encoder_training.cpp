@@ -175,7 +175,7 @@ TEST_CASE("encoder training: backward of selected rows against central differenc
         const bert::Sequences sequences{{0, 2, 5}};
         const std::vector<std::size_t> rows = {0, 3}, too_far = {0, 5};
         bert::EncoderTrainingActivations<double> act;
-        bert::EncoderTrainingScratch<double> d_act;
+        bert::EncoderTrainingGradients<double> d_act;
         bert::Workspace workspace;
         const Pass pass{config, sequences, workspace, {.hidden = 0.4, .probabilities = 0.4, .stream = {1, 2}}};
         const bert::EncoderTraining<double, bert::Reference> training{encoder, {gradient_checkpointing, rows}};
@@ -222,18 +222,18 @@ TEST_CASE("encoder training: without layers the input is the output; other depth
     const Pass pass{config, sequences, workspace};
     for (const bool gradient_checkpointing : {false, true}) {
         bert::EncoderTrainingActivations<double> act;
-        bert::EncoderTrainingScratch<double> d_act;
+        bert::EncoderTrainingGradients<double> d_act;
         const bert::EncoderTraining<double, bert::Reference> training{encoder,
                                                                       {.gradient_checkpointing = gradient_checkpointing}};
         Tensor<double, 2> d_x = d_y;
         CHECK_THROWS_WITH(training.backward(x, pass, act, gradient, d_act, d_x),
-                          "encoder: act (forward computes it): expected 1 layers before the last, got 0");
+                          "encoder: act (forward computes it), blocks before the last: expected 1 layers, got 0");
         training.forward(x, pass, act);
         const bert::EncoderTraining<double, bert::Reference> other{encoder, {.gradient_checkpointing = !gradient_checkpointing}};
         CHECK_THROWS_WITH(other.backward(x, pass, act, gradient, d_act, d_x),
                           gradient_checkpointing
                               ? "encoder: act: expected that of a forward without gradient checkpointing, got one with it"
-                              : "encoder: act (forward computes it): expected 1 layers before the last, got 0");
+                              : "encoder: act (forward computes it), blocks before the last: expected 1 layers, got 0");
 
         bert::Encoder<double> empty;
         const bert::EncoderTraining<double, bert::Reference> none{empty, {.gradient_checkpointing = gradient_checkpointing}};

@@ -5,8 +5,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "bert/core/layer_norm.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/parameter_list.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/io/architectures.hpp"
 #include "bert/model.hpp"
 #include "bert/ops/reference.hpp"
@@ -174,9 +175,19 @@ TEST_CASE("An option out of its range, and a gradient of another shape, are refu
     CHECK(message([](OptimizerOptions& o) { o.beta1 = 1; }) == "optimizer: beta1: expected [0, 1), got 1.000000");
     CHECK(message([](OptimizerOptions& o) { o.beta2 = -1; }) == "optimizer: beta2: expected [0, 1), got -1.000000");
     CHECK(message([](OptimizerOptions& o) { o.epsilon = std::nan(""); }) ==
-          "optimizer: epsilon: expected a number from 0, got nan");
+          "optimizer: epsilon: expected a finite number, 0 or more, got nan");
     CHECK(message([](OptimizerOptions& o) { o.learning_rate = INFINITY; }) ==
           "optimizer: learning_rate: expected a finite number, got inf");
+    CHECK(message([](OptimizerOptions& o) { o.weight_decay = INFINITY; }) ==
+          "optimizer: weight_decay: expected a finite number, got inf");
+    CHECK(message([](OptimizerOptions& o) { o.layer_decay = -1; }) ==
+          "optimizer: layer_decay: expected a finite number, 0 or more, got -1.000000");
+    CHECK(message([](OptimizerOptions& o) { o.clipping.max_norm = -1; }) ==
+          "optimizer: clipping.max_norm: expected a finite number, 0 or more, got -1.000000");
+    CHECK(message([](OptimizerOptions& o) { o.clipping.epsilon = -1; }) ==
+          "optimizer: clipping.epsilon: expected a finite number, 0 or more, got -1.000000");
+    CHECK(message([](OptimizerOptions& o) { o.kind = static_cast<bert::OptimizerKind>(3); }) ==
+          "optimizer: kind: expected one of OptimizerKind, got another number");
     CHECK(message([](OptimizerOptions& o) { o.schedule.kind = bert::ScheduleKind::linear; }) ==
           "schedule: total_steps: expected at least 1, got 0");
 

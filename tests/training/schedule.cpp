@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstddef>
 #include <initializer_list>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "catch.hpp"
@@ -31,6 +33,25 @@ TEST_CASE("The schedules by hand: warm-up of 2 steps, 10 in all")
     CHECK(near(factors(ScheduleKind::cosine, {1, 2, 6, 10, 11}), {0.5, 1, 0.5, 0, (1 + std::cos(9 * M_PI / 8)) / 2}));
     // The original form never reaches 1: after the warm-up it goes on at 1 - 2/10.
     CHECK(near(factors(ScheduleKind::original, {0, 1, 2, 6, 10, 11}), {0, 0.5, 0.8, 0.4, 0, 0}));
+}
+
+TEST_CASE("A member out of its range is named")
+{
+    const auto message = [](const Schedule& schedule) {
+        try {
+            schedule.require_valid();
+        } catch (const std::invalid_argument& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    CHECK(message({.kind = ScheduleKind::constant}) == "");
+    CHECK(message({.kind = ScheduleKind::linear, .total_steps = 1}) == "");
+    CHECK(message({.kind = ScheduleKind::linear}) == "schedule: total_steps: expected at least 1, got 0");
+    CHECK(message({.kind = ScheduleKind(9), .total_steps = 1}) ==
+          "schedule: kind: expected one of ScheduleKind, got another number");
+    CHECK(message({.total_steps = 1, .power = -1}) == "schedule: power: expected a finite number, 0 or more, got -1.000000");
+    CHECK(message({.total_steps = 1, .end = 1.5}) == "schedule: end: expected [0, 1], got 1.500000");
 }
 
 TEST_CASE("Without a warm-up the first step has the whole rate")

@@ -71,4 +71,17 @@ TEST_CASE("selected rows: a row that there isn't is named")
     const auto x = random<2>({5, 6}, 1);
     CHECK_THROWS_WITH((SelectedBlock<double, bert::Reference>{block, too_far}.forward(x, {config, sequences, workspace}, act)),
                       "selected rows: rows[1]: expected a row below 5, got 5");
+
+    const std::vector<std::size_t> falling = {3, 0};
+    CHECK_THROWS_WITH((SelectedBlock<double, bert::Reference>{block, falling}.forward(x, {config, sequences, workspace}, act)),
+                      "selected rows: rows[1]: expected more than 3, got 0");
+    CHECK(act.block.attention.qkv.query.size() == 0);
+
+    const SelectedBlock<double, bert::Reference> selected{block, rows};
+    const Pass pass{config, sequences, workspace};
+    selected.forward(x, pass, act);
+    bert::SelectedBlockActivations<double> d_act;
+    auto gradient = zero_component(block);
+    Tensor<double, 2> d_x = random<2>({4, 6}, 2);
+    CHECK_THROWS_WITH(selected.backward(x, pass, act, gradient, d_act, d_x), "selected rows: d_x: expected [5, 6], got [4, 6]");
 }

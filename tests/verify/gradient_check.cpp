@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string>
 
+#include "bert/core/linear.hpp"
+
 #include "catch.hpp"
 
 using bert::check_tensor_gradient;

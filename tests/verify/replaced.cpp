@@ -257,24 +257,23 @@ struct Replaced : Base {
     }
 
     template <class Real>
-    static std::size_t adamw(std::span<const Real> g, bert::UpdateOptions options, const bert::ParameterAndMoments<Real>& numbers)
+    static std::size_t adamw(std::span<const Real> g, bert::UpdateOptions options, bert::ParameterAndMoments<Real> numbers)
     {
         if (wrong == "adamw") options.weight_decay = 0;
         return Base::adamw(g, options, numbers);
     }
 
     template <class Real>
-    static std::size_t bert_adam(std::span<const Real> g, bert::UpdateOptions options,
-                                 const bert::ParameterAndMoments<Real>& numbers)
+    static std::size_t bert_adam(std::span<const Real> g, bert::UpdateOptions options, bert::ParameterAndMoments<Real> numbers)
     {
         if (wrong == "bert_adam") options.weight_decay = 0;
         return Base::bert_adam(g, options, numbers);
     }
 
     template <class Real>
-    static std::size_t lamb(std::span<const Real> g, bert::UpdateOptions options, const bert::ParameterAndMoments<Real>& numbers)
+    static std::size_t lamb(std::span<const Real> g, bert::UpdateOptions options, bert::ParameterAndMoments<Real> numbers)
     {
-        if (wrong == "lamb") options.adapts = false;
+        if (wrong == "lamb") options.use_trust_ratio = false;
         return Base::lamb(g, options, numbers);
     }
 };

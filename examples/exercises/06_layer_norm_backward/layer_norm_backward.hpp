@@ -2,8 +2,7 @@
 /// Exercise 6: the backward of layer normalization.
 #pragma once
 
-#include <bert/core/parameters.hpp>
-#include <bert/ops/activations.hpp>
+#include <bert/core/layer_norm.hpp>
 
 #include "../exercise.hpp"
 

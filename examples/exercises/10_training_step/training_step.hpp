@@ -18,7 +18,7 @@ namespace exercise {
 ///      `run.model.backward(run.batch, pass, run.act, run.gradient, run.d_act)`, which adds to run.gradient: what must it
 ///      contain before?
 ///   3. `bert::gradient_norm(bert::parameter_list<double>(run.gradient), [](std::size_t) { return true; }).value`, and
-///      `run.options.clipping.factor` of this norm, which is the scale of the gradient.
+///      `run.options.clipping.scale` of this norm, which is the scale of the gradient.
 ///   4. The learning rate: `run.options.learning_rate * run.options.schedule.factor(run.steps)`; run.steps counts the steps
 ///      before this one.
 ///   5. `bert::Reference::adamw<double>(g, update, numbers)` on every parameter, with a `bert::UpdateOptions update`: its

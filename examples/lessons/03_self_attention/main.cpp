@@ -3,6 +3,7 @@
 // Beside it: include/bert/attention.hpp, ops/reference/attention.hpp, ops/reference/softmax.hpp, core/sequences.hpp.
 // Vaswani et al. 2017, sections 3.2.1 and 3.2.2.
 #include <bert/attention.hpp>
+#include <bert/core/parameters.hpp>
 
 #include <cmath>
 #include <cstddef>

@@ -3,6 +3,7 @@
 // Beside it: include/bert/encoder_block.hpp, feed_forward.hpp, add_and_norm.hpp, ops/reference/activations.hpp.
 // Vaswani et al. 2017, sections 3.1 and 3.3, figure 1 (left); Hendrycks and Gimpel 2016, section 2 (GELU); He et al. 2016
 // (residuals); Devlin et al. 2019, section 3 (sizes).
+#include <bert/core/parameters.hpp>
 #include <bert/encoder_block.hpp>
 
 #include <cmath>

@@ -2,6 +2,7 @@
 //
 // Beside it: include/bert/model.hpp, encoder.hpp, heads/masked_lm.hpp, verify/case.hpp, verify/comparison.hpp.
 // Devlin et al. 2019, section 3 and section 3.1, task 1.
+#include <bert/core/parameters.hpp>
 #include <bert/pretrained.hpp>
 #include <bert/verify/case.hpp>
 

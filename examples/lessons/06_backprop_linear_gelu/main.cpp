@@ -2,6 +2,7 @@
 //
 // Beside it: include/bert/ops/reference/linear.hpp, ops/reference/activations.hpp, feed_forward.hpp, verify/gradient_check.hpp.
 // Rumelhart, Hinton and Williams 1986 (backpropagation); Hendrycks and Gimpel 2016, section 2 (GELU).
+#include <bert/core/parameters.hpp>
 #include <bert/feed_forward.hpp>
 #include <bert/verify/gradient_check.hpp>
 

@@ -1,7 +1,7 @@
 // Lesson 09: one training step by hand: forward, losses, backward, clipping, AdamW; then the same by bert::Trainer.
 //
 // Beside it: include/bert/model.hpp, heads/masked_lm.hpp, training/clipping.hpp, training/schedule.hpp,
-// ops/reference/optimizers.hpp, training/optimizer.hpp, training/trainer.hpp.
+// ops/reference/optimizers.hpp, training/optimizer.hpp, training/body_training.hpp, training/trainer.hpp.
 // Devlin et al. 2019, section 3.1 (both tasks) and appendix A.2; Loshchilov and Hutter 2019 (AdamW); Pascanu, Mikolov and
 // Bengio 2013, section 3.2 (clipping).
 #include <bert/io/architectures.hpp>
@@ -166,7 +166,7 @@ int main()
         for (const double g : parameter.values)
             squares += g * g;
     const GradientNorm norm = gradient_norm(gradients, [](std::size_t) { return true; });
-    const double scale = Clipping{}.factor(norm.value);
+    const double scale = Clipping{}.scale(norm.value);
     std::printf("   norm %.4f, so everything is multiplied by %.4f\n", norm.value, scale);  // STOP 6: norm, scale
     claim(std::abs(norm.value - std::sqrt(squares)) < 1e-12, "the norm is the root of the sum of all squares");
     claim(norm.value > 1 && std::abs(scale * norm.value - 1) < 1e-5,
@@ -255,7 +255,7 @@ int main()
     std::puts("11. The second step: a new gradient, 9/10 of the peak rate, and the moments of the first step.");
     const double p2 = trained.body.embeddings.word(dog, 1);
     const TrainingReport<double> second = trainer.step({&example, 1});
-    const double g2 = Clipping{}.factor(second.norm) * trainer.gradient().body.embeddings.word(dog, 1);
+    const double g2 = Clipping{}.scale(second.norm) * trainer.gradient().body.embeddings.word(dog, 1);
     const double m2 = beta1 * m + (1 - beta1) * g2, v2 = beta2 * v + (1 - beta2) * g2 * g2;
     const double m2_hat = m2 / (1 - beta1 * beta1), v2_hat = v2 / (1 - beta2 * beta2);
     const double rate2 = 0.9 * peak;
@@ -288,7 +288,7 @@ void exercises()
     exercise(1, "What does the 4 become?", answer_1.has_value(), [] {
         Linear<double> gradient{{{3, 4}}, {0, 12}};
         const GradientNorm norm = gradient_norm(parameter_list<double>(gradient), [](std::size_t) { return true; });
-        return std::abs(*answer_1 - 4 * Clipping{}.factor(norm.value)) < 1e-4;
+        return std::abs(*answer_1 - 4 * Clipping{}.scale(norm.value)) < 1e-4;
     });
 
     exercise(2, "In which other step is half the peak used?", answer_2.has_value(), [] {

@@ -1,6 +1,7 @@
 // Lesson 10: a tiny BERT learns one batch by heart. This is the first test of a new training loop: if it fails, there is a bug.
 //
-// Beside it: include/bert/training/trainer.hpp, core/dropout.hpp, core/random.hpp, ops/reference/dropout.hpp, losses.hpp.
+// Beside it: include/bert/training/trainer.hpp, training/initialize.hpp (BERT's distribution of new weights; this tiny model has
+// larger ones of its own), core/dropout.hpp, core/random.hpp, ops/reference/dropout.hpp, losses.hpp.
 // Devlin et al. 2019, section 3.1; Srivastava et al. 2014, section 4 (dropout); Salmon et al. 2011 (random numbers by position).
 #include <bert/io/architectures.hpp>
 #include <bert/training/trainer.hpp>

@@ -17,14 +17,14 @@ namespace bert {
 /// google-research/bert, modeling.py and run_classifier.py, token_classifier that of the transformers library.)
 enum class DropoutSite : std::uint32_t {
     embeddings,        ///< the sum of the embeddings, after its layer norm
-    probabilities,     ///< attention's probabilities: a dropped token is not attended to
+    probabilities,     ///< attention's probabilities: a query then ignores the dropped key, in this head
     attention,         ///< the attention sub-layer's projection, before the residual
     feed_forward,      ///< the feed-forward sub-layer's projection, before the residual
     classifier,        ///< the input of a classifier of sequences
     token_classifier,  ///< the input of a classifier of tokens
 };
 
-/// A place of a model in one training step. It decides for every number of a tensor, as a pure function, whether it is kept.
+/// One use of dropout in one training step. Whether a number of the tensor is kept is a pure function of it.
 struct DropoutPlace {
     double probability = 0;                      ///< of being dropped, in [0, 1); 0 drops nothing
     RandomStream stream = {};                    ///< seed and step
@@ -32,7 +32,7 @@ struct DropoutPlace {
     DropoutSite site = DropoutSite::embeddings;  ///< where in the block
     std::uint32_t head = 0;                      ///< attention head, from 0
     std::uint32_t first_row = 0;                 ///< row of the whole batch from which rows are counted
-    std::span<const std::size_t> rows = {};      ///< [T], the tensor's rows, counted from first_row; if empty, all in order
+    std::span<const std::size_t> rows = {};      ///< [T]: row t of the tensor is row rows[t] of all; if empty, row t
 
     /// Checks the probability and the number of rows.
     /// @param T  rows of the tensor
@@ -42,7 +42,7 @@ struct DropoutPlace {
     {
         if (!(probability >= 0 && probability < 1))
             throw std::invalid_argument("dropout: expected a probability in [0, 1), got " + std::to_string(probability));
-        if (head >= 1U << 12U || layer >= 1U << 16U)  // number() holds no more
+        if (head >= 1U << 12U || layer >= 1U << 16U)  // place_id() holds no more
             throw std::invalid_argument("dropout: expected a head below 4096 and a layer below 65536, got " +
                                         std::to_string(head) + " and " + std::to_string(layer));
         if (!rows.empty() && rows.size() != T)
@@ -53,31 +53,33 @@ struct DropoutPlace {
     /// @return  the factor
     double scale() const { return 1 / (1 - probability); }
 
-    /// The smallest random word that keeps a number.
+    /// A number is kept if its random word is at least this.
     /// @return  probability, in units of 2^-32
     std::uint32_t threshold() const { return static_cast<std::uint32_t>(std::ldexp(probability, 32)); }
 
-    /// The number of this place in its step: 12 bits for the head, 4 for the site, 16 for the layer.
+    /// Identifies this place within its step: 16 bits for the layer, 4 for the site, 12 for the head.
     /// @return  the argument `place` of random_words
-    std::uint32_t number() const { return layer << 16U | static_cast<std::uint32_t>(site) << 12U | head; }
+    std::uint32_t place_id() const { return (layer << 16U) | (static_cast<std::uint32_t>(site) << 12U) | head; }
 
+    /// The index, in the whole batch, of a row.
     /// @param row  row of the tensor
-    /// @return  the same row's number in the whole batch
+    /// @return  its index
     std::uint32_t row_of_batch(std::size_t row) const
     {
         return first_row + static_cast<std::uint32_t>(rows.empty() ? row : rows[row]);
     }
 
-    /// Whether a number is kept. With c its column,
-    /// \f[ \mathrm{kept} \Leftrightarrow \mathrm{random\_words}(\mathrm{stream}, \mathrm{number}, \mathrm{row}, \lfloor c / 4
-    /// \rfloor)_{c \bmod 4}
+    /// Whether a number is kept.
+    /// \f[ \mathrm{kept} \Leftrightarrow
+    ///     \mathrm{random\_words}(\mathrm{stream}, \mathrm{place\_id}, r, \lfloor c / 4 \rfloor)_{c \bmod 4}
     ///     \ge \lfloor 2^{32}\,\mathrm{probability} \rfloor \f]
+    /// Symbols: \f$r\f$ `row_of_batch(row)`, \f$c\f$ `column`.
     /// @param row  row of the tensor
     /// @param column  column of the tensor
     /// @return  false if it becomes 0
     bool keeps(std::size_t row, std::size_t column) const
     {
-        const auto words = random_words(stream, number(), row_of_batch(row), static_cast<std::uint32_t>(column / 4));
+        const auto words = random_words(stream, place_id(), row_of_batch(row), static_cast<std::uint32_t>(column / 4));
         return words[column % 4] >= threshold();
     }
 };
@@ -92,9 +94,10 @@ struct Dropout {
     DropoutSite site = DropoutSite::embeddings;  ///< where in the block
     std::uint32_t first_token = 0;               ///< tokens of the batch before this micro-batch
     std::uint32_t first_sequence = 0;            ///< sequences of the batch before this micro-batch
-    std::span<const std::size_t> rows = {};      ///< selected rows, where only these are computed; if empty, all rows
+    std::span<const std::size_t> rows = {};      ///< the rows that are computed; if empty, all
 
-    /// @return  the place given by layer and site
+    /// The use of dropout at this layer and site.
+    /// @return  with the site's probability and rows
     DropoutPlace place() const
     {
         DropoutPlace place{

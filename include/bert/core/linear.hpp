@@ -47,7 +47,8 @@ Linear<Real> make_linear(std::size_t out, std::size_t in)
 template <class Real>
 void require_linear(std::string_view what, const Linear<Real>& linear, std::size_t out, std::size_t in)
 {
-    if (linear.weight.shape(0) == out && linear.weight.shape(1) == in && linear.bias.shape(0) == out) return;
+    if (linear.weight.shape(0) == out && linear.weight.shape(1) == in && linear.bias.shape(0) == out)
+        return;  // without building a text
     require_shape(std::string(what) + ".weight", linear.weight, {out, in});
     require_shape(std::string(what) + ".bias", linear.bias, {out});
 }

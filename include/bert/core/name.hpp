@@ -1,6 +1,6 @@
 /// @file
-/// The published name of a parameter, whose text is built only when it is read: most passes over a model's parameters don't need
-/// it, and a training step should not build hundreds of strings.
+/// A parameter's name, kind and depth. The name's text is built only when it is read: counting, copying or initializing a model
+/// doesn't need it.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,9 @@ enum class ParameterKind {
     shift,   ///< beta of a layer norm
 };
 
-/// A name that is passed down from component to component and extended on the way: `name + ".layer." + l`. An extended name
-/// refers to the shorter one and is valid only as long as it is; to keep a name, keep its text.
+/// A name that is passed down from component to component and extended on the way: `visit(name + ".dense", ...)`. An extended
+/// name refers to the shorter one and must not outlive it, so a name is an argument, never a variable: `Name own = name +
+/// ".layer." + l;` would dangle. To store a name, store its text().
 class Name {
 public:
     /// @param text  the beginning of the name; must outlive it
@@ -51,7 +52,7 @@ public:
         return name;
     }
 
-    /// @param kind  what the parameter of this name is
+    /// @param kind  the parameter's kind
     /// @return  the same name with this kind
     Name of(ParameterKind kind) const
     {
@@ -70,7 +71,7 @@ public:
 
     /// @return  what the parameter is: a matrix, unless `of` said otherwise
     ParameterKind kind() const { return kind_; }
-    /// @return  0 for embeddings, l + 1 for block l; std::nullopt above the blocks
+    /// @return  0 for embeddings, l + 1 for block l; std::nullopt for pooler and heads
     std::optional<std::size_t> depth() const { return depth_ || before_ == nullptr ? depth_ : before_->depth(); }
 
     /// @return  the whole name

@@ -12,16 +12,15 @@
 /// }
 /// ```
 /// `visit(name, tensor...)` is called once for each tensor, with the tensors of all given instances side by side: one
-/// instance to count or save, two to copy or to compare. A visit that reads names takes them as std::string. What walks the
-/// parameters often, as an optimizer does, makes a list of them once (parameter_list.hpp).
+/// instance to count or save, two to copy or to compare. `Selves&... selves` stands for any number of instances, and
+/// `selves.dense...` for that member of each. A visit that needs the name takes it as `const std::string&`, any other as
+/// `const Name&`. Code that goes over the parameters in every step makes a list of them once (parameter_list.hpp).
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <type_traits>
 
-#include "bert/core/layer_norm.hpp"
-#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
 #include "bert/core/tensor.hpp"
 

@@ -18,10 +18,10 @@ namespace bert {
 struct Pass {
     const Config& config;        ///< sizes and choices of the model
     const Sequences& sequences;  ///< where each sequence begins
-    Workspace& workspace;        ///< scratch memory
+    Workspace& workspace;        ///< scratch memory, written also through a const Pass
     Dropout dropout = {};        ///< by default none, as in inference
-    bool keep_all = false;  ///< whether to keep the tensors that backward doesn't need and that `Fast` doesn't write otherwise:
-                            ///< heads.scores and heads.probabilities, feed_forward.activated, and EncoderGradients::y
+    bool keep_all = false;  ///< whether to keep tensors that backward doesn't need. Without it `Fast` doesn't write heads.scores,
+                            ///< heads.probabilities and feed_forward.activated, and no set writes EncoderGradients::y
 
     /// The same pass in one of the encoder's blocks.
     /// @param l  the block, from 0

@@ -1,5 +1,6 @@
 /// @file
-/// Selected rows of a matrix, taken out and put back: heads, and in training the last block, compute only these.
+/// Selected rows of a matrix, taken out and put back: heads, and in training the last block, compute only these. (PyTorch's
+/// index_select, index_copy and index_add.) The backward of take_rows is add_rows, or put_rows where nothing else is added.
 #pragma once
 
 #include <algorithm>
@@ -55,16 +56,17 @@ void take_rows(const char* name, const Tensor<Real, 2>& all, std::span<const std
 
 /// Puts selected rows back in their places and sets the other rows to zero.
 /// @param some  the selected rows, [M, H]
-/// @param rows  their indices, M of them
+/// @param rows  their indices, M of them, ascending
 /// @param T  number of rows of all, above every index
 /// @param[out] all  [T, H]
-/// @throws std::invalid_argument if some doesn't have M rows, or for an index that is not below T
+/// @throws std::invalid_argument if some doesn't have M rows, or for indices that are not ascending or not below T
 template <class Real>
 void put_rows(const Tensor<Real, 2>& some, std::span<const std::size_t> rows, std::size_t T, Tensor<Real, 2>& all)
 {
     const std::size_t H = some.shape(1);
     require_shape("put_rows", some, {rows.size(), H});
     require_rows("put_rows", rows, T);
+    require_ascending("put_rows", rows);
     all.resize({T, H});
     all.fill(Real(0));
     for (std::size_t m = 0; m < rows.size(); ++m)
@@ -81,7 +83,9 @@ template <class Real>
 void add_rows(const char* name, const Tensor<Real, 2>& some, std::span<const std::size_t> rows, Tensor<Real, 2>& all)
 {
     const std::size_t H = some.shape(1);
-    require_shape(name, some, {rows.size(), H});
+    if (some.shape(0) != rows.size())
+        throw std::invalid_argument(std::string(name) + ": expected " + std::to_string(rows.size()) + " selected rows, got " +
+                                    std::to_string(some.shape(0)));
     require_shape(name, all, {all.shape(0), H});
     require_rows(name, rows, all.shape(0));
     for (std::size_t m = 0; m < rows.size(); ++m)

@@ -5,9 +5,9 @@
 /// ```
 /// ids  101 7592  102    0   mask 1 1 1 0      ids        101 7592  102  101 2129 2024  102
 ///      101 2129 2024  102        1 1 1 1      positions    0    1    2    0    1    2    3
-///                                             begin        0              3              7
+///                                             begin        0              3                   7
 /// ```
-/// Every operation but attention works on rows and never sees where a sequence ends; attention runs from
+/// where the 7 is the number of tokens, one past the last. Every operation but attention works on rows and never sees where a sequence ends; attention runs from
 /// `begin[b]` to `begin[b + 1]`. So padding costs nothing and cannot leak into a result.
 #pragma once
 
@@ -68,12 +68,12 @@ inline void require_sequences(std::string_view what, const Sequences& sequences,
 struct Batch {
     IndexTensor<1> ids;             ///< [T], token ids
     IndexTensor<1> segments;        ///< [T], 0 or 1: which of two texts the token belongs to
-    IndexTensor<1> positions;       ///< [T], the token's position in its padded sequence, from 0: padding before it counts
+    IndexTensor<1> positions;       ///< [T], the token's position in its padded sequence, from 0: padding in front is counted
     Sequences sequences;            ///< where each sequence begins
     std::size_t padded_length = 0;  ///< L of the padded form
 };
 
-/// Packs the real tokens of a padded batch. A hole in the mask is left out too; it doesn't change the positions after it.
+/// Packs the real tokens of a padded batch. Zeros inside the mask are left out too; later tokens keep their positions.
 /// @param ids  token ids, [B, L]
 /// @param segments  [B, L]
 /// @param mask  [B, L]: 0 for padding, any other number for a real token

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -25,7 +24,7 @@
 namespace bert {
 
 /// A dense row-major array of `rank` dimensions. `x(t, h)` is an element, `x.shape(1)` a size; `resize` keeps the capacity,
-/// so reusing a tensor for a smaller or equal shape allocates nothing; its contents are garbage then.
+/// so reusing a tensor for a smaller or equal shape allocates nothing; its contents are then unspecified.
 template <class Value, std::size_t rank>
 using Tensor = xt::xtensor_container<std::vector<Value, AlignedAllocator<Value>>, rank, xt::layout_type::row_major>;
 
@@ -97,7 +96,7 @@ Tensor<Value, rank> zeros(const std::array<std::size_t, rank>& shape)
 template <class Value, std::size_t rank>
 void add(const Tensor<Value, rank>& term, Tensor<Value, rank>& sum)
 {
-    require_shape("add", sum, term.shape());
+    require_shape("add: sum", sum, term.shape());
     for (std::size_t i = 0; i < term.size(); ++i)
         sum.data()[i] += term.data()[i];
 }

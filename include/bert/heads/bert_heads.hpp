@@ -1,5 +1,5 @@
 /// @file
-/// The heads of BERT, and what stands under a head's name beside a model: targets, counts, losses, activations.
+/// The heads of BERT, and the structs that have a member named after each head: targets, counts, losses, activations.
 #pragma once
 
 #include <cstddef>
@@ -28,11 +28,11 @@ template <class Real, class Heads = BertHeads>
 struct Counts : PerHead<Real, Heads, detail::CountOf> {
 };
 
-/// The losses of a batch, one for each head with a target; or of a micro-batch, whose losses add up to the batch's.
+/// The losses of a batch, one for each head with a target. Those of micro-batches add up to the batch's.
 template <class Real, class Heads = BertHeads>
 struct Losses : PerHead<Real, Heads, detail::LossOf> {
     Real total = 0;         ///< their sum, which training minimizes
-    std::size_t count = 0;  ///< number of labelled items; 0 if there is nothing to learn from
+    std::size_t count = 0;  ///< number of labelled items; 0 if no target has a label
 };
 
 /// What heads compute, under their names, as in `act.masked_lm.logits`. Members of heads that the model doesn't have stay empty.

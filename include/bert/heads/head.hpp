@@ -7,10 +7,10 @@
 /// | --- | --- |
 /// | `static name` | the head's name in a configuration, as in `masked_lm` |
 /// | `Named<Member>`, `static member(owner)` | a struct with one member of that name; and the member of that name in `owner` |
-/// | `Scalar` | the scalar of the loss |
+/// | `Scalar` | the number type of the loss |
 /// | `Target` | the training target of a batch |
-/// | `Count` | what the loss is divided by: a number, or a struct with `+=` and a conversion to double, the number of labels |
-/// | `Activations` | what forward computes, with `logits`, a `Tensor<Real, 2>`; its gradients have the same type |
+/// | `Count` | what the loss is divided by: a number, or a struct with `+=` that converts to double, the number of labels |
+/// | `Activations` | what forward computes, with `logits`, a `Tensor<Real, 2>` of [rows, columns]; its gradients have this type |
 /// | `static make(config)`, `static parameters` | as in every component |
 /// | `static check(batch, target, config)` | throws if the target doesn't fit the batch |
 /// | `static count(batch, target)` | the count of the target |
@@ -29,8 +29,8 @@
 /// struct Targets : MaskedLmHead<Real>::Named<std::optional<MaskedLmTarget>>, ... {};  // as head_list.hpp makes it of a list
 /// targets.masked_lm = ...;
 /// ```
-/// Define a head of your own in a namespace with a name: g++ warns where a model, which other files could name too, has a member
-/// whose type only one file can name.
+/// Put a head of your own in a namespace with a name: g++ warns (-Wsubobject-linkage) if a type that several files can use has a
+/// member whose type is in an anonymous namespace.
 #pragma once
 
 #include "bert/body_result.hpp"

@@ -14,7 +14,7 @@ template <template <class, class> class... Head>
 struct HeadList {
 };
 
-/// A struct with a member for each head of a list, made of the heads' Named (head.hpp). For a list of two heads,
+/// A struct with a member for each head of a list, which inherits each head's Named (head.hpp). For a list of two heads,
 /// `PerHead<Real, HeadList<MaskedLmHead, NextSentenceHead>, detail::TargetOf>` is
 /// ```cpp
 /// struct Both : MaskedLmHead<Real>::Named<std::optional<MaskedLmTarget>>,
@@ -24,7 +24,7 @@ struct HeadList {
 /// @tparam MemberOf  `MemberOf<Head>::MemberType` is the type of a head's member
 template <class Real, class Heads, template <class> class MemberOf>
 struct PerHead;
-/// @cond
+/// @cond  One base class for each Head of the list: its Named, with the type that MemberOf gives.
 template <class Real, template <class, class> class... Head, template <class> class MemberOf>
 struct PerHead<Real, HeadList<Head...>, MemberOf>
     : Head<Real, Reference>::template Named<typename MemberOf<Head<Real, Reference>>::MemberType>... {
@@ -33,22 +33,22 @@ struct PerHead<Real, HeadList<Head...>, MemberOf>
 
 namespace detail {
 
-/// Of a model's targets: a head may have none.
+/// The type of a member of Targets: optional, because a head may have no target.
 template <class Head>
 struct TargetOf {
     using MemberType = std::optional<typename Head::Target>;  ///< the member's type
 };
-/// Of its counts: 0 without a target.
+/// The type of a member of Counts: 0 without a target.
 template <class Head>
 struct CountOf {
     using MemberType = typename Head::Count;  ///< the member's type
 };
-/// Of its activations: those of a head that the model doesn't have stay empty.
+/// The type of a member of HeadActivations: they stay empty for a head that the model doesn't have.
 template <class Head>
 struct ActivationsOf {
     using MemberType = typename Head::Activations;  ///< the member's type
 };
-/// Of its losses: only a head with a target has one.
+/// The type of a member of Losses: optional, because only a head with a target has a loss.
 template <class Head>
 struct LossOf {
     using MemberType = std::optional<typename Head::Scalar>;  ///< the member's type

@@ -1,44 +1,44 @@
 /// @file
-/// The masked-LM head predicts the words at masked positions, in pre-training and for filling in a mask.
+/// The masked-LM head predicts the tokens at masked positions, in pre-training and to fill in `[MASK]`.
 #pragma once
 
 #include <cstddef>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "bert/config.hpp"
+#include "bert/core/layer_norm.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/rows.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/heads/head.hpp"
 #include "bert/heads/loss_options.hpp"
-#include "bert/ops/activations.hpp"
+#include "bert/ops/losses.hpp"
 #include "bert/ops/reference.hpp"
 
 namespace bert {
 
-/// The masked positions and the words at them.
+/// The masked positions and the tokens to predict there.
 struct MaskedLmTarget {
     std::vector<std::size_t> rows;  ///< rows of the masked positions, M of T, ascending
-    IndexTensor<1> ids;             ///< the word at each of them, [M]
+    IndexTensor<1> ids;             ///< the token to predict at each of them, [M]
 };
 
 /// What MaskedLmHead::forward computes.
 template <class Real>
 struct MaskedLmActivations {
-    std::vector<std::size_t> rows;    ///< rows of the positions computed, M of T: the target's, or all
+    std::vector<std::size_t> rows;    ///< the rows that logits are computed for, [M]: the target's, or all T
     Tensor<Real, 2> selected;         ///< their hidden states, [M, H]
     Tensor<Real, 2> pre_activation;   ///< after the linear layer, [M, H]
     Tensor<Real, 2> activated;        ///< after the activation, [M, H]
-    LayerNormActivations<Real> norm;  ///< norm.y is multiplied by every row of the word table, [M, H]
-    Tensor<Real, 2> logits;           ///< one number for each word, [M, V]
+    LayerNormActivations<Real> norm;  ///< after the layer norm: rstd [M], x_hat and y [M, H]
+    Tensor<Real, 2> logits;           ///< one number for each token of the vocabulary, [M, V]
 };
 
 /// The masked language model (masked LM, MLM). (Devlin et al. 2019, section 3.1, task 1; transform, bias and tying are from the
@@ -50,9 +50,9 @@ struct MaskedLmHead {
     Tensor<Real, 2> decoder;  ///< [V, H], published as decoder.weight; empty if tied to the word table, as in BERT
     Tensor<Real, 1> bias;     ///< [V]; published as bias, or as decoder.bias if the decoder is not tied
 
-    using Scalar = Real;                            ///< the scalar
+    using Scalar = Real;                            ///< number type of the loss
     using Target = MaskedLmTarget;                  ///< see head.hpp
-    using Count = double;                           ///< masked positions
+    using Count = double;                           ///< number of masked positions
     using Activations = MaskedLmActivations<Real>;  ///< see head.hpp
 
     static constexpr std::string_view name = "masked_lm";  ///< name in configurations and of the member in models
@@ -79,13 +79,13 @@ struct MaskedLmHead {
     static void parameters(Visit&& visit, const Name& prefix, First& first, Selves&... selves)
     {
         const bool tied = first.decoder.size() == 0;
-        if ((((selves.decoder.size() == 0) != tied) || ...))  // any of them
-            throw std::invalid_argument("masked_lm: expected instances that are all tied to their word tables, or none");
+        const bool differs = ((tied != (selves.decoder.size() == 0)) || ...);  // true if any of selves differs from first
+        if (differs) throw std::invalid_argument("masked_lm: expected instances that are all tied to their word tables, or none");
         Linear<Real>::parameters(visit, prefix + "cls.predictions.transform.dense", first.transform, selves.transform...);
         LayerNorm<Real>::parameters(visit, prefix + "cls.predictions.transform.LayerNorm", first.norm, selves.norm...);
         if (!tied) visit((prefix + "cls.predictions.decoder.weight").of(ParameterKind::matrix), first.decoder, selves.decoder...);
-        visit((prefix + (tied ? "cls.predictions.bias" : "cls.predictions.decoder.bias")).of(ParameterKind::bias), first.bias,
-              selves.bias...);
+        const char* const bias_name = tied ? "cls.predictions.bias" : "cls.predictions.decoder.bias";
+        visit((prefix + bias_name).of(ParameterKind::bias), first.bias, selves.bias...);
     }
 
     /// @param config  sizes, and whether the decoder is tied
@@ -123,20 +123,27 @@ struct MaskedLmHead {
         return true;
     }
 
-    /// Computes a logit for each word at each masked position.
-    /// \f[ u = x W^T + b,\quad a = f(u),\quad z = \mathrm{LayerNorm}(a),\quad
-    ///     \mathrm{logits}_{mv} = z_m \cdot E_v + \mathrm{bias}_v \f]
-    /// where x are the hidden states of the masked positions only, because each has V logits. In training these are the 15 % of
-    /// the tokens that were chosen: most are replaced by `[MASK]`, some by another word, some are unchanged.
-    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ config.hidden_act,
-    /// \f$a\f$ `act.activated`, \f$z\f$ `act.norm.y`, \f$E\f$ `decoder`, or the body's word table if tied, bias `bias`.
+    /// Computes a logit for each token of the vocabulary at each masked position.
+    /// \f[ u = x W^T + b,\quad z = f(u),\quad y = \mathrm{LayerNorm}(z),\quad
+    ///     \mathrm{logits}_{mv} = y_m \cdot E_v + \mathrm{bias}_v \f]
+    /// where x are the hidden states of the masked positions only, because each costs V logits. In training these are the 15 % of
+    /// the tokens that were chosen: most are replaced by `[MASK]`, some by another token, some are unchanged.
+    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ `pass.config.hidden_act`,
+    /// \f$z\f$ `act.activated`, \f$y\f$ `act.norm.y`, \f$E\f$ `table`: the body's word table if tied, or else `decoder`; bias
+    /// `bias`.
     /// @param body  hidden states and word table
     /// @param target  the masked positions; without a target, all positions are computed
     /// @param pass  hidden_act and layer_norm_eps
     /// @param[out] act  every tensor of the formula
-    /// @throws std::invalid_argument for a row out of range
+    /// @throws std::invalid_argument for a row out of range, or if a shape doesn't fit
     void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
     {
+        const Tensor<Real, 2>& table = decoder.size() == 0 ? body.word_table : decoder;  // [V, H]
+        const std::size_t V = table.shape(0), H = body.hidden.shape(1);
+        require_linear("masked_lm: transform", transform, H, H);
+        require_layer_norm("masked_lm: LayerNorm", norm, H);
+        require_shape("masked_lm: table", table, {V, H});
+        require_shape("masked_lm: bias", bias, {V});
         if (target) {
             require_rows("masked_lm", target->rows, body.hidden.shape(0));
             act.rows = target->rows;
@@ -144,7 +151,6 @@ struct MaskedLmHead {
             act.rows.resize(body.hidden.shape(0));
             std::iota(act.rows.begin(), act.rows.end(), std::size_t{0});
         }
-        const Tensor<Real, 2>& table = decoder.size() == 0 ? body.word_table : decoder;  // [V, H]
         take_rows("masked_lm", body.hidden, act.rows, act.selected);
         Ops::linear(act.selected, transform.weight, transform.bias, act.pre_activation, pass.workspace);
         Ops::activate(Ops{}, pass.config.hidden_act, act.pre_activation, act.activated);
@@ -152,9 +158,9 @@ struct MaskedLmHead {
         Ops::linear(act.norm.y, table, bias, act.logits, pass.workspace);
     }
 
-    /// The cross-entropy of the words at the masked positions.
+    /// The cross-entropy of the tokens at the masked positions.
     /// \f[ \ell = -\frac1n \sum_m \log \mathrm{softmax}(\mathrm{logits}_m)_{\mathrm{ids}_m} \f]
-    /// Symbols: ids `target.ids`, \f$n\f$ `count`, + 1e-5 in google-research/bert (loss_options.hpp).
+    /// Symbols: ids `target.ids`, \f$n\f$ `count`; in google-research/bert `count` + 1e-5 (loss_options.hpp).
     /// @param target  the masked positions
     /// @param count  masked positions of the whole batch
     /// @param options  smoothing, divisor
@@ -167,6 +173,8 @@ struct MaskedLmHead {
     }
 
     /// The gradient of the loss: probability minus target, divided by n.
+    /// \f[ \delta\mathrm{logits}_{mv} = \frac1n\,\big(\mathrm{softmax}(\mathrm{logits}_m)_v - [v = \mathrm{ids}_m]\big) \f]
+    /// where [v = ids_m] is 1 for the token to predict and 0 for all others. Symbols: \f$\delta\mathrm{logits}\f$ `d_act.logits`.
     /// @param target  as in loss
     /// @param count  as in loss
     /// @param options  as in loss
@@ -179,23 +187,36 @@ struct MaskedLmHead {
         Ops::cross_entropy_backward(Real(1), act.logits, target.ids, cross_entropy_options(count, options), d_act.logits);
     }
 
-    /// The steps of forward in reverse order; for every word v
-    /// \f[ \delta E_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,z_m \f]
-    /// A tied table is used twice: Embeddings::backward adds the gradients of the tokens whose id is v to the same row.
+    /// The steps of forward in reverse order; LayerNorm' is that operation's backward, which also adds to `d_head.norm`, and f'
+    /// the derivative of the activation.
+    /// \f[ \delta E_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,y_m,\quad
+    ///     \delta\mathrm{bias}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv},\quad \delta y = \delta\mathrm{logits}\,E \f]
+    /// \f[ \delta z = \mathrm{LayerNorm}'(\delta y),\quad \delta u = \delta z \cdot f'(u),\quad
+    ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_m \delta u_m,\quad \delta x = \delta u\,W \f]
+    /// and \f$\delta x\f$ is added to the masked rows of the hidden states' gradient. A tied table is used twice:
+    /// Embeddings::backward adds the gradients of the tokens whose id is v to the same row.
+    /// Symbols: \f$\delta y, \delta z, \delta u, \delta x\f$ `norm.y`, `activated`, `pre_activation`, `selected` of `d_act`,
+    /// \f$\delta W, \delta b\f$ `d_head.transform`, \f$\delta E\f$ `d_table`, \f$\delta\mathrm{bias}\f$ `d_head.bias`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_head  the gradients are added to its parameters
     /// @param[in,out] d_act  the gradient of the logits is read; those of the other tensors are written
     /// @param[in,out] d_body  hidden is added to, and the word table if the decoder is tied
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, MaskedLmHead& d_head,
-                  Activations& d_act, const BodyResultGradients<Real>& d_body) const
+                  Activations& d_act, BodyResultGradients<Real> d_body) const
     {
         require_rows("masked_lm: d_hidden", act.rows, d_body.hidden.shape(0));
+        require_shape("masked_lm: d_hidden", d_body.hidden, body.hidden.shape());
         const bool tied = decoder.size() == 0;
         const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, H]
         Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, H]
+        const std::size_t V = table.shape(0), H = body.hidden.shape(1);
+        require_shape("masked_lm: d_table", d_table, {V, H});
+        require_shape("masked_lm: d_bias", d_head.bias, {V});
+        require_layer_norm("masked_lm: d_LayerNorm", d_head.norm, H);
+        require_linear("masked_lm: d_transform", d_head.transform, H, H);
         Ops::linear_backward(d_act.logits, act.norm.y, table, d_table, d_head.bias, d_act.norm.y, pass.workspace);
         Ops::layer_norm_backward(d_act.norm.y, norm, act.norm, d_head.norm, d_act.activated);
         Ops::activate_backward(Ops{}, pass.config.hidden_act, d_act.activated, act.pre_activation, d_act.pre_activation);

@@ -1,6 +1,6 @@
 /// @file
-/// The multiple-choice head predicts which of several endings fits. Each ending is a sequence of its own; those of one example
-/// follow each other.
+/// The multiple-choice head predicts which of several choices fits, for instance which ending a text has. Each choice, called
+/// ending here, is a sequence of its own; the endings of one example are consecutive sequences.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -29,7 +29,7 @@ template <class Real>
 struct MultipleChoiceActivations {
     Tensor<Real, 2> after_dropout;  ///< the pooled vectors after dropout, [B, H]
     Tensor<Real, 2> logits;         ///< one number for each ending, [B, 1]
-    Tensor<Real, 2> pooled;         ///< empty; in d_act: this head's part of the pooled vectors' gradient, [B, H]
+    Tensor<Real, 2> pooled;         ///< unused in act; in d_act, this head's part of the gradient of body.pooled, [B, H]
 };
 
 /// Dropout and a linear layer on the pooled vectors. (Devlin et al. 2019, section 4.4, where the head is one vector; pooling,
@@ -38,7 +38,7 @@ template <class Real, class Ops = Reference>
 struct MultipleChoiceHead {
     Linear<Real> dense;  ///< [1, H], [1]; published as classifier
 
-    using Scalar = Real;                                  ///< the scalar
+    using Scalar = Real;                                  ///< number type of the loss
     using Target = IndexTensor<1>;                        ///< the right ending of each example, [examples]
     using Count = double;                                 ///< number of examples
     using Activations = MultipleChoiceActivations<Real>;  ///< see head.hpp
@@ -83,9 +83,10 @@ struct MultipleChoiceHead {
     /// @return  the number of examples
     static Count count(const Batch&, const Target& target) { return static_cast<Count>(target.size()); }
 
-    /// @return  true: the head reads no hidden states, only what the pooler makes of them
+    /// @return  true: there are no rows to append, since the head reads the pooled vectors alone
     static bool read_rows(const Batch&, const Target&, std::vector<std::size_t>&) { return true; }
 
+    /// Computes one logit for each ending.
     /// \f[ x = \mathrm{dropout}(\mathrm{pooled}),\quad
     ///     \mathrm{logits} = x\,W^T + \mathrm{bias} \f]
     /// Symbols: pooled `body.pooled`, \f$x\f$ `act.after_dropout`, \f$W\f$, bias `dense.weight`, `dense.bias`, logits
@@ -101,7 +102,7 @@ struct MultipleChoiceHead {
         Ops::linear(act.after_dropout, dense.weight, dense.bias, act.logits, pass.workspace);
     }
 
-    /// The cross-entropy of the right endings, the softmax being over the endings of an example.
+    /// The cross-entropy of the right endings, where the softmax runs over the endings of an example.
     /// \f[ \ell = -\frac1n \sum_e \log \mathrm{softmax}(s_e)_{\mathrm{target}_e} \f]
     /// Symbols: \f$s_e\f$ the logits of example e, a row of `scores`, \f$n\f$ `count`.
     /// @param batch  the sequences
@@ -118,6 +119,9 @@ struct MultipleChoiceHead {
     }
 
     /// The gradient of the loss: probability minus target, divided by n.
+    /// \f[ \delta s_{ej} = \frac1n\,\big(\mathrm{softmax}(s_e)_j - [j = \mathrm{target}_e]\big) \f]
+    /// where [j = target_e] is 1 for the right ending and 0 for the others. Symbols: \f$\delta s\f$ `d_scores`, which is
+    /// `d_act.logits` with a row for each example.
     /// @param batch  as in loss
     /// @param target  as in loss
     /// @param count  as in loss
@@ -135,17 +139,21 @@ struct MultipleChoiceHead {
         std::copy(d_scores.begin(), d_scores.end(), d_act.logits.begin());
     }
 
-    /// The steps of forward in reverse order; the pooled vectors' gradient is added to that of other heads.
-    /// \f[ \delta x = \delta\mathrm{logits}\,W \f]
+    /// The steps of forward in reverse order; the gradient of the pooled vectors is added to those of other heads.
+    /// \f[ \delta W \mathrel{+}= \delta\mathrm{logits}^T x,\quad
+    ///     \delta\mathrm{bias} \mathrel{+}= \sum_b \delta\mathrm{logits}_b,\quad \delta x = \delta\mathrm{logits}\,W,\quad
+    ///     \delta\mathrm{pooled} \mathrel{+}= m\,\delta x \f]
+    /// Symbols: \f$\delta W, \delta\mathrm{bias}\f$ `d_head.dense`, \f$\delta x\f$ `d_act.after_dropout`, \f$m\f$ the factors of
+    /// dropout, \f$m\,\delta x\f$ `d_act.pooled`, \f$\delta\mathrm{pooled}\f$ `d_body.pooled`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_head  the gradients are added to its parameters
     /// @param[in,out] d_act  the gradient of the logits is read; those of after_dropout and of the pooled vectors are written
     /// @param[in,out] d_body  pooled is added to
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, MultipleChoiceHead& d_head,
-                  Activations& d_act, const BodyResultGradients<Real>& d_body) const
+                  Activations& d_act, BodyResultGradients<Real> d_body) const
     {
         require_shape("multiple_choice: d_pooled", d_body.pooled, body.pooled.shape());
         Ops::linear_backward(d_act.logits, act.after_dropout, dense.weight, d_head.dense.weight, d_head.dense.bias,
@@ -164,7 +172,7 @@ private:
         return B / examples;
     }
 
-    /// The endings' logits, a row for each example, [examples, endings].
+    /// The endings' logits, a row for each example, [examples, endings]; logits are [B, 1], target is [examples].
     static Tensor<Real, 2> by_example(const Batch& batch, const Tensor<Real, 2>& logits, const Target& target)
     {
         const std::size_t B = batch.sequences.count();

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bert/config.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -23,7 +23,7 @@ namespace bert {
 template <class Real>
 struct NextSentenceActivations {
     Tensor<Real, 2> logits;  ///< column 0: the second text follows the first, 1: it doesn't, [B, 2]
-    Tensor<Real, 2> pooled;  ///< empty; in d_act: this head's part of the pooled vectors' gradient, [B, H]
+    Tensor<Real, 2> pooled;  ///< unused in act; in d_act, this head's part of the gradient of body.pooled, [B, H]
 };
 
 /// A linear layer on the pooled vectors. (Devlin et al. 2019, section 3.1, task 2, NSP; two columns, their order and the bias are
@@ -32,7 +32,7 @@ template <class Real, class Ops = Reference>
 struct NextSentenceHead {
     Linear<Real> dense;  ///< [2, H], [2]; published as cls.seq_relationship
 
-    using Scalar = Real;                                ///< the scalar
+    using Scalar = Real;                                ///< number type of the loss
     using Target = IndexTensor<1>;                      ///< 0: the second text follows the first, 1: it doesn't, [B]
     using Count = double;                               ///< number of sequences
     using Activations = NextSentenceActivations<Real>;  ///< see head.hpp
@@ -78,9 +78,10 @@ struct NextSentenceHead {
     /// @return  the number of sequences
     static Count count(const Batch&, const Target& target) { return static_cast<Count>(target.size()); }
 
-    /// @return  true: the head reads no hidden states, only what the pooler makes of them
+    /// @return  true: there are no rows to append, since the head reads the pooled vectors alone
     static bool read_rows(const Batch&, const Target&, std::vector<std::size_t>&) { return true; }
 
+    /// Computes both columns' logits.
     /// \f[ \mathrm{logits} = \mathrm{pooled}\,W^T + \mathrm{bias} \f]
     /// Symbols: pooled `body.pooled`, \f$W\f$, bias `dense.weight`, `dense.bias`, logits `act.logits`.
     /// @param body  pooled vectors
@@ -93,7 +94,7 @@ struct NextSentenceHead {
         Ops::linear(body.pooled, dense.weight, dense.bias, act.logits, pass.workspace);
     }
 
-    /// The cross-entropy of the right columns.
+    /// The cross-entropy of the correct answers.
     /// \f[ \ell = -\frac1n \sum_b \log \mathrm{softmax}(\mathrm{logits}_b)_{\mathrm{target}_b} \f]
     /// Symbols: \f$n\f$ `count`.
     /// @param target  0 or 1 for each sequence
@@ -108,6 +109,8 @@ struct NextSentenceHead {
     }
 
     /// The gradient of the loss: probability minus target, divided by n.
+    /// \f[ \delta\mathrm{logits}_{bc} = \frac1n\,\big(\mathrm{softmax}(\mathrm{logits}_b)_c - [c = \mathrm{target}_b]\big) \f]
+    /// where [c = target_b] is 1 for the right column and 0 for the other. Symbols: \f$\delta\mathrm{logits}\f$ `d_act.logits`.
     /// @param target  as in loss
     /// @param count  as in loss
     /// @param options  as in loss
@@ -120,16 +123,20 @@ struct NextSentenceHead {
         Ops::cross_entropy_backward(Real(1), act.logits, target, {options.smoothing, divisor_of(count)}, d_act.logits);
     }
 
-    /// The gradients of the linear layer; the pooled vectors' is added to that of other heads.
-    /// \f[ \delta\mathrm{pooled} = \delta\mathrm{logits}\,W \f]
+    /// The gradients of the linear layer; that of the pooled vectors is added to those of other heads.
+    /// \f[ \delta W \mathrel{+}= \delta\mathrm{logits}^T \mathrm{pooled},\quad
+    ///     \delta\mathrm{bias} \mathrel{+}= \sum_b \delta\mathrm{logits}_b,\quad
+    ///     \delta\mathrm{pooled} \mathrel{+}= \delta\mathrm{logits}\,W \f]
+    /// Symbols: \f$\delta W, \delta\mathrm{bias}\f$ `d_head.dense`, \f$\delta\mathrm{logits}\,W\f$ `d_act.pooled`,
+    /// \f$\delta\mathrm{pooled}\f$ `d_body.pooled`.
     /// @param body  as in forward
     /// @param pass  as in forward
-    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_head  the gradients are added to its parameters
     /// @param[in,out] d_act  the gradient of the logits is read; that of the pooled vectors is written
     /// @param[in,out] d_body  pooled is added to
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations&, NextSentenceHead& d_head,
-                  Activations& d_act, const BodyResultGradients<Real>& d_body) const
+                  Activations& d_act, BodyResultGradients<Real> d_body) const
     {
         require_shape("next_sentence: d_pooled", d_body.pooled, body.pooled.shape());
         Ops::linear_backward(d_act.logits, body.pooled, dense.weight, d_head.dense.weight, d_head.dense.bias, d_act.pooled,

@@ -14,8 +14,8 @@
 
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
@@ -30,7 +30,7 @@ template <class Real>
 struct SequenceClassificationActivations {
     Tensor<Real, 2> after_dropout;  ///< the pooled vectors after dropout, [B, H]
     Tensor<Real, 2> logits;         ///< one number for each class, [B, C]
-    Tensor<Real, 2> pooled;         ///< empty; in d_act: this head's part of the pooled vectors' gradient, [B, H]
+    Tensor<Real, 2> pooled;         ///< unused in act; in d_act, this head's part of the gradient of body.pooled, [B, H]
 };
 
 /// Dropout and a linear layer on the pooled vectors. (Devlin et al. 2019, section 4.1, where C is the vector and K the number of
@@ -42,7 +42,7 @@ struct SequenceClassificationHead {
     using Classes = IndexTensor<1>;                               ///< the class of each sequence, [B]
     using Values = Tensor<Real, 1>;                               ///< the value of each sequence, for regression, [B]
     using Labels = Tensor<Real, 2>;                               ///< which labels each sequence has, 0 to 1, [B, C]
-    using Scalar = Real;                                          ///< the scalar
+    using Scalar = Real;                                          ///< number type of the loss
     using Target = std::variant<Classes, Values, Labels>;         ///< one of these
     using Count = double;                                         ///< number of sequences
     using Activations = SequenceClassificationActivations<Real>;  ///< see head.hpp
@@ -81,7 +81,7 @@ struct SequenceClassificationHead {
     /// @param batch  the tokens
     /// @param target  classes, values or labels
     /// @param config  number of labels
-    /// @throws std::invalid_argument for a wrong number of sequences, values for more than one output, a class out of range, a
+    /// @throws std::invalid_argument for a wrong number of sequences, values if C isn't 1, a class out of range, a
     /// non-finite value, or a label outside [0, 1]
     static void check(const Batch& batch, const Target& target, const Config& config)
     {
@@ -114,12 +114,13 @@ struct SequenceClassificationHead {
     /// @return  the number of sequences
     static Count count(const Batch& batch, const Target&) { return static_cast<Count>(batch.sequences.count()); }
 
-    /// @return  true: the head reads no hidden states, only what the pooler makes of them
+    /// @return  true: there are no rows to append, since the head reads the pooled vectors alone
     static bool read_rows(const Batch&, const Target&, std::vector<std::size_t>&) { return true; }
 
+    /// Computes C numbers for each sequence.
     /// \f[ x = \mathrm{dropout}(\mathrm{pooled}),\quad
-    ///     \mathrm{logits} = x\,W^T + \mathrm{bias} \f]
-    /// Symbols: pooled `body.pooled`, \f$x\f$ `act.after_dropout`, \f$W\f$, bias `dense.weight`, `dense.bias`, logits
+    ///     s = x\,W^T + \mathrm{bias} \f]
+    /// Symbols: pooled `body.pooled`, \f$x\f$ `act.after_dropout`, \f$W\f$, bias `dense.weight`, `dense.bias`, \f$s\f$
     /// `act.logits`.
     /// @param body  pooled vectors
     /// @param pass  dropout
@@ -136,7 +137,8 @@ struct SequenceClassificationHead {
     /// \f[ \ell = -\frac1n \sum_b \log \mathrm{softmax}(s_b)_{\mathrm{class}_b},\quad
     ///     \ell = \frac1n \sum_b (s_b - \mathrm{value}_b)^2,\quad
     ///     \ell = -\frac1{n C} \sum_{bc} \big(y_{bc} \log\sigma(s_{bc}) + (1 - y_{bc}) \log(1 - \sigma(s_{bc}))\big) \f]
-    /// Symbols: \f$s\f$ `act.logits`, \f$n\f$ `count`, class, value, \f$y\f$ `target`. The original code has the first alone.
+    /// Symbols: \f$s\f$ `act.logits`, \f$n\f$ `count`, class `classes`, value `values`, \f$y\f$ the labels in `target`.
+    /// google-research/bert has only the first.
     /// @param target  classes, values or labels
     /// @param count  number of sequences of the whole batch
     /// @param options  smoothing, for classes
@@ -154,7 +156,11 @@ struct SequenceClassificationHead {
         return Ops::binary_cross_entropy(act.logits, std::get<Labels>(target), divisor_of(count * C)).value;
     }
 
-    /// The gradient of the loss: probability minus target, or difference times 2, divided by n (for labels by n C).
+    /// The gradient of the loss of classes, of values or of labels.
+    /// \f[ \delta s_{bc} = \frac1n\,\big(\mathrm{softmax}(s_b)_c - [c = \mathrm{class}_b]\big),\quad
+    ///     \delta s_b = \frac2n\,(s_b - \mathrm{value}_b),\quad
+    ///     \delta s_{bc} = \frac{1}{n C}\,\big(\sigma(s_{bc}) - y_{bc}\big) \f]
+    /// where [c = class_b] is 1 for the sequence's class and 0 elsewhere. Symbols: \f$\delta s\f$ `d_act.logits`.
     /// @param target  as in loss
     /// @param count  as in loss
     /// @param options  as in loss
@@ -175,17 +181,21 @@ struct SequenceClassificationHead {
         }
     }
 
-    /// The steps of forward in reverse order; the pooled vectors' gradient is added to that of other heads.
-    /// \f[ \delta x = \delta\mathrm{logits}\,W \f]
+    /// The steps of forward in reverse order; the gradient of the pooled vectors is added to those of other heads.
+    /// \f[ \delta W \mathrel{+}= \delta s^T x,\quad
+    ///     \delta\mathrm{bias} \mathrel{+}= \sum_b \delta s_b,\quad \delta x = \delta s\,W,\quad
+    ///     \delta\mathrm{pooled} \mathrel{+}= m\,\delta x \f]
+    /// Symbols: \f$\delta W, \delta\mathrm{bias}\f$ `d_head.dense`, \f$\delta x\f$ `d_act.after_dropout`, \f$m\f$ the factors of
+    /// dropout, \f$m\,\delta x\f$ `d_act.pooled`, \f$\delta\mathrm{pooled}\f$ `d_body.pooled`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_head  the gradients are added to its parameters
     /// @param[in,out] d_act  the gradient of the logits is read; those of after_dropout and of the pooled vectors are written
     /// @param[in,out] d_body  pooled is added to
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, SequenceClassificationHead& d_head,
-                  Activations& d_act, const BodyResultGradients<Real>& d_body) const
+                  Activations& d_act, BodyResultGradients<Real> d_body) const
     {
         require_shape("sequence_classification: d_pooled", d_body.pooled, body.pooled.shape());
         Ops::linear_backward(d_act.logits, act.after_dropout, dense.weight, d_head.dense.weight, d_head.dense.bias,

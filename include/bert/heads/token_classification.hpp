@@ -13,13 +13,14 @@
 
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
-#include "bert/core/parameters.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/heads/head.hpp"
 #include "bert/heads/loss_options.hpp"
+#include "bert/ops/losses.hpp"
 #include "bert/ops/reference.hpp"
 
 namespace bert {
@@ -29,16 +30,17 @@ template <class Real>
 struct TokenClassificationActivations {
     Tensor<Real, 2> after_dropout;  ///< the hidden states after dropout, [T, H]
     Tensor<Real, 2> logits;         ///< one number for each class, [T, C]
-    Tensor<Real, 2> hidden;         ///< empty; in d_act: this head's part of the hidden states' gradient, [T, H]
+    Tensor<Real, 2> hidden;         ///< unused in act; in d_act, this head's part of the gradient of body.hidden, [T, H]
 };
 
-/// Dropout and a linear layer on every hidden state. (Devlin et al. 2019, section 5.3, where the first piece of each word has its
-/// class and the others none: ignored_label; dropout and bias are from the transformers library, BertForTokenClassification.)
+/// Dropout and a linear layer on every hidden state. (Devlin et al. 2019, section 5.3, where the first piece of a word carries
+/// its class, and the other pieces, with ignored_label, are left out of the loss; dropout and bias are from the transformers
+/// library, BertForTokenClassification.)
 template <class Real, class Ops = Reference>
 struct TokenClassificationHead {
     Linear<Real> dense;  ///< [C, H], [C]; published as classifier
 
-    using Scalar = Real;                                       ///< the scalar
+    using Scalar = Real;                                       ///< number type of the loss
     using Target = IndexTensor<1>;                             ///< each token's class, or ignored_label, [T]
     using Count = double;                                      ///< number of tokens with a class
     using Activations = TokenClassificationActivations<Real>;  ///< see head.hpp
@@ -98,6 +100,7 @@ struct TokenClassificationHead {
     /// @return  false: the head reads every row
     static bool read_rows(const Batch&, const Target&, std::vector<std::size_t>&) { return false; }
 
+    /// Computes the classes' logits of every token.
     /// \f[ x = \mathrm{dropout}(\mathrm{hidden}),\quad
     ///     \mathrm{logits} = x\,W^T + \mathrm{bias} \f]
     /// Symbols: hidden `body.hidden`, \f$x\f$ `act.after_dropout`, \f$W\f$, bias `dense.weight`, `dense.bias`, logits
@@ -105,8 +108,10 @@ struct TokenClassificationHead {
     /// @param body  hidden states
     /// @param pass  dropout
     /// @param[out] act  after_dropout and logits
+    /// @throws std::invalid_argument if a shape doesn't fit
     void forward(const BodyResult<Real>& body, const std::optional<Target>&, const Pass& pass, Activations& act) const
     {
+        require_shape("token_classification: hidden", body.hidden, {body.batch.sequences.tokens(), dense.weight.shape(1)});
         Ops::dropout(body.hidden, pass.at(DropoutSite::token_classifier).dropout.place(), act.after_dropout);
         Ops::linear(act.after_dropout, dense.weight, dense.bias, act.logits, pass.workspace);
     }
@@ -126,6 +131,9 @@ struct TokenClassificationHead {
     }
 
     /// The gradient of the loss: probability minus target, divided by n.
+    /// \f[ \delta\mathrm{logits}_{tc} = \frac1n\,\big(\mathrm{softmax}(\mathrm{logits}_t)_c - [c = \mathrm{target}_t]\big) \f]
+    /// where [c = target_t] is 1 for the token's class and 0 elsewhere; a token without a class gets 0.
+    /// Symbols: \f$\delta\mathrm{logits}\f$ `d_act.logits`.
     /// @param target  as in loss
     /// @param count  as in loss
     /// @param options  as in loss
@@ -138,17 +146,21 @@ struct TokenClassificationHead {
         Ops::cross_entropy_backward(Real(1), act.logits, target, {options.smoothing, divisor_of(count)}, d_act.logits);
     }
 
-    /// The steps of forward in reverse order; the hidden states' gradient is added to that of other heads.
-    /// \f[ \delta x = \delta\mathrm{logits}\,W \f]
+    /// The steps of forward in reverse order; the gradient of the hidden states is added to those of other heads.
+    /// \f[ \delta W \mathrel{+}= \delta\mathrm{logits}^T x,\quad
+    ///     \delta\mathrm{bias} \mathrel{+}= \sum_t \delta\mathrm{logits}_t,\quad \delta x = \delta\mathrm{logits}\,W,\quad
+    ///     \delta\mathrm{hidden} \mathrel{+}= m\,\delta x \f]
+    /// Symbols: \f$\delta W, \delta\mathrm{bias}\f$ `d_head.dense`, \f$\delta x\f$ `d_act.after_dropout`, \f$m\f$ the factors of
+    /// dropout, \f$m\,\delta x\f$ `d_act.hidden`, \f$\delta\mathrm{hidden}\f$ `d_body.hidden`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_head  is added to
+    /// @param[in,out] d_head  the gradients are added to its parameters
     /// @param[in,out] d_act  the gradient of the logits is read; those of after_dropout and of the hidden states are written
     /// @param[in,out] d_body  hidden is added to
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, TokenClassificationHead& d_head,
-                  Activations& d_act, const BodyResultGradients<Real>& d_body) const
+                  Activations& d_act, BodyResultGradients<Real> d_body) const
     {
         require_shape("token_classification: d_hidden", d_body.hidden, body.hidden.shape());
         Ops::linear_backward(d_act.logits, act.after_dropout, dense.weight, d_head.dense.weight, d_head.dense.bias,

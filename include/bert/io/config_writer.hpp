@@ -52,10 +52,12 @@ inline const char* published_name(Activation activation)
 /// @param family  whose model it is
 /// @return  the text of a config.json: keys in alphabetic order, two spaces of indentation
 /// @throws InputError if the configuration describes no model (see check_config)
-/// @throws std::invalid_argument if a text in it isn't UTF-8, or other_keys isn't a JSON object
+/// @throws std::invalid_argument if a text in it isn't UTF-8, other_keys isn't a JSON object, or the model is causal
 inline std::string config_json(const Config& config, const Family& family = bert_family)
 {
     check_config(config);
+    if (config.is_causal)  // it would be read as a model that isn't
+        throw std::invalid_argument("config: is_causal: expected false, since config.json has no key for it, got true");
     try {
         nlohmann::json object = nlohmann::json::parse(config.other_keys);
         if (!object.is_object())

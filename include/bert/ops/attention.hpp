@@ -1,5 +1,6 @@
 /// @file
-/// What attention's operations check, and their dropout: ops/reference/attention.hpp.
+/// Inputs, results and checks of attention, shared by ops/reference/attention.hpp and ops/fast/attention.hpp. The gradients of
+/// inputs and results have their types: `d_act.scores` are the gradients of `act.scores`.
 #pragma once
 
 #include <cstddef>
@@ -12,30 +13,82 @@
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/ops/activations.hpp"
 
 namespace bert {
 
-/// Checks the inputs of attention.
-/// @param qkv  query, key and value, [T, H] each
-/// @param pass  sequences of T tokens, num_attention_heads, dropout
-/// @throws std::invalid_argument if a shape doesn't fit
+/// The inputs of attention, or their gradients; each has one row per token.
 template <class Real>
-void require_attention_shapes(const QueryKeyValue<Real>& qkv, const Pass& pass)
+struct QueryKeyValue {
+    Tensor<Real, 2> query;  ///< what a token looks for, [T, H]
+    Tensor<Real, 2> key;    ///< what the queries of other tokens are compared with, [T, H]
+    Tensor<Real, 2> value;  ///< what a token passes on to those that attend to it, [T, H]
+};
+
+/// Results of attention with A heads on B sequences: B·A tensors each of scores, probabilities and after_dropout. Head a of
+/// sequence b has the index b·A + a, and n is the number of that sequence's tokens.
+template <class Real>
+struct AttentionActivations {
+    std::vector<Tensor<Real, 2>> scores;         ///< scaled, before a causal mask, [n, n] each, n the sequence's length
+    std::vector<Tensor<Real, 2>> probabilities;  ///< their softmax, [n, n] each: row i holds the weights of token i
+    std::vector<Tensor<Real, 2>> after_dropout;  ///< the probabilities after dropout, [n, n] each
+    Tensor<Real, 2> context;                     ///< sums of the values with these weights, the heads side by side, [T, H]
+
+    /// The scores of one head. (`Fast` keeps scores and probabilities only with keep_all, and after_dropout never.)
+    /// @param index  b·A + a: head a of sequence b
+    /// @return  [n, n]
+    /// @throws std::out_of_range if they were not kept
+    const Tensor<Real, 2>& scores_of(std::size_t index) const { return kept("scores", scores, index); }
+
+    /// The probabilities of one head, as scores_of.
+    /// @param index  b·A + a: head a of sequence b
+    /// @return  [n, n]
+    /// @throws std::out_of_range if they were not kept
+    const Tensor<Real, 2>& probabilities_of(std::size_t index) const { return kept("probabilities", probabilities, index); }
+
+private:
+    static const Tensor<Real, 2>& kept(const char* what, const std::vector<Tensor<Real, 2>>& heads, std::size_t head)
+    {
+        if (head >= heads.size())
+            throw std::out_of_range(std::string("attention: ") + what + ": expected a head below " +
+                                    std::to_string(heads.size()) + ", got " + std::to_string(head) +
+                                    (heads.empty() ? " (a fast set keeps none unless keep_all is set before forward)" : ""));
+        return heads[head];
+    }
+};
+
+/// Checks what attention reads of a pass.
+/// @param pass  sequences of T tokens, num_attention_heads, dropout
+/// @param T  number of tokens
+/// @param H  hidden width
+/// @throws std::invalid_argument if the sequences don't have T tokens, H is no multiple of the number of heads, there are more
+///     than 4096 of them, or the probability of dropout is not in [0, 1)
+inline void require_attention_pass(const Pass& pass, std::size_t T, std::size_t H)
 {
-    const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
-    require_shape("attention: key", qkv.key, {T, H});
-    require_shape("attention: value", qkv.value, {T, H});
+    const std::size_t A = pass.config.num_attention_heads;
     require_sequences("attention: sequences", pass.sequences, T);
     if (A == 0 || H % A != 0)
         throw std::invalid_argument("attention: heads: expected a divisor of " + std::to_string(H) + ", got " +
                                     std::to_string(A));
-    const DropoutPlace place = pass.at(DropoutSite::probabilities).dropout.place();
+    DropoutPlace place = pass.at(DropoutSite::probabilities).dropout.place();
+    place.head = static_cast<std::uint32_t>(A - 1);  // the last one
     place.require_valid(T);
 }
 
+/// Checks the inputs of attention.
+/// @param qkv  query, key and value, [T, H] each
+/// @param pass  sequences of T tokens, num_attention_heads, dropout
+/// @throws std::invalid_argument if a shape doesn't fit, or as require_attention_pass
+template <class Real>
+void require_attention_inputs(const QueryKeyValue<Real>& qkv, const Pass& pass)
+{
+    const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1);
+    require_shape("attention: key", qkv.key, {T, H});
+    require_shape("attention: value", qkv.value, {T, H});
+    require_attention_pass(pass, T, H);
+}
+
 /// Checks that there is one tensor for each head of each sequence.
-/// @param what  name of the tensors, and a remedy, for the message
+/// @param what  for the message: the tensors' name, and what computes them
 /// @param heads  the tensors: that of head a of sequence b has the index b A + a
 /// @param sequences  of T tokens
 /// @param A  number of heads
@@ -56,7 +109,7 @@ void require_heads(const char* what, const std::vector<Tensor<Real, 2>>& heads, 
 /// @param pass  dropout and sequences
 /// @param b  index of the sequence
 /// @param a  index of the head
-/// @return  the place of its random numbers
+/// @return  its DropoutPlace
 inline DropoutPlace dropout_of_head(const Pass& pass, std::size_t b, std::size_t a)
 {
     DropoutPlace place = pass.at(DropoutSite::probabilities).dropout.place();

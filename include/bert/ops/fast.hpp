@@ -2,7 +2,7 @@
 /// The fast operations: the same signatures as `Reference` and the same results within rounding, for float and double.
 ///
 /// They are vectorised with xsimd for the instruction set that the including file is compiled for, and share the work among
-/// OpenMP's threads in chunks that depend on shapes alone. They guarantee more than Reference: any number of threads gives the
+/// OpenMP's threads in chunks that depend on shapes alone. As with Reference, any number of threads gives the
 /// same bits, and a row has the same bits in any batch (with our own product engine, the default). Both hold in bfloat16 too,
 /// with or without a matrix unit (ops/product/tiles.hpp). The bits themselves differ with a unit and without one, as they do
 /// between instruction sets.
@@ -23,6 +23,7 @@
 #include "bert/ops/fast/losses.hpp"
 #include "bert/ops/fast/optimizers.hpp"
 #include "bert/ops/fast/softmax.hpp"
+#include "bert/ops/product/format.hpp"
 #include "bert/ops/simd/vector.hpp"
 
 namespace bert {

@@ -8,14 +8,10 @@
 
 namespace bert {
 
-/// Whether a set of operations is one of the fast sets itself, for which components have fused forms. A set that is derived from
-/// a fast one inherits its `Itself`: components then call the operations one by one, so that each replacement is used.
-/// A set without a type `Itself` takes this first form: false.
+/// True for `Fast` and `FastBf16` themselves: components may call their fused forms. A set that is derived from them inherits
+/// `Itself`, which then names the base and not the set: so components call the operations one by one, and each replacement is
+/// used. False for a set without `Itself`, such as Reference.
 template <class Ops>
-inline constexpr bool fuses = false;
-/// True for a set that is its own `Itself`.
-template <class Ops>
-requires std::is_same_v<typename Ops::Itself, Ops>
-inline constexpr bool fuses<Ops> = true;
+concept fuses = std::is_same_v<typename Ops::Itself, Ops>;
 
 }  // namespace bert

@@ -1,9 +1,13 @@
 /// @file
-/// Matrix products, x Wᵀ and x M, by the chosen engine. Components don't depend on the choice.
+/// Matrix products, x Wᵀ and x M, by the program's engine: our own kernel, unless set_engine (ops/product/engine.hpp) has chosen
+/// another for the whole program. Components don't depend on the choice.
 ///
 /// The caller's `finish(which, row, column, sums, count)` receives each row of each tile, `count` sums from `column` on, while
-/// they are in the cache, and writes the final result. A bias, an activation or a residual therefore needs no separate pass over
-/// memory, whatever the engine.
+/// they are in the cache, and writes the final result. With our kernel, and with engines
+/// that take blocks, a bias, an activation or a residual therefore needs no separate pass over memory; an engine that takes whole
+/// products costs one more.
+///
+/// The callers have checked shapes: all operands have the same one, and a row of x has as many numbers as a product sums.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +15,6 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
 #include "bert/ops/product/engine.hpp"
@@ -19,7 +22,6 @@
 #include "bert/ops/product/kernel.hpp"
 #include "bert/ops/product/left_operand.hpp"
 #include "bert/ops/product/rows.hpp"
-#include "bert/ops/simd/vector.hpp"
 
 namespace bert::product {
 

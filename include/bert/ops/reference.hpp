@@ -9,13 +9,12 @@
 /// };
 /// bert::Model<double, Mine> model;   // every softmax of this model is Mine::softmax
 /// ```
-/// Some operations take a Workspace, which only the fast sets use: all sets have the same signatures.
+/// Some operations take a Workspace, so that all sets have the same signatures; only the fast ones use it.
 ///
 /// Operation names are unique and never overloaded. An operation that uses others takes the set as its first argument and
 /// calls `Ops::softmax(...)`, because a call through its own base class would not find the replacement.
 #pragma once
 
-#include "bert/ops/fuses.hpp"
 #include "bert/ops/reference/activations.hpp"
 #include "bert/ops/reference/attention.hpp"
 #include "bert/ops/reference/dropout.hpp"

@@ -1,5 +1,6 @@
 /// @file
-/// A body in training: BertBody runs its encoder according to a plan (encoder_training.hpp), any other body is unchanged.
+/// A body in training: BertBody runs its encoder according to a plan (encoder_training.hpp); other bodies run their own forward
+/// and backward.
 #pragma once
 
 #include <stdexcept>
@@ -28,7 +29,7 @@ struct BodyTraining {
     /// @param plan  gradient_checkpointing is refused; all rows are computed
     /// @param pass  configuration, dropout
     /// @param[out] act  what backward reads
-    /// @return  what heads read, held by act
+    /// @return  what heads read: references into batch, act and body
     /// @throws std::invalid_argument if gradient checkpointing is requested
     static auto forward(const Body& body, const Batch& batch, const EncoderPlan& plan, const Pass& pass, Activations& act)
     {
@@ -43,7 +44,7 @@ struct BodyTraining {
     /// @param batch  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_body  is added to
+    /// @param[in,out] d_body  the gradients are added to it
     /// @param[in,out] d_act  the gradients of what heads read are read; the others are written
     static void backward(const Body& body, const Batch& batch, const EncoderPlan&, const Pass& pass, const Activations& act,
                          Body& d_body, Gradients& d_act)
@@ -52,8 +53,8 @@ struct BodyTraining {
     }
 };
 
-/// BERT's body: BertBody's computation, with less memory or work according to the plan; to the bit, but for gradients with
-/// selected rows. The compiler takes this form of BodyTraining where the body is a BertBody.
+/// BERT's body: BertBody's computation, with less memory or work according to the plan. What heads read is identical; with
+/// selected rows, the other hidden rows are zero, and gradients differ in rounding. The compiler takes this form of BodyTraining where the body is a BertBody.
 template <class Real, class Ops>
 struct BodyTraining<BertBody<Real, Ops>> {
     using Body = BertBody<Real, Ops>;  ///< the body
@@ -66,25 +67,27 @@ struct BodyTraining<BertBody<Real, Ops>> {
     };
     /// The gradients that backward reads and writes.
     struct Gradients {
-        EmbeddingsActivations<Real> embeddings;  ///< gradients of its tensors, but for that of y
-        EncoderTrainingScratch<Real> encoder;    ///< according to the plan
+        EmbeddingsActivations<Real> embeddings;  ///< gradients of its tensors, except y's, which is in hidden
+        EncoderTrainingGradients<Real> encoder;  ///< according to the plan
         PoolerActivations<Real> pooler;          ///< gradients of its tensors; heads add to that of pooled, [B, H]
-        Tensor<Real, 2>
-            hidden;  ///< gradient of the last block's result, [T, H]; becomes, in the same memory, that of embeddings.y
+        Tensor<Real, 2> hidden;                  ///< gradient of the last block's result, then of embeddings.y, [T, H]
     };
 
     /// BertBody::forward.
+    /// \f[ e = \mathrm{Embeddings}(\mathrm{batch}),\quad y = \mathrm{Encoder}(e),\quad \mathrm{pooled} = \mathrm{Pooler}(y) \f]
+    /// Symbols: \f$e\f$ `act.embeddings.y`, \f$y\f$ `hidden`, pooled `act.pooler.pooled`.
     /// @param body  the parameters
     /// @param batch  T tokens in B sequences
     /// @param plan  how the encoder runs
     /// @param pass  configuration, dropout
     /// @param[out] act  what backward reads
-    /// @return  what heads read, held by act; with selected rows, the other rows are zero
+    /// @return  what heads read: references into batch, act and body; with selected rows, the other hidden rows are zero
     /// @throws std::invalid_argument as BertBody::forward
     static BodyResult<Real> forward(const Body& body, const Batch& batch, const EncoderPlan& plan, const Pass& pass,
                                     Activations& act)
     {
         Body::require_same_sequences(batch, pass);
+        body.check(batch);
         const EncoderTraining<Real, Ops> encoder{body.encoder, plan};
         body.embeddings.forward(batch, pass, act.embeddings);
         const Tensor<Real, 2>& hidden = encoder.forward(act.embeddings.y, pass, act.encoder);  // [T, H]
@@ -93,17 +96,20 @@ struct BodyTraining<BertBody<Real, Ops>> {
     }
 
     /// BertBody::backward.
+    /// \f[ \delta y \mathrel{+}= \mathrm{Pooler}'(\delta\mathrm{pooled}),\quad \delta e = \mathrm{Encoder}'(\delta y) \f]
+    /// and the embeddings' backward adds \f$\delta e\f$ to the tables. Symbols: \f$\delta y\f$, then \f$\delta e\f$ `d_act.hidden`, \f$\delta\mathrm{pooled}\f$ `d_act.pooler.pooled`.
     /// @param body  as in forward
     /// @param batch  as in forward
     /// @param plan  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_body  is added to
+    /// @param[in,out] d_body  the gradients are added to it
     /// @param[in,out] d_act  the gradients of hidden and pooler.pooled, added up by heads, are read; the others are written
     /// @throws std::invalid_argument if a shape doesn't fit, or only one of body and d_body has a pooler
     static void backward(const Body& body, const Batch& batch, const EncoderPlan& plan, const Pass& pass, const Activations& act,
                          Body& d_body, Gradients& d_act)
     {
+        Body::require_same_sequences(batch, pass);
         Body::require_same_pooler(body, d_body);
         const EncoderTraining<Real, Ops> encoder{body.encoder, plan};
         if (body.pooler)

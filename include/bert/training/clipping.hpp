@@ -16,7 +16,7 @@ namespace bert {
 /// The norm of a gradient.
 struct GradientNorm {
     double value = 0;              ///< the root of the sum of all squares
-    std::string first_non_finite;  ///< the first parameter whose gradient is non-finite; empty if there is none
+    std::string first_non_finite;  ///< the first parameter whose sum of squares is non-finite; empty if there is none
 };
 
 /// The norm of a whole gradient, computed in double for every scalar.
@@ -49,10 +49,15 @@ struct Clipping {
     double epsilon = 1e-6;  ///< added to the norm, as in PyTorch's clip_grad_norm_; the original code has 0
 
     /// The factor by which a gradient is multiplied.
-    /// \f[ c = \min\Big(1,\ \frac{\mathrm{max\_norm}}{\mathrm{norm} + \varepsilon}\Big) \f]
+    /// \f[ \mathrm{scale} = \min\Big(1,\ \frac{\mathrm{max\_norm}}{\mathrm{norm} + \varepsilon}\Big) \f]
+    /// Symbols: \f$\varepsilon\f$ `epsilon`.
     /// @param norm  the gradient's norm
-    /// @return  c
-    double factor(double norm) const { return max_norm > 0 ? std::min(1.0, max_norm / (norm + epsilon)) : 1; }
+    /// @return  the scale; 1 if clipping is disabled
+    double scale(double norm) const
+    {
+        if (max_norm == 0) return 1;
+        return std::min(1.0, max_norm / (norm + epsilon));
+    }
 };
 
 }  // namespace bert

@@ -1,10 +1,10 @@
 /// @file
-/// The encoder in training: Encoder's computation, with less memory and less work according to a plan. Gradient checkpointing
-/// keeps every bit; selected rows keep those of forward, and gradients to rounding.
+/// The encoder in training: Encoder's computation, with less memory and less work according to a plan. With gradient
+/// checkpointing the results are identical. With selected rows, these rows of the result are, and gradients agree up to rounding.
 ///
-/// - Gradient checkpointing keeps only the result of each block; backward computes the rest again: the time of one more forward
-///   for a small part of the memory. (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost, section 4; every block is
-///   a segment of its own, as in the transformers library.)
+/// - Gradient checkpointing keeps only the result of each block, and backward computes the rest again, which costs one more
+///   forward and saves most of the memory of activations. (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost, section 4; every
+///   block is a segment of its own, as in the transformers library.)
 /// - Selected rows: the last block computes only the rows that heads read (selected_rows.hpp).
 ///
 /// The last block is separate: backward begins with it, so it is never computed again, and only its rows are selected.
@@ -13,11 +13,11 @@
 #include <cstddef>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "bert/core/pass.hpp"
+#include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/encoder.hpp"
 #include "bert/encoder_block.hpp"
@@ -36,16 +36,16 @@ template <class Real>
 struct EncoderTrainingActivations {
     std::vector<EncoderBlockActivations<Real>> layer;  ///< of each block but the last; none with gradient checkpointing
     std::vector<Tensor<Real, 2>> results;              ///< with gradient checkpointing: of each block but the last, [T, H] each
-    SelectedBlockActivations<Real> last;               ///< of the last block; all members but block are for selected rows
+    SelectedBlockActivations<Real> last;               ///< of the last block; the members beside block are for selected rows
 };
 
-/// What EncoderTraining::backward computes besides the gradients of parameters and input: the gradients of one block at a time,
-/// and what gradient checkpointing computes again.
+/// What EncoderTraining::backward computes besides the gradients of parameters and input. As in Encoder, its type differs from
+/// the activations': one block's gradients at a time are enough.
 template <class Real>
-struct EncoderTrainingScratch {
-    EncoderBlockActivations<Real> block;  ///< gradients of one block's tensors; reused for every block
-    SelectedBlockActivations<Real> last;  ///< of the last block, for selected rows
-    EncoderBlockActivations<Real> again;  ///< with gradient checkpointing: activations computed again
+struct EncoderTrainingGradients {
+    EncoderBlockActivations<Real> block;       ///< gradients of one block's tensors; reused for every block
+    SelectedBlockActivations<Real> last;       ///< of the last block, for selected rows
+    EncoderBlockActivations<Real> recomputed;  ///< no gradients: one block's activations, with gradient checkpointing
 };
 
 /// An encoder's forward and backward according to a plan.
@@ -55,6 +55,9 @@ struct EncoderTraining {
     EncoderPlan plan = {};              ///< how they run, the same in both directions
 
     /// Encoder::forward.
+    /// \f[ x_0 = x,\quad x_{l+1} = \mathrm{EncoderBlock}_l(x_l) \f]
+    /// Symbols: \f$x_l\f$ `x_l`, \f$x_{l+1}\f$ `act.results[l]` with gradient checkpointing, or else `act.layer[l].y()`; of the
+    /// last block `act.last.y`, or `act.last.block.y()` where all rows are computed.
     /// @param x  embeddings, [T, H]
     /// @param pass  as for the encoder
     /// @param[out] act  what backward reads
@@ -64,15 +67,16 @@ struct EncoderTraining {
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Pass& pass, EncoderTrainingActivations<Real>& act) const
     {
         const std::size_t layers = encoder.layer.size();
+        require_sequences("encoder: sequences", pass.sequences, x.shape(0));
         if (layers == 0) return x;
         act.layer.resize(plan.gradient_checkpointing ? 0 : layers - 1);
         act.results.resize(plan.gradient_checkpointing ? layers - 1 : 0);
         for (std::size_t l = 0; l + 1 < layers; ++l) {
-            const Tensor<Real, 2>& block_input = input(l, x, act);  // [T, H]
-            // With gradient checkpointing, each block is computed where the next one will be, and at last the last.
+            const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
+            // With gradient checkpointing, every block uses act.last.block as scratch; in the end it holds the last block's.
             EncoderBlockActivations<Real>& block = plan.gradient_checkpointing ? act.last.block : act.layer[l];
-            encoder.layer[l].forward(block_input, pass.in_layer(l), block);
-            // Swapped rather than copied: no time, and the memory of the step before is used again.
+            encoder.layer[l].forward(x_l, pass.in_layer(l), block);
+            // Swapping costs nothing and reuses the previous step's buffer.
             if (plan.gradient_checkpointing) std::swap(act.results[l], block.feed_forward.output.norm.y);
         }
         const Tensor<Real, 2>& last_input = input(layers - 1, x, act);  // [T, H]
@@ -85,29 +89,29 @@ struct EncoderTraining {
         return act.last.block.y();
     }
 
-    /// Encoder::backward; it never keeps the gradient of each block's result.
+    /// Encoder::backward. (keep_all is ignored: the gradients of the blocks' results are not kept.)
+    /// \f[ \delta x_l = \mathrm{EncoderBlock}_l'(\delta x_{l+1}) \f]
+    /// where a prime is a block's backward. Symbols: both are `d_x`, which each block overwrites.
     /// @param x  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_encoder  is added to
-    /// @param[out] d_act  see EncoderTrainingScratch
+    /// @param[in,out] d_encoder  the gradients are added to it
+    /// @param[out] d_act  see EncoderTrainingGradients
     /// @param[in,out] d_x  the gradient of the last block's result, [T, H]; becomes that of x
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const Tensor<Real, 2>& x, const Pass& pass, const EncoderTrainingActivations<Real>& act,
-                  Encoder<Real, Ops>& d_encoder, EncoderTrainingScratch<Real>& d_act, Tensor<Real, 2>& d_x) const
+                  Encoder<Real, Ops>& d_encoder, EncoderTrainingGradients<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
         const std::size_t layers = encoder.layer.size();
-        if (d_encoder.layer.size() != layers)
-            throw std::invalid_argument("encoder: d_encoder: expected " + std::to_string(layers) + " layers, got " +
-                                        std::to_string(d_encoder.layer.size()));
+        encoder.require_layers("encoder: d_encoder", d_encoder.layer.size(), layers);
         if (layers == 0) return;
+        require_shape("encoder: d_x", d_x, x.shape());
+        require_sequences("encoder: sequences", pass.sequences, x.shape(0));
         if (!plan.gradient_checkpointing && !act.results.empty())
             throw std::invalid_argument(
                 "encoder: act: expected that of a forward without gradient checkpointing, got one with it");
         const std::size_t kept = plan.gradient_checkpointing ? act.results.size() : act.layer.size();
-        if (kept + 1 != layers)
-            throw std::invalid_argument("encoder: act (forward computes it): expected " + std::to_string(layers - 1) +
-                                        " layers before the last, got " + std::to_string(kept));
+        encoder.require_layers("encoder: act (forward computes it), blocks before the last", kept, layers - 1);
         const Tensor<Real, 2>& last_input = input(layers - 1, x, act);  // [T, H]
         const Pass last_pass = pass.in_layer(layers - 1);
         if (!plan.rows.empty())
@@ -116,14 +120,15 @@ struct EncoderTraining {
         else
             encoder.layer.back().backward(d_x, last_input, last_pass, act.last.block, d_encoder.layer.back(), d_act.block, d_x);
         for (std::size_t l = layers - 1; l-- > 0;) {
-            const Tensor<Real, 2>& block_input = input(l, x, act);  // [T, H]
-            if (plan.gradient_checkpointing) encoder.layer[l].forward(block_input, pass.in_layer(l), d_act.again);
-            const EncoderBlockActivations<Real>& block = plan.gradient_checkpointing ? d_act.again : act.layer[l];
-            encoder.layer[l].backward(d_x, block_input, pass.in_layer(l), block, d_encoder.layer[l], d_act.block, d_x);
+            const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
+            if (plan.gradient_checkpointing) encoder.layer[l].forward(x_l, pass.in_layer(l), d_act.recomputed);
+            const EncoderBlockActivations<Real>& block = plan.gradient_checkpointing ? d_act.recomputed : act.layer[l];
+            encoder.layer[l].backward(d_x, x_l, pass.in_layer(l), block, d_encoder.layer[l], d_act.block, d_x);
         }
     }
 
 private:
+    /// The input of block l, as Encoder::input, [T, H].
     const Tensor<Real, 2>& input(std::size_t l, const Tensor<Real, 2>& x, const EncoderTrainingActivations<Real>& act) const
     {
         if (l == 0) return x;

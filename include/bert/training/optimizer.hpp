@@ -1,8 +1,8 @@
 /// @file
-/// One optimizer step on all parameters of a component: parameter groups, clipping, and the handling of non-finite numbers.
+/// One optimizer step on all parameters of a component: schedule, clipping, the update of each parameter, and the handling of
+/// non-finite numbers.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -14,32 +14,10 @@
 #include "bert/core/parameter_list.hpp"
 #include "bert/ops/optimizers.hpp"
 #include "bert/training/clipping.hpp"
-#include "bert/training/schedule.hpp"
+#include "bert/training/optimizer_options.hpp"
+#include "bert/training/parameter_groups.hpp"
 
 namespace bert {
-
-/// The optimizers.
-enum class OptimizerKind {
-    adamw,      ///< with bias correction of the moments and decoupled weight decay
-    bert_adam,  ///< the same without bias correction, as BERT was trained
-    lamb,       ///< scales each parameter's step to the parameter's norm, for very large batches
-};
-
-/// Options of an optimizer. A part of a name selects all parameters whose names contain it.
-struct OptimizerOptions {
-    OptimizerKind kind = OptimizerKind::adamw;                  ///< which optimizer
-    double learning_rate = 5e-5;                                ///< at its peak
-    Schedule schedule{.kind = ScheduleKind::constant};          ///< of the learning rate
-    double beta1 = 0.9;                                         ///< of the first moment
-    double beta2 = 0.999;                                       ///< of the second moment
-    double epsilon = 1e-6;                                      ///< the original code's; PyTorch's default is 1e-8
-    double weight_decay = 0.01;                                 ///< of all parameters but those in no_decay
-    std::vector<std::string> no_decay = {"bias", "LayerNorm"};  ///< parts of names: not decayed, and not adapted by LAMB
-    std::vector<std::string> frozen = {};                       ///< parts of names: not changed, and not counted in the norm
-    double layer_decay = 1;                                     ///< factor of the rate, from each layer to the one below
-    Clipping clipping = {};                                     ///< of the whole gradient
-    std::size_t max_skipped_in_a_row = 10;                      ///< most steps in a row skipped for a non-finite gradient
-};
 
 /// Result of one optimizer step.
 struct StepReport {
@@ -61,41 +39,7 @@ struct OptimizerState {
     std::size_t skipped_in_a_row = 0;  ///< length of the current run of skipped steps
 };
 
-/// The options of a parameter group. (That biases and layer norms aren't decayed: google-research/bert, optimization.py; a rate
-/// that falls from layer to layer: Howard and Ruder 2018, section 3.2.)
-struct ParameterGroup {
-    bool frozen = false;      ///< whether it is neither changed nor counted in the norm
-    double weight_decay = 0;  ///< its weight decay
-    bool adapts = true;       ///< whether LAMB scales its update to the parameter's norm
-    double rate_factor = 1;   ///< of the learning rate: layer_decay to the power of the layers above it, the heads being one
-};
-
-/// The group of each parameter.
-/// @param list  the parameters
-/// @param options  no_decay, frozen, layer_decay, weight_decay
-/// @return  a group for each parameter of the list
-template <class Real>
-std::vector<ParameterGroup> parameter_groups(const ParameterList<Real>& list, const OptimizerOptions& options)
-{
-    const auto contains_any = [](const std::string& name, const std::vector<std::string>& parts) {
-        return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return name.find(part) != name.npos; });
-    };
-    std::size_t top = 0;  // depth of the heads, above the last block
-    for (const Parameter<Real>& parameter : list)
-        top = std::max(top, parameter.depth.value_or(0) + 1);
-    std::vector<ParameterGroup> groups;
-    for (const Parameter<Real>& parameter : list) {
-        const bool is_excepted = contains_any(parameter.name, options.no_decay);
-        groups.push_back(
-            {.frozen = contains_any(parameter.name, options.frozen),
-             .weight_decay = is_excepted ? 0 : options.weight_decay,
-             .adapts = !is_excepted,
-             .rate_factor = std::pow(options.layer_decay, static_cast<double>(top - parameter.depth.value_or(top)))});
-    }
-    return groups;
-}
-
-/// Moves parameters against their gradient, step by step.
+/// Updates the parameters of a component, one step per call.
 /// @tparam Component  a model, or anything else with parameters
 /// @tparam Real  its scalar
 /// @tparam Ops  the operations adamw, bert_adam and lamb
@@ -108,7 +52,7 @@ public:
     Optimizer(OptimizerOptions options, const Component& component)
         : options_(std::move(options)), state_{component, component, 0, 0, 0, 0}
     {
-        check(options_);
+        options_.require_valid();
         make_lists();
         for (const Parameter<Real>& parameter : m_)
             Ops::set_to_zero(parameter.values);
@@ -119,13 +63,13 @@ public:
     Optimizer(const Optimizer&) = delete;  // the lists point into the state
     Optimizer& operator=(const Optimizer&) = delete;
 
-    /// Moves the parameters against the gradient, by ops/reference/optimizers.hpp with
-    /// \f[ \mathrm{learning\_rate} = \mathrm{peak} \cdot f(s) \cdot d^k,\quad \mathrm{scale} = c(\mathrm{norm}) \f]
-    /// Symbols: peak options.learning_rate, \f$f\f$ Schedule::factor, \f$s\f$ state.steps, \f$d\f$ options.layer_decay, \f$k\f$
-    /// the number of layers above the parameter, \f$c\f$ Clipping::factor. If the gradient is non-finite, nothing is changed, and
-    /// the step is counted as skipped; the schedule advances.
+    /// Updates the parameters by ops/reference/optimizers.hpp with
+    /// \f[ \mathrm{learning\_rate} = \mathrm{peak} \cdot f(s) \cdot d^n,\quad \mathrm{scale} = c(\mathrm{norm}) \f]
+    /// Symbols: peak `options.learning_rate`, \f$f\f$ Schedule::factor, \f$s\f$ `state.steps`, \f$d\f$ `options.layer_decay`,
+    /// \f$n\f$ the number of layers above the parameter, \f$c\f$ Clipping::scale. If the gradient is non-finite, nothing is
+    /// changed, and the step is counted as skipped; the schedule advances.
     /// @param gradient  gradient of the component
-    /// @param parameters  parameters of the component; their numbers are changed, const fixes the list alone
+    /// @param parameters  parameters of the component; their values are updated, only the list is const
     /// @return  result of the step
     /// @throws std::invalid_argument if a shape differs from what the optimizer was made for
     /// @throws std::runtime_error when too many steps in a row had to be skipped
@@ -133,9 +77,9 @@ public:
     {
         require_same_parameters("optimizer: gradient", gradient, m_);
         require_same_parameters("optimizer: parameters", parameters, m_);
-        StepReport report = step_without_labels();  // the schedule advances even if the step is skipped
+        StepReport report = begin_step();  // the schedule advances even if the step is skipped
         const GradientNorm norm = gradient_norm<Ops>(gradient, [&](std::size_t k) { return !groups_[k].frozen; });
-        const double scale = options_.clipping.factor(norm.value);
+        const double scale = options_.clipping.scale(norm.value);
         report.norm = norm.value;
         report.first_non_finite = norm.first_non_finite;
         if (!std::isfinite(norm.value)) {
@@ -156,14 +100,8 @@ public:
 
     /// A step without labels: nothing is changed, but the schedule advances, as in a skipped step. So the learning rate depends
     /// on the number of batches before a step, not on their contents.
-    /// @return  the learning rate that was not used
-    StepReport step_without_labels()
-    {
-        StepReport report;
-        report.learning_rate = options_.learning_rate * options_.schedule.factor(state_.steps);
-        ++state_.steps;
-        return report;
-    }
+    /// @return  the report of a step without an update
+    StepReport step_without_labels() { return begin_step(); }
 
     /// @return  the options
     const OptimizerOptions& options() const { return options_; }
@@ -182,24 +120,13 @@ public:
     }
 
 private:
-    /// Checks that every option is in its range.
-    static void check(const OptimizerOptions& options)
+    /// The learning rate of the next step; the schedule advances.
+    StepReport begin_step()
     {
-        const auto require = [](bool holds, const char* option, const char* expected, double got) {
-            if (!holds)
-                throw std::invalid_argument(std::string("optimizer: ") + option + ": expected " + expected + ", got " +
-                                            std::to_string(got));
-        };
-        const auto is_from_0 = [](double value) { return value >= 0 && std::isfinite(value); };
-        require(std::isfinite(options.learning_rate), "learning_rate", "a finite number", options.learning_rate);
-        require(options.beta1 >= 0 && options.beta1 < 1, "beta1", "[0, 1)", options.beta1);
-        require(options.beta2 >= 0 && options.beta2 < 1, "beta2", "[0, 1)", options.beta2);
-        require(is_from_0(options.epsilon), "epsilon", "a number from 0", options.epsilon);
-        require(std::isfinite(options.weight_decay), "weight_decay", "a finite number", options.weight_decay);
-        require(is_from_0(options.layer_decay), "layer_decay", "a number from 0", options.layer_decay);
-        require(is_from_0(options.clipping.max_norm), "clipping.max_norm", "a number from 0", options.clipping.max_norm);
-        require(is_from_0(options.clipping.epsilon), "clipping.epsilon", "a number from 0", options.clipping.epsilon);
-        options.schedule.require_valid();
+        StepReport report;
+        report.learning_rate = options_.learning_rate * options_.schedule.factor(state_.steps);
+        ++state_.steps;
+        return report;
     }
 
     void make_lists()
@@ -227,19 +154,19 @@ private:
                 .beta2 = options_.beta2,
                 .epsilon = options_.epsilon,
                 .weight_decay = group.weight_decay,
-                .adapts = group.adapts,
+                .use_trust_ratio = group.use_trust_ratio,
                 .scale = scale,
                 .step = state_.updates};
     }
 
-    std::size_t update(std::span<const Real> g, const UpdateOptions& options, const ParameterAndMoments<Real>& numbers) const
+    std::size_t update(std::span<const Real> g, const UpdateOptions& options, ParameterAndMoments<Real> numbers) const
     {
         switch (options_.kind) {
             case OptimizerKind::adamw: return Ops::adamw(g, options, numbers);
             case OptimizerKind::bert_adam: return Ops::bert_adam(g, options, numbers);
             case OptimizerKind::lamb: return Ops::lamb(g, options, numbers);
         }
-        throw std::invalid_argument("optimizer: expected one of OptimizerKind, got another number");
+        return 0;  // not reached: require_valid refuses other kinds
     }
 
     OptimizerOptions options_;

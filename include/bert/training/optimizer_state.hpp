@@ -13,6 +13,7 @@
 
 #include "bert/core/error.hpp"
 #include "bert/core/name.hpp"
+#include "bert/core/one_line.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/io/safetensors_writer.hpp"
@@ -44,23 +45,28 @@ void save_optimizer_state(const std::filesystem::path& path, const OptimizerStat
 
 /// Reads a state.
 /// @param path  the file
-/// @param[in,out] state  of the component's sizes; moments and counters are written, if the whole file is right
-/// @throws InputError if the file is missing or broken, lacks a moment, or has one of another shape
+/// @param[in,out] state  of the component's sizes; moments and counters are written, if the whole file is valid
+/// @throws InputError if the file is missing or broken, lacks a tensor, has one too many, or one of another shape
 template <class Component>
 void load_optimizer_state(const std::filesystem::path& path, OptimizerState<Component>& state)
 {
     const SafetensorsFile file(path);
     const auto find = [&](const std::string& name) -> const TensorView& {
         const TensorView* view = file.find(name);
-        if (view == nullptr) fail_input(file.name(), "tensor \"" + name + "\": expected, got no such tensor");
+        if (view == nullptr) fail_input(file.name(), "tensor " + in_quotes(name) + ": expected, got no such tensor");
         return *view;
     };
-    OptimizerState<Component> read = state;
+    OptimizerState<Component> read = state;  // a copy: a broken file leaves state as it was
     Component::parameters([&](const std::string& name, auto& m) { read_into(find("m." + name), m); }, "", read.m);
     Component::parameters([&](const std::string& name, auto& v) { read_into(find("v." + name), v); }, "", read.v);
     const auto counters = read_tensor<std::int64_t, 1>(find("counters"));  // [4]
     if (counters.size() != 4 || std::any_of(counters.begin(), counters.end(), [](std::int64_t count) { return count < 0; }))
-        fail_input(file.name(), "tensor \"counters\": expected four numbers from 0");
+        fail_input(file.name(), "tensor \"counters\": expected four numbers, 0 or more");
+    std::size_t expected = 1;  // counters, and two moments of each parameter
+    Component::parameters([&](const Name&, const auto&) { expected += 2; }, "", read.m);
+    if (file.tensors().size() != expected)
+        fail_input(file.name(),
+                   "expected " + std::to_string(expected) + " tensors, got " + std::to_string(file.tensors().size()));
     read.steps = static_cast<std::size_t>(counters(0));
     read.updates = static_cast<std::size_t>(counters(1));
     read.skipped = static_cast<std::size_t>(counters(2));

@@ -5,7 +5,7 @@
 /// of 6 layers.
 ///
 /// A selected row has the same bits as if all rows were computed, dropout included. Nothing reads the other rows, so their
-/// gradient is zero, and leaving them out changes a parameter's only in rounding: its sums have fewer terms.
+/// gradient is zero, and leaving them out changes the gradients of parameters only by rounding, because fewer terms are summed.
 #pragma once
 
 #include <cstddef>
@@ -59,17 +59,27 @@ struct SelectedBlock {
         put_rows(act.block.y(), rows, x.shape(0), act.y);
     }
 
-    /// EncoderBlock::backward for selected rows.
+    /// EncoderBlock::backward for selected rows; a prime is a component's backward.
+    /// \f[ \delta a = \mathrm{FeedForward}'(\delta y_{\mathrm{rows}}),\quad
+    ///     (\delta c_{\mathrm{rows}}, \delta x_{\mathrm{rows}}) = \mathrm{AddAndNorm}'(\delta a),\quad
+    ///     \delta x \mathrel{+}= \mathrm{attend}'(\delta c) \f]
+    /// where the gradients of the other rows of c and x begin at 0.
+    /// Symbols: \f$\delta y_{\mathrm{rows}}\f$ `d_act.y`, \f$\delta a\f$ `d_attention.output.norm.y`,
+    /// \f$\delta c_{\mathrm{rows}}\f$ `d_act.selected_context`, \f$\delta c\f$ `d_attention.heads.context`,
+    /// \f$\delta x_{\mathrm{rows}}\f$ `d_attention.output.sum`, \f$\delta x\f$ `d_x`.
     /// @param x  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
-    /// @param[in,out] d_block  is added to
-    /// @param[out] d_act  the gradients of act's tensors but selected_x's, which is the residual's, block.attention.output.sum
+    /// @param[in,out] d_block  the gradients are added to it
+    /// @param[out] d_act  the gradients of act's tensors; that of selected_x is block.attention.output.sum
     /// @param[in,out] d_x  the gradient of the result, [T, H], read in the selected rows; becomes that of x
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const Tensor<Real, 2>& x, const Pass& pass, const SelectedBlockActivations<Real>& act,
                   EncoderBlock<Real, Ops>& d_block, SelectedBlockActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
+        require_rows("selected rows", rows, x.shape(0));
+        require_ascending("selected rows", rows);
+        require_shape("selected rows: d_x", d_x, x.shape());
         const Pass pass_of_rows = of_rows(pass);
         const SelfAttentionActivations<Real>& attention = act.block.attention;
         SelfAttentionActivations<Real>& d_attention = d_act.block.attention;
@@ -84,7 +94,7 @@ struct SelectedBlock {
     }
 
 private:
-    /// The same pass, in which a selected row has the dropout that it has among all rows.
+    /// The same pass for the selected rows, each of which draws the dropout that it has among all rows.
     Pass of_rows(const Pass& pass) const
     {
         Pass selected = pass;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bert/body.hpp"
 #include "bert/body_result.hpp"
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
@@ -17,10 +18,13 @@
 #include "bert/core/random.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/workspace.hpp"
+#include "bert/heads/bert_heads.hpp"
 #include "bert/heads/loss_options.hpp"
 #include "bert/model.hpp"
 #include "bert/training/body_training.hpp"
+#include "bert/training/encoder_training.hpp"
 #include "bert/training/optimizer.hpp"
+#include "bert/training/optimizer_options.hpp"
 
 namespace bert {
 

@@ -25,7 +25,6 @@
 #include <string>
 #include <vector>
 
-#include "bert/core/parameters.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/verify/comparison.hpp"
 

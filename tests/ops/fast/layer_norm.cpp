@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "bert/core/parameters.hpp"
+#include "bert/core/layer_norm.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/ops/fast/layer_norm.hpp"
 

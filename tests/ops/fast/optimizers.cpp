@@ -88,12 +88,13 @@ void hold(std::size_t n)
     const Numbers<Real> g = filled<Real>(n, 7, -0.5);
     for (const Update update : updates) {
         for (const std::size_t count : {1U, 5U}) {
-            for (const bool adapts : {true, false}) {
-                INFO("update " << static_cast<int>(update) << " of " << n << ", step " << count << ", adapts " << adapts);
+            for (const bool use_trust_ratio : {true, false}) {
+                INFO("update " << static_cast<int>(update) << " of " << n << ", step " << count << ", use_trust_ratio "
+                               << use_trust_ratio);
                 UpdateOptions choices = options;
                 choices.scale = 0.75;
                 choices.step = count;
-                choices.adapts = adapts;
+                choices.use_trust_ratio = use_trust_ratio;
                 State<Real> expected = start_of<Real>(n), found = expected, plain = expected;
                 CHECK(step<Reference>(update, g, choices, expected) == 0);
                 CHECK(step<Fast>(update, g, choices, found) == 0);

@@ -95,16 +95,19 @@ TEST_CASE("attention: what doesn't fit is named")
     const Tensor<double, 2> x = {{1, 2}, {3, 4}}, narrow = {{1}, {2}};
     bert::AttentionActivations<double> act;
     bert::Workspace workspace;
-    const auto attend = [&](const Tensor<double, 2>& key, const Tensor<double, 2>& value, std::size_t tokens, std::size_t heads) {
+    const auto attend = [&](const bert::QueryKeyValue<double>& qkv, std::size_t tokens, std::size_t heads) {
         const Sequences sequences{{0, tokens}};
         const bert::Config config = config_of(heads);
-        Reference::attention(Reference{}, {x, key, value}, {config, sequences, workspace}, act);
+        Reference::attention(Reference{}, qkv, {config, sequences, workspace}, act);
     };
-    CHECK_THROWS_WITH(attend(narrow, x, 2, 1), "attention: key: expected [2, 2], got [2, 1]");
-    CHECK_THROWS_WITH(attend(x, narrow, 2, 1), "attention: value: expected [2, 2], got [2, 1]");
-    CHECK_THROWS_WITH(attend(x, x, 1, 1), "attention: sequences: expected 2 tokens, got 1");
-    CHECK_THROWS_WITH(attend(x, x, 2, 3), "attention: heads: expected a divisor of 2, got 3");
-    CHECK_THROWS_WITH(attend(x, x, 2, 0), "attention: heads: expected a divisor of 2, got 0");
+    CHECK_THROWS_WITH(attend({x, narrow, x}, 2, 1), "attention: key: expected [2, 2], got [2, 1]");
+    CHECK_THROWS_WITH(attend({x, x, narrow}, 2, 1), "attention: value: expected [2, 2], got [2, 1]");
+    CHECK_THROWS_WITH(attend({x, x, x}, 1, 1), "attention: sequences: expected 2 tokens, got 1");
+    CHECK_THROWS_WITH(attend({x, x, x}, 2, 3), "attention: heads: expected a divisor of 2, got 3");
+    CHECK_THROWS_WITH(attend({x, x, x}, 2, 0), "attention: heads: expected a divisor of 2, got 0");
+    const auto wide = bert::zeros<double, 2>({2, 4097});
+    CHECK_THROWS_WITH(attend({wide, wide, wide}, 2, 4097),
+                      "dropout: expected a head below 4096 and a layer below 65536, got 4096 and 0");
 }
 
 TEST_CASE("attention_backward: one token gets back what it gave")

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 
+#include "bert/ops/fast.hpp"
 #include "bert/ops/reference.hpp"
 #include "catch.hpp"
 #include "differences.hpp"
@@ -99,4 +100,18 @@ TEST_CASE("linear_backward: what doesn't fit is named")
                       "linear_backward: d_weight: expected [1, 2], got [1, 3]");
     CHECK_THROWS_WITH(Reference::linear_backward(d_y, x, weight, d_weight, d_bias_of_2, d_x, workspace),
                       "linear_backward: d_bias: expected [1], got [2]");
+}
+
+TEMPLATE_TEST_CASE("linear and its backward refuse to write over what they read", "", Reference, bert::Fast)
+{
+    Tensor<double, 2> x = {{1, 2}};
+    const Tensor<double, 2> weight = {{1, 2}, {3, 4}};
+    Tensor<double, 2> d_weight = {{0, 0}, {0, 0}}, d_y = {{1, 1}};
+    Tensor<double, 1> bias = {0, 0}, d_bias = {0, 0};
+    bert::Workspace workspace;
+    CHECK_THROWS_WITH(TestType::linear(x, weight, bias, x, workspace), "linear: y: expected another tensor than x, got the same");
+    const char* const message = "linear_backward: d_x: expected another tensor than d_y and x, got the same";
+    CHECK_THROWS_WITH(TestType::linear_backward(d_y, x, weight, d_weight, d_bias, d_y, workspace), message);
+    CHECK_THROWS_WITH(TestType::linear_backward(d_y, x, weight, d_weight, d_bias, x, workspace), message);
+    CHECK((d_weight == Tensor<double, 2>{{0, 0}, {0, 0}}));
 }

@@ -120,9 +120,9 @@ TEST_CASE("cross_entropy: a smoothing that is no part of a probability and a div
     CHECK_THROWS_WITH(Reference::cross_entropy_backward(1.0, logits, labels, {.smoothing = -0.1, .divisor = {}}, d_logits),
                       "cross_entropy_backward: smoothing: expected [0, 1), got -0.100000");
     CHECK_THROWS_WITH(Reference::cross_entropy(logits, labels, {.divisor = -3.0}),
-                      "cross_entropy: divisor: expected a number above 0, got -3.000000");
+                      "cross_entropy: divisor: expected a finite number above 0, got -3.000000");
     CHECK_THROWS_WITH(Reference::cross_entropy_backward(1.0, logits, labels, {.divisor = 0.0}, d_logits),
-                      "cross_entropy_backward: divisor: expected a number above 0, got 0.000000");
+                      "cross_entropy_backward: divisor: expected a finite number above 0, got 0.000000");
 }
 
 TEST_CASE("The losses: shapes, labels and divisors that don't fit are named, backward too")
@@ -135,16 +135,16 @@ TEST_CASE("The losses: shapes, labels and divisors that don't fit are named, bac
     CHECK_THROWS_WITH(Reference::mean_squared_error_backward(1.0, one, targets, std::nullopt, d),
                       "mean_squared_error_backward: predictions: expected [2, 1], got [1, 2]");
     CHECK_THROWS_WITH(Reference::mean_squared_error(two, targets, 0.0),
-                      "mean_squared_error: divisor: expected a number above 0, got 0.000000");
+                      "mean_squared_error: divisor: expected a finite number above 0, got 0.000000");
     CHECK_THROWS_WITH(Reference::mean_squared_error_backward(1.0, two, targets, -1.0, d),
-                      "mean_squared_error_backward: divisor: expected a number above 0, got -1.000000");
+                      "mean_squared_error_backward: divisor: expected a finite number above 0, got -1.000000");
     CHECK_THROWS_WITH(Reference::binary_cross_entropy(one, two), "binary_cross_entropy: labels: expected [1, 2], got [2, 1]");
     CHECK_THROWS_WITH(Reference::binary_cross_entropy_backward(1.0, one, two, std::nullopt, d),
                       "binary_cross_entropy_backward: labels: expected [1, 2], got [2, 1]");
     CHECK_THROWS_WITH(Reference::binary_cross_entropy_backward(1.0, one, one, std::nullopt, d),
                       "binary_cross_entropy_backward: labels[0, 1]: expected 0 to 1, got 2.000000");
     CHECK_THROWS_WITH(Reference::binary_cross_entropy(one, Tensor<double, 2>{{1, 0}}, 0.0),
-                      "binary_cross_entropy: divisor: expected a number above 0, got 0.000000");
+                      "binary_cross_entropy: divisor: expected a finite number above 0, got 0.000000");
 }
 
 TEST_CASE("mean_squared_error_backward and binary_cross_entropy_backward: by hand")

@@ -87,11 +87,11 @@ TEMPLATE_TEST_CASE("lamb by hand: the step is as long as the parameter", "", ber
     State adapted, s;
     lamb<TestType>({4}, plain, adapted);
     CHECK(std::abs(adapted.p[0] - (1 - 0.1)) < 1e-15);
-    plain.adapts = false;
+    plain.use_trust_ratio = false;
     lamb<TestType>({4}, plain, s);
     CHECK(std::abs(s.p[0] - (1 - 0.1 * 0.8)) < 1e-15);
     // A parameter, or a step, without length keeps the plain step.
-    plain.adapts = true;
+    plain.use_trust_ratio = true;
     State zero{{0}, {0}, {0}}, still;
     lamb<TestType>({4}, plain, zero);
     CHECK(std::abs(zero.p[0] + 0.1 * 0.8) < 1e-15);
@@ -158,4 +158,16 @@ TEMPLATE_TEST_CASE("lamb: nothing moves unless all of a parameter's step is fini
         CHECK(s.m == start.m);
         CHECK(s.v == start.v);
     }
+}
+
+TEMPLATE_TEST_CASE("lamb: a factor that the scalar doesn't hold moves nothing", "", bert::Reference, bert::Fast, Plain)
+{
+    // u = 0.1 g / epsilon = 1e-38, and p is 1000 long: the factor is 1e41.
+    const std::vector<float> g{1e-43F, 0};
+    std::vector<float> p{1000, 0}, m{0, 0}, v{0, 0};
+    UpdateOptions one;
+    one.learning_rate = 1;
+    CHECK(TestType::template lamb<float>(std::span<const float>(g), one, {p, m, v}) == 2);
+    CHECK(p == std::vector<float>{1000, 0});
+    CHECK(m == std::vector<float>{0, 0});
 }

@@ -15,7 +15,7 @@
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
-#include "bert/ops/activations.hpp"
+#include "bert/ops/attention.hpp"
 #include "bert/ops/fast/dropout.hpp"
 #include "bert/ops/fast/replaced.hpp"
 #include "bert/ops/fast/softmax.hpp"
@@ -365,7 +365,7 @@ struct AttentionOperations {
     static void attention(Ops, const QueryKeyValue<Real>& qkv, const Pass& pass, AttentionActivations<Real>& act)
     {
         if constexpr (!has_own_steps<Ops, Real>) return reference::AttentionOperations::attention(Ops{}, qkv, pass, act);
-        require_attention_shapes(qkv, pass);
+        require_attention_inputs(qkv, pass);
         const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
         const std::size_t B = pass.sequences.count();
         act.context.resize({T, H});
@@ -389,7 +389,7 @@ struct AttentionOperations {
         if constexpr (!has_own_steps<Ops, Real>)
             return reference::AttentionOperations::attention_backward(Ops{}, d_context, qkv, pass, act, d_act, d_qkv);
         using Head = AttentionHeadBackward<Real, Arch>;
-        require_attention_shapes(qkv, pass);
+        require_attention_inputs(qkv, pass);
         const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads, D = H / A;
         require_shape("attention_backward: d_context", d_context, {T, H});
         d_qkv.query.resize({T, H});

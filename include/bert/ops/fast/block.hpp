@@ -15,7 +15,7 @@
 
 #include "bert/core/activation.hpp"
 #include "bert/core/dropout.hpp"
-#include "bert/core/parameters.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"

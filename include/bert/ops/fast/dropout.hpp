@@ -112,14 +112,14 @@ void dropout_row(const DropoutPlace& place, std::size_t row, std::size_t column,
 {
     constexpr std::size_t many = 16, few = 8;  // draws at a time: a row of a product's panel has 32 numbers, so 8 draws
     const Real scale = Real(place.scale());
-    const std::uint32_t threshold = place.threshold(), number = place.number();
+    const std::uint32_t threshold = place.threshold(), place_id = place.place_id();
     std::uint32_t words[4 * many];
     for (std::size_t first = 0; first < count;) {
         const std::size_t before = (column + first) % 4;  // words of the first draw that belong to earlier columns
         const std::size_t some = std::min(4 * many - before, count - first);
         const auto draw = before + some > 4 * few ? random_words_of_row<typename V::arch_type, many>
                                                   : random_words_of_row<typename V::arch_type, few>;
-        draw(place.stream, number, place.row_of_batch(row), static_cast<std::uint32_t>((column + first) / 4), words);
+        draw(place.stream, place_id, place.row_of_batch(row), static_cast<std::uint32_t>((column + first) / 4), words);
         for (std::size_t i = 0; i < some; ++i)
             y[first + i] = words[before + i] >= threshold ? x[first + i] * scale : Real(0);
         first += some;

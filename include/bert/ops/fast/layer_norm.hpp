@@ -8,10 +8,9 @@
 #include <cmath>
 #include <cstddef>
 
-#include "bert/core/parameters.hpp"
+#include "bert/core/layer_norm.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
-#include "bert/ops/activations.hpp"
 #include "bert/ops/simd/vector.hpp"
 
 namespace bert::fast {

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstddef>
 
-#include "bert/core/parameters.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
@@ -78,6 +78,7 @@ struct LinearOperations {
         const std::size_t T = x.shape(0), in = x.shape(1), out = weight.shape(0);
         require_shape("linear: weight", weight, {out, in});
         require_shape("linear: bias", bias, {out});
+        if (&y == &x) throw std::invalid_argument("linear: y: expected another tensor than x, got the same");
         y.resize({T, out});
         const std::array weights{product::rows_of(weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
@@ -98,6 +99,8 @@ struct LinearOperations {
         require_shape("linear_backward: weight", weight, {out, in});
         require_shape("linear_backward: d_weight", d_weight, {out, in});
         require_shape("linear_backward: d_bias", d_bias, {out});
+        if (&d_x == &d_y || &d_x == &x)
+            throw std::invalid_argument("linear_backward: d_x: expected another tensor than d_y and x, got the same");
         d_x.resize({T, in});
         LinearGradients<Arch>::of_input(d_y, weight, workspace,
                                         [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {

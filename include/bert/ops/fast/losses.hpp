@@ -73,7 +73,7 @@ struct LossOperations : reference::LossOperations {
         using V = Vector<Real, Arch>;
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
-        require_options("cross_entropy", options);
+        require_cross_entropy_options("cross_entropy", options);
         if (count == 0) return {};
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         const Chunks chunks(T, 1);
@@ -98,7 +98,7 @@ struct LossOperations : reference::LossOperations {
         using V = Vector<Real, Arch>;
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy_backward: labels", logits, labels);
-        require_options("cross_entropy_backward", options);
+        require_cross_entropy_options("cross_entropy_backward", options);
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         d_logits.resize({T, C});
         parallel_for(T, [&](std::size_t t, std::size_t) {

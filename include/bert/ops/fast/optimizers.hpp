@@ -81,7 +81,7 @@ Real update_vector(const Real* g, const UpdateOptions& options, const Moved& mov
 /// @param moved  moved(m, v, p): the new value of p, where m and v are the updated moments; takes numbers and vectors
 /// @return  how many numbers stay unchanged because their update is non-finite
 template <class Arch, class Real, class Moved>
-std::size_t update_each(std::span<const Real> g, const UpdateOptions& options, const ParameterAndMoments<Real>& numbers,
+std::size_t update_each(std::span<const Real> g, const UpdateOptions& options, ParameterAndMoments<Real> numbers,
                         const Moved& moved)
 {
     using V = detail::UpdateVector<Real, Arch>;
@@ -150,7 +150,7 @@ void compute_step(const Real* g, const UpdateOptions& options, const Step& u_of,
 /// @param u_of  u_of(m, v, p): the update, where m and v are the updated moments; takes numbers and vectors
 /// @return  both lengths
 template <class Arch, class Real, class Step>
-StepLengths step_lengths(std::span<const Real> g, const UpdateOptions& options, const ParameterAndMoments<Real>& numbers,
+StepLengths step_lengths(std::span<const Real> g, const UpdateOptions& options, ParameterAndMoments<Real> numbers,
                          const Step& u_of)
 {
     using V = detail::UpdateVector<Real, Arch>;
@@ -185,8 +185,7 @@ template <class Arch>
 struct OptimizerOperations {
     /// @copydoc bert::reference::OptimizerOperations::adamw
     template <class Real>
-    static std::size_t adamw(std::span<const Real> gradient, const UpdateOptions& options,
-                             const ParameterAndMoments<Real>& numbers)
+    static std::size_t adamw(std::span<const Real> gradient, const UpdateOptions& options, ParameterAndMoments<Real> numbers)
     {
         const auto t = static_cast<double>(options.step);
         const Real correction1 = Real(1 - std::pow(options.beta1, t)), correction2 = Real(1 - std::pow(options.beta2, t));
@@ -202,8 +201,7 @@ struct OptimizerOperations {
 
     /// @copydoc bert::reference::OptimizerOperations::bert_adam
     template <class Real>
-    static std::size_t bert_adam(std::span<const Real> gradient, const UpdateOptions& options,
-                                 const ParameterAndMoments<Real>& numbers)
+    static std::size_t bert_adam(std::span<const Real> gradient, const UpdateOptions& options, ParameterAndMoments<Real> numbers)
     {
         const Real rate = Real(options.learning_rate), decay = Real(options.weight_decay), epsilon = Real(options.epsilon);
         require_same_sizes(gradient, numbers);
@@ -216,8 +214,7 @@ struct OptimizerOperations {
 
     /// @copydoc bert::reference::OptimizerOperations::lamb
     template <class Real>
-    static std::size_t lamb(std::span<const Real> gradient, const UpdateOptions& options,
-                            const ParameterAndMoments<Real>& numbers)
+    static std::size_t lamb(std::span<const Real> gradient, const UpdateOptions& options, ParameterAndMoments<Real> numbers)
     {
         const Real decay = Real(options.weight_decay), epsilon = Real(options.epsilon);
         const auto u_of = [&](const auto& m, const auto& v, const auto& p) {
@@ -226,11 +223,11 @@ struct OptimizerOperations {
         };
         require_same_sizes(gradient, numbers);
         const StepLengths length = step_lengths<Arch>(gradient, options, numbers, u_of);
-        const bool adapts = options.adapts && length.p > 0 && length.u > 0;
-        const double factor = options.learning_rate * (adapts ? length.p / length.u : 1);
-        // An upper bound for the magnitude of every updated number of p.
-        const double bound = length.p + std::abs(factor) * length.u;
-        if (!std::isfinite(bound) || bound > static_cast<double>(std::numeric_limits<Real>::max())) return gradient.size();
+        const bool use_trust_ratio = options.use_trust_ratio && length.p > 0 && length.u > 0;
+        const double factor = options.learning_rate * (use_trust_ratio ? length.p / length.u : 1);
+        const double bound = length.p + std::abs(factor) * length.u;  // of the magnitude of every updated number of p
+        constexpr auto largest = static_cast<double>(std::numeric_limits<Real>::max());
+        if (!(bound <= largest) || !(std::abs(factor) <= largest)) return gradient.size();
         return update_each<Arch>(gradient, options, numbers, [&](const auto& m, const auto& v, const auto& p) {
             using Number = std::decay_t<decltype(p)>;
             return Number(p - Number(Real(factor)) * u_of(m, v, p));

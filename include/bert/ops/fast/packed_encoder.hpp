@@ -15,13 +15,14 @@
 #include <vector>
 
 #include "bert/config.hpp"
-#include "bert/core/parameters.hpp"
+#include "bert/core/layer_norm.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
-#include "bert/ops/activations.hpp"
+#include "bert/ops/attention.hpp"
 #include "bert/ops/fast/attention.hpp"
 #include "bert/ops/fast/block.hpp"
 #include "bert/ops/fast/layer_norm.hpp"

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "bert/core/parameters.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"

@@ -35,7 +35,7 @@ struct ActivationOperations {
         }
     }
 
-    /// By the product rule; the derivative of Φ is φ, the density of the standard normal distribution.
+    /// The product rule; the derivative of Φ is φ, the density of the standard normal distribution.
     /// \f[ \delta x = \delta y\,\big(\Phi(x) + x\,\varphi(x)\big),\quad \varphi(x) = e^{-x^2/2} \big/ \sqrt{2\pi} \f]
     /// Symbols: \f$\Phi\f$ `probability`, \f$\varphi\f$ `density`, \f$\delta x, \delta y\f$ `d_x`, `d_y`.
     /// @param d_y  [T, I]
@@ -77,7 +77,7 @@ struct ActivationOperations {
         }
     }
 
-    /// By the product rule, with tanh' = 1 - tanh².
+    /// The product rule, with tanh' = 1 - tanh².
     /// \f[ \delta x = \delta y\,\Big(\tfrac12\,(1 + \tanh u) + \tfrac12\,x\,(1 - \tanh^2 u)\,u'\Big),\quad
     ///     u' = \sqrt{2/\pi}\,(1 + 3 \cdot 0.044715\,x^2) \f]
     /// Symbols: \f$u\f$ `u`, as in gelu_tanh, \f$u'\f$ `slope`, \f$\tanh u\f$ `tanh_u`, \f$x^2\f$ `square`.
@@ -160,12 +160,12 @@ struct ActivationOperations {
                 d_x(b, h) = d_y(b, h) * (1 - y(b, h) * y(b, h));
     }
 
-    /// Applies the activation function that a configuration names. Its first argument is the set whose functions it calls
+    /// Applies the activation function that a configuration names. The unnamed first argument is the set whose functions it calls
     /// (ops/reference.hpp).
     /// @param activation  the function
     /// @param x  [T, I]
     /// @param[out] y  [T, I]; may alias x
-    /// @throws std::invalid_argument for another number than an Activation's
+    /// @throws std::invalid_argument if activation is not one of the enumerators
     template <class Ops, class Real>
     static void activate(Ops, Activation activation, const Tensor<Real, 2>& x, Tensor<Real, 2>& y)
     {
@@ -177,12 +177,12 @@ struct ActivationOperations {
         throw std::invalid_argument("activate: expected one of Activation, got another number");
     }
 
-    /// The backward of activate: the derivative times d_y.
+    /// The backward of activate: multiplies d_y by the derivative.
     /// @param activation  the function
     /// @param d_y  [T, I]
     /// @param x  the input of activate, [T, I]
     /// @param[out] d_x  [T, I]; may alias d_y
-    /// @throws std::invalid_argument if d_y is not [T, I], or for another number than an Activation's
+    /// @throws std::invalid_argument if d_y is not [T, I], or if activation is not one of the enumerators
     template <class Ops, class Real>
     static void activate_backward(Ops, Activation activation, const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x,
                                   Tensor<Real, 2>& d_x)
@@ -196,7 +196,7 @@ struct ActivationOperations {
     }
 
 private:
-    static constexpr long double gelu_cubic = 0.044715L;  // exact enough for long double, too
+    static constexpr long double gelu_cubic = 0.044715L;  // long double, so that no scalar type gets a less exact constant
 };
 
 }  // namespace bert::reference

@@ -9,7 +9,6 @@
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/ops/activations.hpp"
 #include "bert/ops/attention.hpp"
 
 namespace bert::reference {
@@ -20,22 +19,24 @@ struct AttentionOperations {
     /// For the rows i and j of one sequence, and d over the D = H/A columns of one head:
     /// \f[ s_{ij} = \frac{1}{\sqrt D} \sum_d q_{id}\,k_{jd},\quad p_{ij} = \mathrm{softmax}_j(s_{ij}),\quad
     ///     p' = \mathrm{dropout}(p),\quad c_{id} = \sum_j p'_{ij}\,v_{jd} \f]
-    /// In a causal model the softmax runs over j ≤ i only (section 3.2.3).
+    /// In a causal model the softmax is that of `masked_scores`, which are \f$s_{ij}\f$ for j ≤ i and -infinity for the later
+    /// tokens (Vaswani et al. 2017, section 3.2.3). The unnamed first argument is the set whose softmax and dropout are called
+    /// (ops/reference.hpp).
     /// Symbols: \f$q, k, v\f$ `qkv.query`, `qkv.key`, `qkv.value`, \f$s\f$ `scores`, \f$p\f$ `probabilities`, \f$p'\f$
-    /// `after_dropout`, \f$c\f$ `context`, A num_attention_heads. Head a of sequence b has the index b A + a; a sequence's rows
+    /// `after_dropout`, \f$c\f$ `context`, A num_attention_heads. Head a of sequence b has the index b·A + a; a sequence's rows
     /// begin at `head.first_row`, a head's columns at `head.first_column`, so that row i of the formula is row first_row + i of
     /// the tensor, and column d is `column` = first_column + d.
     /// Padding isn't masked, since sequences are packed (core/sequences.hpp); published code adds a large negative number to its
-    /// scores. Dropout on the probabilities is from published code, too.
+    /// scores. Dropout on the probabilities is not in the paper either, but in published code.
     /// @param qkv  query, key and value, [T, H] each
-    /// @param pass  sequences of n tokens, T in all, num_attention_heads, is_causal, dropout
-    /// @param[out] act  B A tensors scores, probabilities and after_dropout, [n, n] each, and context, [T, H]
+    /// @param pass  the sequences, T tokens in all, n is the length of one; num_attention_heads, is_causal, dropout
+    /// @param[out] act  B·A tensors scores, probabilities and after_dropout, [n, n] each, and context, [T, H]
     /// @throws std::invalid_argument if a shape doesn't fit
     /// @see Vaswani et al. 2017, sections 3.2.1 and 3.2.2
     template <class Ops, class Real>
     static void attention(Ops, const QueryKeyValue<Real>& qkv, const Pass& pass, AttentionActivations<Real>& act)
     {
-        require_attention_shapes(qkv, pass);
+        require_attention_inputs(qkv, pass);
         const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
         const std::size_t B = pass.sequences.count();
         act.scores.resize(B * A);
@@ -63,7 +64,7 @@ struct AttentionOperations {
         }
     }
 
-    /// The same steps from the last to the first. For one head, where p' = m p are the probabilities after dropout:
+    /// The steps of forward in reverse order. For one head, where p' = m p are the probabilities after dropout:
     /// \f[ \delta v_{jd} = \sum_i p'_{ij}\,\delta c_{id},\quad \delta p'_{ij} = \sum_d \delta c_{id}\,v_{jd},\quad
     ///     \delta p_{ij} = m_{ij}\,\delta p'_{ij} \f]
     /// \f[ \delta s_{ij} = p_{ij}\,\Big(\delta p_{ij} - \sum_l p_{il}\,\delta p_{il}\Big),\quad
@@ -73,7 +74,7 @@ struct AttentionOperations {
     /// dropout, \f$\delta p\f$ `d_probabilities`, \f$\delta s\f$ `d_scores`, \f$\delta q, \delta k, \delta v\f$ `d_qkv`.
     /// A masked token has the probability 0, so softmax_backward gives its score the gradient 0: the causal mask needs no
     /// statement of its own here.
-    /// @param d_context  [T, H]; may be d_act.context, which isn't written
+    /// @param d_context  [T, H]; may be d_act.context itself, which is only read
     /// @param qkv  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
@@ -85,7 +86,7 @@ struct AttentionOperations {
                                    const AttentionActivations<Real>& act, AttentionActivations<Real>& d_act,
                                    QueryKeyValue<Real>& d_qkv)
     {
-        require_attention_shapes(qkv, pass);
+        require_attention_inputs(qkv, pass);
         const std::size_t T = qkv.query.shape(0), H = qkv.query.shape(1), A = pass.config.num_attention_heads;
         const std::size_t B = pass.sequences.count();
         require_shape("attention_backward: d_context", d_context, {T, H});
@@ -141,7 +142,7 @@ private:
         }
     }
 
-    /// Query and key of qkv are read, both of d_qkv written, [T, H] each; d_scores is [n, n].
+    /// Reads qkv.query and qkv.key, writes d_qkv.query and d_qkv.key, [T, H] each; d_scores is [n, n].
     template <class Real>
     static void attention_scores_backward(const Tensor<Real, 2>& d_scores, const QueryKeyValue<Real>& qkv,
                                           const HeadOfSequence& head, QueryKeyValue<Real>& d_qkv)

@@ -20,6 +20,7 @@ struct EmbeddingLookupOperations {
     /// @param table  [rows, H]
     /// @param[out] y  [T, H]
     /// @throws std::invalid_argument for an id outside the table: `embedding_lookup: ids[3]: expected 0 to 30521, got 30522`
+    /// @see Devlin et al. 2019, section 3, input representations; google-research/bert, modeling.py, embedding_lookup
     template <class Real>
     static void embedding_lookup(const IndexTensor<1>& ids, const Tensor<Real, 2>& table, Tensor<Real, 2>& y)
     {
@@ -40,9 +41,10 @@ struct EmbeddingLookupOperations {
     /// padding_idx, as in the transformers library; google-research/bert has none.)
     /// @param d_y  [T, H]
     /// @param ids  as in forward, [T]
-    /// @param padding_row  row that gets no gradient, as that of the padding token; if empty, every row gets its gradient
-    /// @param[in,out] d_table  [rows, H], is added to
-    /// @throws std::invalid_argument if d_y is not [T, H], or for an id outside the table
+    /// @param padding_row  a row that gets no gradient, for example that of the padding token; if empty, every row gets its
+    /// gradient
+    /// @param[in,out] d_table  [rows, H]; added to
+    /// @throws std::invalid_argument if d_y is not [T, H], or for an id or a padding_row outside the table
     template <class Real>
     static void embedding_lookup_backward(const Tensor<Real, 2>& d_y, const IndexTensor<1>& ids,
                                           std::optional<std::size_t> padding_row, Tensor<Real, 2>& d_table)

@@ -5,20 +5,20 @@
 #include <cmath>
 #include <cstddef>
 
-#include "bert/core/parameters.hpp"
+#include "bert/core/layer_norm.hpp"
 #include "bert/core/tensor.hpp"
-#include "bert/ops/activations.hpp"
 
 namespace bert::reference {
 
 /// The operation `layer_norm` and its backward.
 struct LayerNormOperations {
-    /// Normalizes each row of x, then scales and shifts it. (The paper has no epsilon; published code does.)
+    /// Normalizes each row of x, then scales and shifts it. (The paper has no epsilon; published code adds one.)
     /// \f[ \mu_t = \tfrac1H \sum_h x_{th},\quad \sigma_t^2 = \tfrac1H \sum_h (x_{th}-\mu_t)^2,\quad
     ///     r_t = (\sigma_t^2 + \varepsilon)^{-1/2},\quad \hat{x}_{th} = (x_{th}-\mu_t)\,r_t,\quad
     ///     y_{th} = \gamma_h\,\hat{x}_{th} + \beta_h \f]
     /// Symbols: \f$\mu\f$ `mean`, \f$\sigma^2\f$ `variance`, \f$\varepsilon\f$ `epsilon`, \f$r\f$ `rstd`, \f$\hat{x}\f$ `x_hat`,
-    /// \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`, \f$y\f$ `act.y`.
+    /// \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`, \f$y\f$ `act.y`; `correction` is the mean of \f$x - \mu\f$, which is 0 but
+    /// for rounding.
     /// @param x  hidden states, [T, H]; may alias act.x_hat
     /// @param norm  gamma and beta, [H] each
     /// @param epsilon  keeps r finite for a constant row; 1e-12 in BERT, 1e-5 in RoBERTa
@@ -36,8 +36,8 @@ struct LayerNormOperations {
             Real mean = 0;
             for (std::size_t h = 0; h < H; ++h)
                 mean += x(t, h) / Real(H);
-            // A second pass corrects the rounding of the first: in float, too, a constant row has the constant as mean, and an
-            // x_hat of 0. Without rounding the correction is 0.
+            // The first mean is rounded. Adding the mean of the deviations from it removes most of that error, so that a constant
+            // row gives x_hat = 0 even in float.
             Real correction = 0;
             for (std::size_t h = 0; h < H; ++h)
                 correction += (x(t, h) - mean) / Real(H);
@@ -70,13 +70,14 @@ struct LayerNormOperations {
     ///     r_t\,([k=h] - \tfrac1H - \tfrac1H\,\hat{x}_{tk}\,\hat{x}_{th})\f$.
     ///
     /// Multiplied by \f$\delta\hat{x}_{tk}\f$ and summed over k, these are the three terms. \f$\delta x_t\f$ is orthogonal to
-    /// the row of ones, as a shift of x doesn't change y, and, without epsilon, to \f$\hat{x}_t\f$, as a scaling doesn't either.
-    /// Symbols: \f$\delta\hat{x}\f$ `d_x_hat`, \f$s_t\f$ `s`, its mean, \f$a_t\f$ `a`, its component along x_hat;
+    /// the row of ones, because shifting x doesn't change y; and, if epsilon is 0, to \f$\hat{x}_t\f$, because scaling x doesn't
+    /// change y. Symbols: \f$\delta\hat{x}\f$ `d_x_hat`, \f$s_t\f$ `s`, the mean of d_x_hat, \f$a_t\f$ `a`, the component of
+    /// d_x_hat along x_hat;
     /// \f$\delta x, \delta y\f$ `d_x`, `d_y`, \f$\delta\gamma, \delta\beta\f$ `d_norm.gamma`, `d_norm.beta`.
     /// @param d_y  [T, H]
     /// @param norm  gamma, [H]
     /// @param act  result of layer_norm: rstd [T], x_hat [T, H]
-    /// @param[in,out] d_norm  gamma and beta, [H] each, are added to
+    /// @param[in,out] d_norm  gamma and beta, [H] each; added to
     /// @param[out] d_x  [T, H]; may alias d_y
     /// @throws std::invalid_argument if a shape doesn't fit
     template <class Real>

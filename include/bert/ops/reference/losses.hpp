@@ -5,11 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <optional>
-#include <stdexcept>
-#include <string>
 
 #include "bert/core/tensor.hpp"
 #include "bert/ops/losses.hpp"
@@ -17,16 +14,18 @@
 namespace bert::reference {
 
 /// The operations `cross_entropy`, `mean_squared_error`, `binary_cross_entropy`, each with its backward. (As PyTorch has them: in
-/// torch.nn.functional cross_entropy, mse_loss, and binary_cross_entropy_with_logits.)
+/// torch.nn.functional: cross_entropy, mse_loss, binary_cross_entropy_with_logits. Masked LM in google-research/bert,
+/// run_pretraining.py, divides by the number of labelled rows + 1e-5: options.divisor.)
 struct LossOperations {
     /// The mean negative log-probability of the label, over the rows that have one. Without labelled rows it is 0 (NaN in the
     /// transformers library).
     /// \f[ \ell = \frac1n \sum_t \sum_c -y_{tc} \log p_{tc},\quad
-    ///     \log p_{tc} = (s_{tc} - m_t) - \log \sum_l e^{s_{tl} - m_t},\quad m_t = \max_l s_{tl} \f]
+    ///     \log p_{tc} = (s_{tc} - m_t) - \log \sum_k e^{s_{tk} - m_t},\quad m_t = \max_k s_{tk} \f]
     /// where t runs over the labelled rows, and the target y is smoothing / C for every class, plus 1 - smoothing for the label.
     /// Without smoothing only the label's term remains.
     /// Symbols: \f$s\f$ `logits`, \f$\log p\f$ `log_probability`, \f$m_t\f$ `row.largest`, \f$\log \sum\f$ `row.log_sum`, \f$n\f$
-    /// `n`: options.divisor, or the number of labelled rows; \f$y\f$ isn't stored: its two terms are added apart.
+    /// `n`: options.divisor, or the number of labelled rows. \f$y\f$ is never formed: the label's part and the smoothing's are
+    /// added separately.
     /// @param logits  [T, C]
     /// @param labels  0 to C - 1, or ignored_label, [T]
     /// @param options  smoothing and divisor
@@ -39,7 +38,7 @@ struct LossOperations {
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy: labels", logits, labels);
-        require_options("cross_entropy", options);
+        require_cross_entropy_options("cross_entropy", options);
         if (count == 0) return {};
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         Real sum = 0;
@@ -50,14 +49,16 @@ struct LossOperations {
             const Real log_probability = row.log_probability(logits(t, label));
             sum -= (1 - smoothing) * log_probability;
             if (smoothing > 0)
-                for (std::size_t c = 0; c < C; ++c)
-                    sum -= smoothing / Real(C) * row.log_probability(logits(t, c));
+                for (std::size_t c = 0; c < C; ++c) {
+                    const Real log_probability_of_c = row.log_probability(logits(t, c));
+                    sum -= smoothing / Real(C) * log_probability_of_c;
+                }
         }
         return {sum / n, count};
     }
 
     /// Softmax and cross-entropy have a simpler derivative together than apart: the predicted probability minus the target. In a
-    /// labelled row, the derivative of \f$\log p_c = s_c - \log \sum_l e^{s_l}\f$ with respect to \f$s_k\f$ is [c = k] - p_k,
+    /// labelled row, the derivative of \f$\log p_c = s_c - \log \sum_j e^{s_j}\f$ with respect to \f$s_k\f$ is [c = k] - p_k,
     /// where [c = k] is 1 for c = k and 0 elsewhere. That of the row's loss \f$-\sum_c y_c \log p_c\f$ is therefore
     /// \f$-y_k + p_k \sum_c y_c = p_k - y_k\f$, since y sums to 1, with smoothing too.
     /// \f[ \delta s_{tc} = \frac{\delta\ell}{n}\,(p_{tc} - y_{tc}) \f]
@@ -74,7 +75,7 @@ struct LossOperations {
     {
         const std::size_t T = logits.shape(0), C = logits.shape(1);
         const std::size_t count = count_labels("cross_entropy_backward: labels", logits, labels);
-        require_options("cross_entropy_backward", options);
+        require_cross_entropy_options("cross_entropy_backward", options);
         const Real smoothing = Real(options.smoothing), n = Real(options.divisor.value_or(static_cast<double>(count)));
         d_logits.resize({T, C});
         for (std::size_t t = 0; t < T; ++t) {
@@ -86,14 +87,15 @@ struct LossOperations {
             const auto label = static_cast<std::size_t>(labels(t));
             const LogSoftmaxRow<Real> row(logits, t);
             for (std::size_t c = 0; c < C; ++c) {
-                const Real probability = std::exp(row.log_probability(logits(t, c)));
+                const Real log_probability = row.log_probability(logits(t, c));
+                const Real probability = std::exp(log_probability);
                 const Real target = smoothing / Real(C) + (c == label ? 1 - smoothing : Real(0));
                 d_logits(t, c) = d_loss / n * (probability - target);
             }
         }
     }
 
-    /// The mean squared error of one prediction per text: the loss of regression.
+    /// The mean squared error of one prediction per sequence: the loss of regression.
     /// \f[ \ell = \frac1n \sum_b (s_b - y_b)^2 \f]
     /// Symbols: \f$s\f$ `predictions`, \f$y\f$ `targets`, \f$s_b - y_b\f$ `difference`, \f$n\f$ `n`.
     /// @param predictions  s, [B, 1]
@@ -117,6 +119,7 @@ struct LossOperations {
         return {B == 0 ? Real(0) : sum / n, B};
     }
 
+    /// The derivative of a square is twice its root.
     /// \f[ \delta s_b = \frac{\delta\ell}{n}\,2\,(s_b - y_b) \f]
     /// Symbols: \f$\delta\ell\f$ `d_loss`, \f$\delta s\f$ `d_predictions`.
     /// @param d_loss  the gradient of the loss
@@ -138,9 +141,10 @@ struct LossOperations {
             d_predictions(b, 0) = d_loss / n * 2 * (predictions(b, 0) - targets(b));
     }
 
-    /// The mean negative log-probability of C binary labels per text: the loss of multi-label classification.
+    /// The mean negative log-probability over C independent binary labels per sequence: the loss of multi-label classification.
     /// \f[ \ell = \frac{1}{n} \sum_{bc} \big(\max(s_{bc}, 0) - s_{bc}\,y_{bc} + \log(1 + e^{-|s_{bc}|})\big) \f]
-    /// A term is -y log σ(s) - (1-y) log(1-σ(s)), in a form that doesn't overflow.
+    /// A term is -y log σ(s) - (1-y) log(1-σ(s)), in a form that doesn't overflow. Symbols: \f$s\f$ `s`, \f$y\f$ `labels`,
+    /// \f$n\f$ `n`.
     /// @param logits  s, [B, C]
     /// @param labels  y, 0 to 1, [B, C]
     /// @param divisor  n; if empty, B C
@@ -164,7 +168,9 @@ struct LossOperations {
         return {B * C == 0 ? Real(0) : sum / n, B * C};
     }
 
+    /// As for cross-entropy: the predicted probability minus the label.
     /// \f[ \delta s_{bc} = \frac{\delta\ell}{n}\,(\sigma(s_{bc}) - y_{bc}),\quad \sigma(s) = \frac{1}{1 + e^{-s}} \f]
+    /// Symbols: \f$\sigma(s)\f$ `probability`, \f$\delta s\f$ `d_logits`, \f$\delta\ell\f$ `d_loss`.
     /// @param d_loss  the gradient of the loss
     /// @param logits  as in forward, [B, C]
     /// @param labels  as in forward, [B, C]
@@ -188,65 +194,15 @@ struct LossOperations {
         }
     }
 
-protected:  // for the fast sets, which derive from this one
-    /// Checks the labels of a binary cross-entropy.
-    /// @param what  the operation, for the message
-    /// @param logits  [B, C]
-    /// @param labels  [B, C]
-    /// @throws std::invalid_argument if labels is not [B, C], or a label is not in [0, 1]
-    template <class Real>
-    static void require_binary_labels(const char* what, const Tensor<Real, 2>& logits, const Tensor<Real, 2>& labels)
-    {
-        require_shape(std::string(what) + ": labels", labels, logits.shape());
-        for (std::size_t b = 0; b < labels.shape(0); ++b)
-            for (std::size_t c = 0; c < labels.shape(1); ++c)
-                if (!(labels(b, c) >= 0 && labels(b, c) <= 1))
-                    throw std::invalid_argument(std::string(what) + ": labels[" + std::to_string(b) + ", " + std::to_string(c) +
-                                                "]: expected 0 to 1, got " + std::to_string(labels(b, c)));
-    }
-
-    /// Checks the options of a cross-entropy.
-    /// @param what  the operation, for the message
-    /// @param options  smoothing and divisor
-    /// @throws std::invalid_argument `cross_entropy: smoothing: expected [0, 1), got 7.000000`
-    static void require_options(const char* what, const CrossEntropyOptions& options)
-    {
-        if (!(options.smoothing >= 0 && options.smoothing < 1))
-            throw std::invalid_argument(std::string(what) + ": smoothing: expected [0, 1), got " +
-                                        std::to_string(options.smoothing));
-        require_divisor(what, options.divisor);
-    }
-
-    /// Counts the rows that have a label.
-    /// @param what  the operation and its argument, for the message
-    /// @param logits  [T, C]
-    /// @param labels  [T]
-    /// @return  the number
-    /// @throws std::invalid_argument if labels is not [T] or a label is not a class
-    template <class Real>
-    static std::size_t count_labels(const char* what, const Tensor<Real, 2>& logits, const IndexTensor<1>& labels)
-    {
-        const std::size_t T = logits.shape(0), C = logits.shape(1);
-        require_shape(what, labels, {T});
-        std::size_t count = 0;
-        for (std::size_t t = 0; t < T; ++t) {
-            if (labels(t) == ignored_label) continue;
-            if (labels(t) < 0 || static_cast<std::size_t>(labels(t)) >= C)
-                throw std::invalid_argument(std::string(what) + "[" + std::to_string(t) + "]: expected 0 to " +
-                                            std::to_string(static_cast<std::int64_t>(C) - 1) + " or " +
-                                            std::to_string(ignored_label) + ", got " + std::to_string(labels(t)));
-            ++count;
-        }
-        return count;
-    }
-
 private:
-    /// The log-softmax of a row of logits. Subtracting the maximum doesn't change it, but keeps e^s finite.
+    /// The log-softmax of a row of logits. Subtracting the maximum doesn't change it, but keeps the exponentials finite, because
+    /// the largest exponent is 0.
     template <class Real>
     struct LogSoftmaxRow {
         Real largest = -std::numeric_limits<Real>::infinity();  ///< largest logit of the row
         Real log_sum = 0;                                       ///< logarithm of the sum of e^(s - largest)
 
+        /// Computes both for row t of logits, [T, C].
         LogSoftmaxRow(const Tensor<Real, 2>& logits, std::size_t t)
         {
             const std::size_t C = logits.shape(1);

@@ -15,9 +15,10 @@ namespace bert::reference {
 struct SoftmaxOperations {
     /// Turns each row of scores into probabilities, which sum to 1.
     /// \f[ p_{ij} = e^{s_{ij} - m_i} \Big/ \sum_k e^{s_{ik} - m_i},\quad m_i = \max_k s_{ik} \f]
-    /// Symbols: \f$s\f$ `scores`, \f$p\f$ `probabilities`, which holds \f$e^{s-m}\f$, `exponential`, before the division by
-    /// `sum`, \f$m_i\f$ `largest`. Subtracting the maximum doesn't change the result, but keeps e^s finite.
-    /// @param scores  [rows, n]; a score of -infinity gets the probability 0; a row of only -infinity becomes NaN
+    /// Symbols: \f$s\f$ `scores`, \f$m_i\f$ `largest`, \f$e^{s-m}\f$ `exponential`, the denominator `sum`, \f$p\f$
+    /// `probabilities`, which holds the exponentials until they are divided. Subtracting the maximum doesn't change the result,
+    /// but keeps the exponentials finite, because the largest exponent is 0.
+    /// @param scores  [rows, n]; a score of -infinity gets the probability 0; a row whose scores are all -infinity becomes NaN
     /// @param[out] probabilities  [rows, n]; may alias scores
     /// @see Vaswani et al. 2017, section 3.2.1, for its place in attention
     template <class Real>
