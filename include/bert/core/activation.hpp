@@ -9,7 +9,8 @@
 
 namespace bert {
 
-/// The function between the two linear layers of a feed-forward network, and in the masked-LM head.
+/// The function between the two linear layers of a feed-forward network, and in the masked-LM head. The formulas are in
+/// ops/reference/activations.hpp.
 enum class Activation {
     gelu,       ///< x Phi(x), with the error function: "gelu" in a config.json of the transformers library
     gelu_tanh,  ///< its approximation with tanh, as in GPT-2 and ALBERT

@@ -24,13 +24,14 @@ enum class LossDivisor {
 /// Options of the losses.
 struct LossOptions {
     double smoothing = 0;                             ///< label smoothing of every softmax cross-entropy, in [0, 1); 0 in BERT
-                                                      ///< (Szegedy et al. 2016, section 7)
+                                                      ///< (Szegedy et al. 2016, section 7). The heads' formulas are those for 0;
+                                                      ///< ops/reference/losses.hpp has the smoothed ones
     LossDivisor divisor = LossDivisor::transformers;  ///< whose divisor is used
 };
 
 /// The count as the divisor of a loss.
 /// @param count  the number of labelled items
-/// @return  the count; std::nullopt for 0: then the operation counts the labels itself, and returns 0
+/// @return  the count; std::nullopt for 0: then the operation counts the labels itself
 /// @throws std::invalid_argument if it isn't a finite number of at least 0
 inline std::optional<double> divisor_of(double count)
 {

@@ -94,7 +94,7 @@ struct NextSentenceHead {
         Ops::linear(body.pooled, dense.weight, dense.bias, act.logits, pass.workspace);
     }
 
-    /// The cross-entropy of the correct answers.
+    /// The cross-entropy of the targets.
     /// \f[ \ell = -\frac1n \sum_b \log \mathrm{softmax}(\mathrm{logits}_b)_{\mathrm{target}_b} \f]
     /// Symbols: \f$n\f$ `count`.
     /// @param target  0 or 1 for each sequence
