@@ -111,7 +111,7 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     /// \f[ r = \mathrm{Body}(\mathrm{batch}),\quad \mathrm{logits}_k = \mathrm{Head}_k(r) \f]
     /// Symbols: \f$r\f$ `result`, \f$\mathrm{logits}_k\f$ the logits in a head's member of `act`, as in `act.masked_lm.logits`.
     /// @param batch  T tokens in B sequences
-    /// @param targets  the masked-LM target names the rows to compute; heads without a target compute all
+    /// @param targets  the masked-LM target names the rows that its head computes, all without one; other heads read none
     /// @param pass  the model's configuration, dropout, keep_all
     /// @param[out] act  every tensor
     /// @throws std::invalid_argument for an id, segment or position outside its table; for a pooled sequence without a
@@ -268,7 +268,7 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
     /// The rows of the hidden states that pooler and heads read. In training, no others need be computed.
     /// @param batch  the tokens
     /// @param targets  its training targets
-    /// @param[out] rows  ascending; empty stands for all, since some head reads all of them
+    /// @param[out] rows  ascending; empty stands for all: a head reads all of them, or nothing is read
     void read_rows(const Batch& batch, const Targets<Real, Heads>& targets, std::vector<std::size_t>& rows) const
     {
         rows.clear();
@@ -276,7 +276,7 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
         bool reads_all = false;
         for_each_head([&]<class Tag>(Tag) {
             if (!Tag::member(*this)) return;
-            if (!Tag::member(targets)) {  // without a target a head computes the logits of all rows
+            if (!Tag::member(targets)) {  // then the masked-LM head computes all rows; every head counts as one that reads all
                 reads_all = true;
                 return;
             }
@@ -288,7 +288,7 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
         rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
     }
 
-    /// @return  whether the model has a head; its parameters' names then have no prefix, and the body's begin with `bert.`
+    /// @return  whether the model has a head; the heads' parameters then have no prefix, and the body's begin with `bert.`
     bool has_heads() const
     {
         bool any = false;

@@ -98,7 +98,7 @@ struct Pooler {
     /// @param[in,out] d_pooler  the gradients are added to it
     /// @param[out] d_act  the gradients of pre_activation and first
     /// @param[in,out] d_x  [T, H]; added to, because heads read the same hidden states
-    /// @throws std::invalid_argument if a shape doesn't fit
+    /// @throws std::invalid_argument if a shape doesn't fit, and as forward
     void backward(const Tensor<Real, 2>& d_pooled, const Batch& batch, const Pass& pass, const PoolerActivations<Real>& act,
                   Pooler& d_pooler, PoolerActivations<Real>& d_act, Tensor<Real, 2>& d_x) const
     {

@@ -30,6 +30,7 @@
 #include "bert/pooler.hpp"
 #include "bert/sentence_vectors.hpp"
 #include "bert/text/encoding.hpp"
+#include "bert/text/truncation.hpp"
 #include "bert/tokenizer.hpp"
 
 namespace bert {

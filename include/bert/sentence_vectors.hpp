@@ -18,7 +18,7 @@
 #include "bert/inference.hpp"
 #include "bert/model.hpp"
 #include "bert/pooler.hpp"
-#include "bert/text/encoding.hpp"
+#include "bert/text/truncation.hpp"
 
 namespace bert {
 

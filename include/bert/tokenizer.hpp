@@ -37,6 +37,7 @@
 #include "bert/text/encoding.hpp"
 #include "bert/text/normalizer.hpp"
 #include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/span.hpp"
 #include "bert/text/tokenizer_options.hpp"
 #include "bert/text/utf8.hpp"
 #include "bert/text/wordpiece.hpp"
@@ -202,7 +203,7 @@ public:
     /// @return  the size of the vocabulary before the added tokens were appended
     std::size_t base_vocab_size() const { return vocabulary_.piece_count(); }
     /// @param id  a token's id
-    /// @return  whether it is a special token
+    /// @return  whether it is an added token that is special
     bool is_special(std::int64_t id) const
     {
         return id >= 0 && static_cast<std::size_t>(id) < is_special_.size() && is_special_[static_cast<std::size_t>(id)] != 0;

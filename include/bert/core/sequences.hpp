@@ -7,8 +7,8 @@
 ///      101 2129 2024  102        1 1 1 1      positions    0    1    2    0    1    2    3
 ///                                             begin        0              3                   7
 /// ```
-/// where the 7 is the number of tokens, one past the last. Every operation but attention works on rows and never sees where a sequence ends; attention runs from
-/// `begin[b]` to `begin[b + 1]`. So padding costs nothing and cannot leak into a result.
+/// where the 7 is the number of tokens, one past the last. Every operation but attention works on rows and never sees where a
+/// sequence ends; attention runs from `begin[b]` to `begin[b + 1]`. So padding costs nothing and cannot leak into a result.
 #pragma once
 
 #include <algorithm>

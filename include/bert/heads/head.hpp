@@ -1,7 +1,7 @@
 /// @file
 /// What all heads have in common: what they read from a body, and the members that each of them has.
 ///
-/// A head is a struct of its parameters, in a header of its own, with these members:
+/// A head is a struct template of Real and Ops that holds its parameters, in a header of its own, with these members:
 ///
 /// | member | what it is |
 /// | --- | --- |
@@ -15,7 +15,7 @@
 /// | `static check(batch, target, config)` | throws if the target doesn't fit the batch |
 /// | `static count(batch, target)` | the count of the target |
 /// | `static read_rows(batch, target, rows)` | appends the rows of the hidden states that the head reads; false if it reads all |
-/// | `forward(body, target, pass, act)` | from the body's result to logits; without a target, those of all positions |
+/// | `forward(body, target, pass, act)` | from the body's result to logits; a target may select their rows |
 /// | `loss(batch, target, count, options, act)` | the loss of the logits |
 /// | `loss_backward(batch, target, count, options, act, d_act)` | the gradient of the logits |
 /// | `backward(body, pass, act, d_head, d_act, d_body)` | from the logits' gradient back to the body's result |

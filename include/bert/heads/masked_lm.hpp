@@ -193,7 +193,7 @@ struct MaskedLmHead {
     ///     \delta\mathrm{bias}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv},\quad \delta y = \delta\mathrm{logits}\,E \f]
     /// \f[ \delta z = \mathrm{LayerNorm}'(\delta y),\quad \delta u = \delta z \cdot f'(u),\quad
     ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_m \delta u_m,\quad \delta x = \delta u\,W \f]
-    /// and \f$\delta x\f$ is added to the masked rows of the hidden states' gradient. A tied table is used twice:
+    /// and \f$\delta x\f$ is added to the masked positions' rows of the hidden states' gradient. A tied table is used twice:
     /// Embeddings::backward adds the gradients of the tokens whose id is v to the same row.
     /// Symbols: \f$\delta y, \delta z, \delta u, \delta x\f$ `norm.y`, `activated`, `pre_activation`, `selected` of `d_act`,
     /// \f$\delta W, \delta b\f$ `d_head.transform`, \f$\delta E\f$ `d_table`, \f$\delta\mathrm{bias}\f$ `d_head.bias`.

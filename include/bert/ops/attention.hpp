@@ -1,6 +1,6 @@
 /// @file
-/// Inputs, results and checks of attention, shared by ops/reference/attention.hpp and ops/fast/attention.hpp. The gradients of
-/// inputs and results have their types: `d_act.scores` are the gradients of `act.scores`.
+/// Inputs, results and checks of attention, shared by ops/reference/attention.hpp, which has the formulas, and
+/// ops/fast/attention.hpp. Gradients have the type of what they belong to: `d_act.scores` are those of `act.scores`.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ namespace bert {
 template <class Real>
 struct QueryKeyValue {
     Tensor<Real, 2> query;  ///< what a token looks for, [T, H]
-    Tensor<Real, 2> key;    ///< what the queries of other tokens are compared with, [T, H]
+    Tensor<Real, 2> key;    ///< what the queries are compared with, [T, H]
     Tensor<Real, 2> value;  ///< what a token passes on to those that attend to it, [T, H]
 };
 

@@ -2,10 +2,10 @@
 /// Matrix products, x Wᵀ and x M, by the program's engine: our own kernel, unless set_engine (ops/product/engine.hpp) has chosen
 /// another for the whole program. Components don't depend on the choice.
 ///
-/// The caller's `finish(which, row, column, sums, count)` receives each row of each tile, `count` sums from `column` on, while
-/// they are in the cache, and writes the final result. With our kernel, and with engines
-/// that take blocks, a bias, an activation or a residual therefore needs no separate pass over memory; an engine that takes whole
-/// products costs one more.
+/// The caller's `finish(which, row, column, sums, count)` receives each row of each tile, `count` sums of the operand `which` from
+/// `column` on, while they are in the cache, and writes the final result. With our kernel, and with engines that take blocks, a
+/// bias, an activation or a residual therefore needs no separate pass over memory; an engine that takes whole products costs one
+/// more.
 ///
 /// The callers have checked shapes: all operands have the same one, and a row of x has as many numbers as a product sums.
 #pragma once

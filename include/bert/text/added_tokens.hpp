@@ -1,10 +1,10 @@
 /// @file
 /// Added tokens, such as `[MASK]`, are found in a text before it is split into words and pieces.
 ///
-/// There are two searches: first for the tokens that aren't `normalized` (by default the special ones) in the original text, then
-/// for the `normalized` ones in the normalized parts between them. The latter are normalized like the text. A search goes from
-/// the left and takes the longest token at each position: with `[MASK]` and `[MASK]s`, it finds the second in `my [MASK]s`.
-/// The rules are those of the tokenizers library (added_vocabulary.rs); google-research/bert has no added tokens.
+/// There are two searches: first for the tokens that aren't `normalized` (in files, by default the special ones) in the original
+/// text, then for the `normalized` ones in the normalized parts between them. The latter are normalized like the text. A search
+/// goes from the left and takes the longest token at each position: with `[MASK]` and `[MASK]s`, it finds the second in
+/// `my [MASK]s`. The rules are those of the tokenizers library (added_vocabulary.rs); google-research/bert has no added tokens.
 #pragma once
 
 #include <algorithm>

@@ -19,13 +19,14 @@ namespace bert {
 /// The characters of the original text that a token covers: from [0] to before [1], in code points.
 using Offsets = std::array<std::uint32_t, 2>;
 
-/// A tokenized text or pair of texts: one entry per token in each list.
+/// A tokenized text or pair of texts: one entry per token in each list. Outside a text are the template's special tokens and
+/// padding.
 struct Encoding {
     std::vector<std::int64_t> ids;                  ///< rows of the table of word embeddings
     std::vector<std::int64_t> type_ids;             ///< token types: 0 for the first text (with special tokens), 1 for the second
-    std::vector<Offsets> offsets;                   ///< in the text that the token comes from; {0, 0} for special tokens
-    std::vector<std::int32_t> word_ids;             ///< index of the word in its text, from 0; -1 for special tokens
-    std::vector<std::uint8_t> special_tokens_mask;  ///< 1 for special tokens and padding, 0 for the tokens of a text
+    std::vector<Offsets> offsets;                   ///< in the text that the token comes from; {0, 0} outside a text
+    std::vector<std::int32_t> word_ids;             ///< index of the word in its text, from 0; -1 outside a text
+    std::vector<std::uint8_t> special_tokens_mask;  ///< 1 outside a text, 0 for its tokens, even a [MASK] in it
     std::vector<std::uint8_t> attention_mask;       ///< 0 for padding, 1 for all others
     std::vector<Encoding> overflow;                 ///< further windows, if a text was truncated
     std::size_t replaced = 0;                       ///< number of malformed UTF-8 sequences that were read as U+FFFD

@@ -54,7 +54,8 @@ struct BodyTraining {
 };
 
 /// BERT's body: BertBody's computation, with less memory or work according to the plan. What heads read is identical; with
-/// selected rows, the other hidden rows are zero, and gradients differ in rounding. The compiler takes this form of BodyTraining where the body is a BertBody.
+/// selected rows, the other hidden rows are zero, and gradients differ in rounding. The compiler takes this form of BodyTraining
+/// where the body is a BertBody.
 template <class Real, class Ops>
 struct BodyTraining<BertBody<Real, Ops>> {
     using Body = BertBody<Real, Ops>;  ///< the body
@@ -97,7 +98,8 @@ struct BodyTraining<BertBody<Real, Ops>> {
 
     /// BertBody::backward.
     /// \f[ \delta y \mathrel{+}= \mathrm{Pooler}'(\delta\mathrm{pooled}),\quad \delta e = \mathrm{Encoder}'(\delta y) \f]
-    /// and the embeddings' backward adds \f$\delta e\f$ to the tables. Symbols: \f$\delta y\f$, then \f$\delta e\f$ `d_act.hidden`, \f$\delta\mathrm{pooled}\f$ `d_act.pooler.pooled`.
+    /// and the embeddings' backward adds \f$\delta e\f$ to the tables. Symbols: \f$\delta y\f$, then \f$\delta e\f$
+    /// `d_act.hidden`, \f$\delta\mathrm{pooled}\f$ `d_act.pooler.pooled`.
     /// @param body  as in forward
     /// @param batch  as in forward
     /// @param plan  as in forward

@@ -3,8 +3,8 @@
 /// checkpointing the results are identical. With selected rows, these rows of the result are, and gradients agree up to rounding.
 ///
 /// - Gradient checkpointing keeps only the result of each block, and backward computes the rest again, which costs one more
-///   forward and saves most of the memory of activations. (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost, section 4; every
-///   block is a segment of its own, as in the transformers library.)
+///   forward and saves most of the memory of activations. (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost,
+///   section 4; every block is a segment of its own, as in the transformers library.)
 /// - Selected rows: the last block computes only the rows that heads read (selected_rows.hpp).
 ///
 /// The last block is separate: backward begins with it, so it is never computed again, and only its rows are selected.

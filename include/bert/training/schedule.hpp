@@ -57,8 +57,8 @@ struct Schedule {
     ///     \\ \max\big(0, \tfrac12 (1 + \cos \pi q)\big) & \text{cosine}
     ///     \\ 1 - \min(s, N) \,/\, \max(1, N) & \text{original} \end{cases} \f]
     /// Beyond N the cosine rises again, as in the transformers library: train no longer than N steps.
-    /// Symbols: \f$q\f$ `progress`. With a warm-up the first step has the factor 0. The original
-    /// form never reaches the peak: after the warm-up it continues at 1 - w / N.
+    /// Symbols: \f$q\f$ `progress`. With a warm-up the first step has the factor 0, and the original
+    /// form never reaches the peak: it continues at 1 - w / N.
     /// @param step  s, the number of steps before this one
     /// @return  the factor, 0 to 1
     double factor(std::size_t step) const

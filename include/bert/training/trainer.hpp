@@ -72,8 +72,9 @@ inline Dropout dropout_of(const Config& config, const RandomStream& stream, cons
             .first_sequence = static_cast<std::uint32_t>(start.sequences)};
 }
 
-/// Trains a model. Its memory is allocated once and reused between steps, but for copies of logits in the losses of two heads
-/// (multiple choice, question answering). The model must neither move nor be assigned to: the trainer refers to its numbers.
+/// Trains a model. With a fast set, memory is allocated once and reused between steps, but for copies of logits in the losses of
+/// two heads (multiple choice, question answering). The model must neither move nor be assigned to: the trainer refers to its
+/// numbers.
 template <class Real, class Ops, template <class, class> class Body = BertBody, class Heads = BertHeads>
 class Trainer {
 public:
@@ -132,7 +133,9 @@ public:
     /// Adds a micro-batch's loss and gradient to the step's.
     /// \f[ \ell = \sum_{\mathrm{micro\text{-}batches}} \ell_{\mathrm{part}},\quad
     ///     \nabla\ell = \sum_{\mathrm{micro\text{-}batches}} \nabla\ell_{\mathrm{part}} \f]
-    /// where each loss is divided by the count of the whole batch. Ids and targets must have been checked (see check).
+    /// where each loss is divided by the count of the whole batch. Symbols: \f$\ell\f$ `losses_`, \f$\ell_{\mathrm{part}}\f$
+    /// `losses`, \f$\nabla\ell\f$ `gradient_`, to which the backward passes add. Ids and targets must have been checked (see
+    /// check).
     /// @param part  the micro-batch
     /// @param counts  labelled items of the whole batch
     /// @param start  where the micro-batch begins in it
