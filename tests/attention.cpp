@@ -125,6 +125,12 @@ TEMPLATE_TEST_CASE("self-attention: what doesn't fit is named before anything is
     CHECK_THROWS_WITH(attention.forward(x, pass, act), "attention: value.bias: expected [6], got [5]");
     CHECK(act.qkv.query.size() == 0);
     attention.value.bias.resize({6});
+    attention.output.norm.beta.resize({5});
+    CHECK_THROWS_WITH(attention.forward(x, pass, act), "attention: output.LayerNorm.bias: expected [6], got [5]");
+    attention.output.norm.beta = bert::zeros<double, 1>({6});
+    attention.output.dense.weight.resize({5, 6});
+    CHECK_THROWS_WITH(attention.forward(x, pass, act), "attention: output.dense.weight: expected [6, 6], got [5, 6]");
+    attention.output.dense.weight = random<2>({6, 6}, 3);
     bert::Config five_heads = config;
     five_heads.num_attention_heads = 5;
     const Pass certain{config, sequences, workspace, {.probabilities = 1}};
@@ -143,7 +149,7 @@ TEMPLATE_TEST_CASE("self-attention: what doesn't fit is named before anything is
                       "attention: sequences: expected 5 tokens, got 3");
     const bert::SelfAttentionActivations<double> of_nothing;
     CHECK_THROWS_WITH(attention.backward(x, x, pass, of_nothing, gradient, d_act, d_x),
-                      "attention: act.heads.context (forward computes it): expected [5, 6], got [0, 0]");
+                      "attention: act.qkv.query (forward computes it): expected [5, 6], got [0, 0]");
     gradient.key.weight.resize({6, 5});
     CHECK_THROWS_WITH(attention.backward(x, x, pass, act, gradient, d_act, d_x),
                       "attention: d_key.weight: expected [6, 6], got [6, 5]");

@@ -8,10 +8,10 @@
 #include "bert/add_and_norm.hpp"
 #include "bert/config.hpp"
 #include "bert/core/dropout.hpp"
+#include "bert/core/layer_norm.hpp"
 #include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
 #include "bert/core/pass.hpp"
-#include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/ops/attention.hpp"
 #include "bert/ops/fuses.hpp"
@@ -76,6 +76,8 @@ struct SelfAttention {
     /// @throws std::invalid_argument if a shape doesn't fit
     void forward(const Tensor<Real, 2>& x, const Pass& pass, SelfAttentionActivations<Real>& act) const
     {
+        require_linear("attention: output.dense", output.dense, x.shape(1), x.shape(1));
+        require_layer_norm("attention: output.LayerNorm", output.norm, x.shape(1));
         attend(x, pass, act);
         output.forward(act.heads.context, x, pass.at(DropoutSite::attention), act.output);
     }
@@ -165,6 +167,8 @@ private:
     {
         const std::size_t H = x.shape(1);
         require_attention_pass(pass, x.shape(0), H);
+        require_shape("attention: act.qkv.query (forward computes it)", act.qkv.query, x.shape());
+        require_attention_inputs(act.qkv, pass);
         require_shape("attention: act.heads.context (forward computes it)", act.heads.context, x.shape());
         require_linear("attention: d_query", d_attention.query, H, H);
         require_linear("attention: d_key", d_attention.key, H, H);

@@ -275,13 +275,9 @@ struct Model<Real_, Ops, Body, HeadList<Head...>> : Head<Real_, Reference>::temp
         body.read_rows(batch, rows);
         bool reads_all = false;
         for_each_head([&]<class Tag>(Tag) {
-            if (!Tag::member(*this)) return;
-            if (!Tag::member(targets)) {  // then the masked-LM head computes all rows; every head counts as one that reads all
-                reads_all = true;
-                return;
-            }
-            const bool reads_some = Tag::Head::read_rows(batch, *Tag::member(targets), rows);
-            if (!reads_some) reads_all = true;
+            if (!Tag::member(*this) || reads_all) return;
+            // Without a target, the masked-LM head computes all rows; every head counts as one that reads all.
+            reads_all = !Tag::member(targets) || !Tag::Head::read_rows(batch, *Tag::member(targets), rows);
         });
         if (reads_all) rows.clear();
         std::sort(rows.begin(), rows.end());

@@ -40,6 +40,7 @@
 #include "bert/text/span.hpp"
 #include "bert/text/tokenizer_options.hpp"
 #include "bert/text/utf8.hpp"
+#include "bert/text/vocabulary.hpp"
 #include "bert/text/wordpiece.hpp"
 
 namespace bert {

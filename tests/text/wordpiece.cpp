@@ -49,27 +49,7 @@ TEST_CASE("a word of more than 100 characters is unknown")
     CHECK(ids(bert::WordPiece(vocabulary, {"[UNK]", "##", 2}), U"una") == std::vector<std::int64_t>{0});
 }
 
-TEST_CASE("the vocabulary finds ids and tokens")
+TEST_CASE("a vocabulary without the unknown token is refused")
 {
-    CHECK(vocabulary.id("##ff") == 5);
-    CHECK(vocabulary.id("ff") == std::nullopt);
-    CHECK(vocabulary.token(6) == "una");
-    CHECK(vocabulary.token(9).empty());
-    CHECK(vocabulary.token(-1).empty());
-    CHECK(vocabulary.token(12).empty());
-    CHECK(vocabulary.size() == 12);
-    bert::Vocabulary grown = vocabulary;
-    CHECK(grown.add("new") == 12);
-    CHECK(grown.add("un") == 1);
-    CHECK(grown.size() == 13);
-    CHECK(grown.piece("una") == 6);
-    CHECK(grown.piece("new") == std::nullopt);
-    CHECK(grown.piece_count() == 12);
-}
-
-TEST_CASE("what can't be a vocabulary is refused")
-{
-    CHECK_THROWS_WITH(bert::Vocabulary({"a", "b", "a"}), "vocabulary: token \"a\" has the ids 0 and 2");
-    CHECK_THROWS_WITH(bert::Vocabulary({"a", "\xFF"}), "vocabulary: token 1 is not UTF-8");
     CHECK_THROWS_WITH(bert::WordPiece(bert::Vocabulary({"a"})), "wordpiece: the vocabulary lacks the unknown token [UNK]");
 }

@@ -15,6 +15,7 @@
 #include "bert/core/error.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/json_place.hpp"
+#include "bert/text/vocabulary.hpp"
 #include "bert/tokenizer.hpp"
 
 namespace bert::detail {

@@ -25,6 +25,7 @@
 #include "bert/io/json_place.hpp"
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/tokenizer_config.hpp"
+#include "bert/text/vocabulary.hpp"
 
 namespace bert {
 

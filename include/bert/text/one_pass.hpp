@@ -22,6 +22,7 @@
 #include "bert/text/normalizer.hpp"
 #include "bert/text/piece_trie.hpp"
 #include "bert/text/utf8.hpp"
+#include "bert/text/vocabulary.hpp"
 #include "bert/text/wordpiece.hpp"
 
 namespace bert {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,12 @@ enum class Side { right, left };
 /// @param truncation  which text is truncated
 /// @return  the number of remaining tokens of each text
 /// @throws InputError if truncation is none, or the text to be truncated is too short
+/// @throws std::invalid_argument if nothing has to be truncated
 inline std::array<std::size_t, 2> truncated_lengths(std::array<std::size_t, 2> counts, std::size_t budget, Truncation truncation)
 {
+    if (counts[0] + counts[1] <= budget)
+        throw std::invalid_argument("truncated_lengths: counts: expected more than " + std::to_string(budget) +
+                                    " tokens together, got " + std::to_string(counts[0] + counts[1]));
     const std::size_t excess = counts[0] + counts[1] - budget;
     if (truncation == Truncation::none)
         fail_input("text", "expected at most " + std::to_string(budget) + " tokens besides the special ones, got " +
@@ -62,10 +67,14 @@ inline std::array<std::size_t, 2> truncated_lengths(std::array<std::size_t, 2> c
 /// @param stride  number of tokens that a window shares with the one before; below kept, unless that is 0
 /// @param side  the side on which the text is truncated
 /// @return  the windows
+/// @throws std::invalid_argument if the stride isn't below kept
 inline std::vector<Span> windows(std::size_t count, std::size_t kept, std::size_t stride, Side side)
 {
     if (kept >= count) return {{0, count}};
     if (kept == 0) return {{0, 0}, {0, count}};
+    if (stride >= kept)
+        throw std::invalid_argument("windows: stride: expected less than " + std::to_string(kept) + ", got " +
+                                    std::to_string(stride));
     std::vector<Span> result;
     for (std::size_t begin = 0;; begin += kept - stride) {
         const std::size_t end = std::min(begin + kept, count);

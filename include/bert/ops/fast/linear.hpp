@@ -12,6 +12,7 @@
 #include "bert/core/tensor.hpp"
 #include "bert/core/threads.hpp"
 #include "bert/core/workspace.hpp"
+#include "bert/ops/linear.hpp"
 #include "bert/ops/product.hpp"
 #include "bert/ops/simd/vector.hpp"
 
@@ -75,10 +76,8 @@ struct LinearOperations {
     static void linear(const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight, const Tensor<Real, 1>& bias, Tensor<Real, 2>& y,
                        Workspace& workspace)
     {
-        const std::size_t T = x.shape(0), in = x.shape(1), out = weight.shape(0);
-        require_shape("linear: weight", weight, {out, in});
-        require_shape("linear: bias", bias, {out});
-        if (&y == &x) throw std::invalid_argument("linear: y: expected another tensor than x, got the same");
+        require_linear_inputs(x, weight, bias, y);
+        const std::size_t T = x.shape(0), out = weight.shape(0);
         y.resize({T, out});
         const std::array weights{product::rows_of(weight)};
         product::multiply<Arch>(product::rows_of(x), product::Right::transposed, weights, workspace,
@@ -94,13 +93,9 @@ struct LinearOperations {
     static void linear_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight,
                                 Tensor<Real, 2>& d_weight, Tensor<Real, 1>& d_bias, Tensor<Real, 2>& d_x, Workspace& workspace)
     {
-        const std::size_t T = x.shape(0), in = x.shape(1), out = weight.shape(0);
-        require_shape("linear_backward: d_y", d_y, {T, out});
-        require_shape("linear_backward: weight", weight, {out, in});
-        require_shape("linear_backward: d_weight", d_weight, {out, in});
-        require_shape("linear_backward: d_bias", d_bias, {out});
-        if (&d_x == &d_y || &d_x == &x)
-            throw std::invalid_argument("linear_backward: d_x: expected another tensor than d_y and x, got the same");
+        require_linear_gradients(d_y, x, weight, d_weight, d_bias);
+        require_own_gradient(d_x, d_y, x);
+        const std::size_t T = x.shape(0), in = x.shape(1);
         d_x.resize({T, in});
         LinearGradients<Arch>::of_input(d_y, weight, workspace,
                                         [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
@@ -121,12 +116,9 @@ struct LinearOperations {
     static void add_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Linear<Real>& dense,
                              Linear<Real>& d_dense, Tensor<Real, 2>& d_x, Workspace& workspace)
     {
-        const std::size_t T = x.shape(0), in = x.shape(1), out = dense.weight.shape(0);
-        require_shape("linear_backward: d_y", d_y, {T, out});
-        require_shape("linear_backward: weight", dense.weight, {out, in});
-        require_shape("linear_backward: d_weight", d_dense.weight, {out, in});
-        require_shape("linear_backward: d_bias", d_dense.bias, {out});
-        require_shape("linear_backward: d_x", d_x, {T, in});
+        require_linear_gradients(d_y, x, dense.weight, d_dense.weight, d_dense.bias);
+        require_shape("linear_backward: d_x", d_x, x.shape());
+        const std::size_t in = x.shape(1);
         LinearGradients<Arch>::of_input(d_y, dense.weight, workspace,
                                         [&](std::size_t t, std::size_t column, const Real* sums, std::size_t count) {
                                             product::fetch_ahead(product::rows_of(d_x), t, column, count);

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <stdexcept>
 
 #include "bert/core/tensor.hpp"
 #include "bert/core/workspace.hpp"
+#include "bert/ops/linear.hpp"
 
 namespace bert::reference {
 
@@ -26,10 +26,8 @@ struct LinearOperations {
     static void linear(const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight, const Tensor<Real, 1>& bias, Tensor<Real, 2>& y,
                        Workspace&)
     {
+        require_linear_inputs(x, weight, bias, y);
         const std::size_t T = x.shape(0), in = x.shape(1), out = weight.shape(0);
-        require_shape("linear: weight", weight, {out, in});
-        require_shape("linear: bias", bias, {out});
-        if (&y == &x) throw std::invalid_argument("linear: y: expected another tensor than x, got the same");
         y.resize({T, out});
         for (std::size_t t = 0; t < T; ++t) {
             for (std::size_t o = 0; o < out; ++o) {
@@ -59,13 +57,9 @@ struct LinearOperations {
     static void linear_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, const Tensor<Real, 2>& weight,
                                 Tensor<Real, 2>& d_weight, Tensor<Real, 1>& d_bias, Tensor<Real, 2>& d_x, Workspace&)
     {
+        require_linear_gradients(d_y, x, weight, d_weight, d_bias);
+        require_own_gradient(d_x, d_y, x);
         const std::size_t T = x.shape(0), in = x.shape(1), out = weight.shape(0);
-        require_shape("linear_backward: d_y", d_y, {T, out});
-        require_shape("linear_backward: weight", weight, {out, in});
-        require_shape("linear_backward: d_weight", d_weight, {out, in});
-        require_shape("linear_backward: d_bias", d_bias, {out});
-        if (&d_x == &d_y || &d_x == &x)
-            throw std::invalid_argument("linear_backward: d_x: expected another tensor than d_y and x, got the same");
         d_x.resize({T, in});
         for (std::size_t t = 0; t < T; ++t) {
             for (std::size_t i = 0; i < in; ++i) {
