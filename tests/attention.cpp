@@ -120,7 +120,9 @@ TEMPLATE_TEST_CASE("self-attention: what doesn't fit is named before anything is
     const Pass pass{config, sequences, workspace};
     Tensor<double, 2> d_x;
     CHECK_THROWS_WITH(attention.forward(x, {config, other, workspace}, act), "attention: sequences: expected 5 tokens, got 3");
-    CHECK_THROWS_WITH(attention.forward(random<2>({5, 4}, 1), pass, act), "attention: query.weight: expected [4, 4], got [6, 6]");
+    CHECK_THROWS_WITH(attention.forward(random<2>({5, 4}, 1), pass, act),
+                      "attention: output.dense.weight: expected [4, 4], got [6, 6]");
+    CHECK_THROWS_WITH(attention.attend(random<2>({5, 4}, 1), pass, act), "attention: query.weight: expected [4, 4], got [6, 6]");
     attention.value.bias.resize({5});
     CHECK_THROWS_WITH(attention.forward(x, pass, act), "attention: value.bias: expected [6], got [5]");
     CHECK(act.qkv.query.size() == 0);
