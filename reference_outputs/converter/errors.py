@@ -1,0 +1,5 @@
+"""Bad input."""
+
+
+class InputError(Exception):
+    """One line that says where, what was expected, and what was found."""
