@@ -11,7 +11,7 @@
 
 #include "bert/core/threads.hpp"
 #include "bert/fast_tokenizer.hpp"
-#include "bert/io/tokenizer_json.hpp"
+#include "bert/io/tokenizer_folder.hpp"
 #include "bert/tokenizer.hpp"
 #include "text/reference.hpp"
 

@@ -9,11 +9,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "bert/text/added_tokens.hpp"
 #include "bert/text/encoding.hpp"
 #include "bert/text/normalizer.hpp"
 #include "bert/text/one_pass.hpp"
+#include "bert/text/pre_tokenizer.hpp"
 #include "bert/text/tokenizer_options.hpp"
 #include "bert/text/utf8.hpp"
 #include "bert/tokenizer.hpp"
@@ -30,10 +32,12 @@ public:
         // Tokenizer reads malformed UTF-8 as U+FFFD, so it also finds an added token with U+FFFD there; one pass searches the
         // original bytes and would miss it.
         const auto& added = this->options().added_tokens;
-        const bool needs_steps = std::any_of(added.begin(), added.end(), [](const AddedToken& token) {
+        const bool finds_replaced = std::any_of(added.begin(), added.end(), [](const AddedToken& token) {
             return !token.normalized && token.content.find("\xEF\xBF\xBD") != token.content.npos;
         });
-        if (!needs_steps) one_pass_.emplace(vocabulary(), this->options().normalizer, wordpiece());
+        const bool is_berts = this->options().normalizer.other_steps.empty() &&
+                              this->options().pre_tokenizers == std::vector<PreTokenizer>{PreTokenizer::bert};
+        if (!finds_replaced && is_berts) one_pass_.emplace(vocabulary(), this->options().normalizer, wordpiece());
     }
 
     /// Takes steps 1 to 4. The parts of a text that can't be processed in one pass go through the separate steps.
@@ -79,5 +83,22 @@ private:
 
     std::optional<OnePass> one_pass_;  ///< empty if the separate steps are needed
 };
+
+/// A tokenizer that also lower-cases.
+/// @param tokenizer  a tokenizer
+/// @return  the same one if it lower-cases already, or else one that does; accents stay as they were
+inline FastTokenizer lower_casing(const FastTokenizer& tokenizer)
+{
+    TokenizerOptions options = tokenizer.options();
+    NormalizerOptions& normalizer = options.normalizer;
+    const std::vector<NormalizerStep> steps = normalizer.steps();
+    if (std::find(steps.begin(), steps.end(), NormalizerStep::lower_case) != steps.end()) return tokenizer;
+    normalizer.strip_accents = normalizer.strips_accents();
+    normalizer.lowercase = true;
+    if (!normalizer.other_steps.empty())
+        normalizer.other_steps.insert(normalizer.other_steps.begin(), NormalizerStep::lower_case);
+    options.vocabulary = tokenizer.vocabulary().pieces();
+    return FastTokenizer(std::move(options));
+}
 
 }  // namespace bert

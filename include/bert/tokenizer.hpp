@@ -14,7 +14,7 @@
 /// compared.)
 ///
 /// Tokenizer::tokenize takes steps 1 to 4 one after the other. FastTokenizer (fast_tokenizer.hpp), which load_tokenizer
-/// (io/tokenizer_json.hpp) returns, takes steps 2 to 4 in one pass, with the same result.
+/// (io/tokenizer_folder.hpp) returns, takes steps 2 to 4 in one pass, with the same result.
 #pragma once
 
 #include <algorithm>
@@ -53,12 +53,15 @@ public:
     ///     or a template names a text that isn't there
     explicit Tokenizer(TokenizerOptions options)
         // In the order of the members below: the vocabulary is moved out of options_ before wordpiece_ looks into it.
-        : options_(std::move(options)), vocabulary_(std::move(options_.vocabulary)), wordpiece_(vocabulary_, options_.wordpiece)
+        : options_(std::move(options)),
+          vocabulary_(std::move(options_.vocabulary), options_.first_new_id),
+          wordpiece_(vocabulary_, options_.wordpiece)
     {
         for (std::size_t i = 0; i < options_.added_tokens.size(); ++i) {
             const AddedToken& token = options_.added_tokens[i];
             if (token.content.empty()) throw std::invalid_argument("tokenizer: an added token is empty");
             added_ids_.push_back(vocabulary_.add(token.content));
+            if (token.special && options_.split_special_tokens) continue;
             std::u32string content;
             decode_utf8(token.content, content);
             if (token.normalized) content = normalize(content, options_.normalizer).codes;
@@ -202,7 +205,7 @@ public:
     /// @return  one more than the largest id, added tokens included
     std::size_t vocab_size() const { return vocabulary_.size(); }
     /// @return  the size of the vocabulary before the added tokens were appended
-    std::size_t base_vocab_size() const { return vocabulary_.piece_count(); }
+    std::size_t base_vocab_size() const { return vocabulary_.pieces().size(); }
     /// @param id  a token's id
     /// @return  whether it is an added token that is special
     bool is_special(std::int64_t id) const
@@ -254,7 +257,7 @@ protected:
                 push(added_ids_[*part.token], {start, start + codes.size()});
                 ++word;
             } else {
-                const std::vector<Span> words = pre_tokenize(codes);
+                const std::vector<Span> words = pre_tokenize(codes, options_.pre_tokenizers);
                 for (const Span& span : words) {
                     const std::u32string_view letters = std::u32string_view(codes).substr(span.start, span.end - span.start);
                     const std::vector<Piece> pieces = wordpiece_.split(vocabulary_, letters);

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bert/core/threads.hpp"
-#include "bert/io/tokenizer_json.hpp"
+#include "bert/io/tokenizer_folder.hpp"
 
 int main(int count, char** arguments)
 {

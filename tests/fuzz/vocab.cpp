@@ -8,7 +8,8 @@
 #include <string_view>
 
 #include "bert/fast_tokenizer.hpp"
-#include "bert/io/tokenizer_config.hpp"
+#include "bert/io/vocabulary_file.hpp"
+#include "bert/text/tokenizer_options.hpp"
 
 namespace {
 
@@ -26,7 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text = input.substr(std::min(end + 1, size));
     try {
         bert::TokenizerOptions tokenizer_options;
-        tokenizer_options.vocabulary = bert::detail::vocabulary_from_lines("vocab.txt", input.substr(0, end));
+        const bert::detail::VocabularyFile file = bert::detail::vocabulary_from_lines("vocab.txt", input.substr(0, end));
+        tokenizer_options.vocabulary = file.tokens;
+        tokenizer_options.first_new_id = file.first_new_id;
         tokenizer_options.added_tokens = bert::special_added_tokens();
         tokenizer_options.normalizer.lowercase = size % 2 == 0;
         const bert::FastTokenizer tokenizer(tokenizer_options);

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "bert/io/tokenizer_json.hpp"
+#include "bert/io/tokenizer_folder.hpp"
 #include "bert/io/tokenizer_writer.hpp"
 #include "text/reference.hpp"
 

@@ -19,7 +19,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "bert/io/tokenizer_json.hpp"
+#include "bert/io/tokenizer_folder.hpp"
 #include "sanitizers.hpp"
 
 namespace reference {

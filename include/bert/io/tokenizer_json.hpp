@@ -1,30 +1,25 @@
 /// @file
-/// Reads tokenizers from files: `tokenizer.json`, or `vocab.txt` with `tokenizer_config.json`.
-///
-/// A folder's tokenizer.json describes the tokenizer completely and takes precedence; its truncation and padding are ignored, as
-/// the caller sets them. vocab.txt has one token a line, the first with id 0. tokenizer_config.json gives the special tokens, the
-/// sides of truncation and padding and the model's longest input, and for a vocab.txt the options of the normalizer.
+/// Reads a tokenizer.json, the tokenizers library's file format, which describes a tokenizer completely. Its truncation and padding
+/// are ignored, as the caller sets them, but for their sides.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-#include <stdexcept>
 #include <string>
-#include <system_error>
-#include <utility>
+#include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
-#include "bert/fast_tokenizer.hpp"
-#include "bert/io/json.hpp"
 #include "bert/io/json_place.hpp"
-#include "bert/io/mapped_file.hpp"
-#include "bert/io/tokenizer_config.hpp"
+#include "bert/io/special_tokens.hpp"
+#include "bert/text/added_tokens.hpp"
+#include "bert/text/encoding.hpp"
+#include "bert/text/normalizer.hpp"
+#include "bert/text/pre_tokenizer.hpp"
+#include "bert/text/tokenizer_options.hpp"
+#include "bert/text/truncation.hpp"
 #include "bert/text/vocabulary.hpp"
 
 namespace bert {
@@ -41,7 +36,6 @@ inline std::vector<std::string> vocabulary_from(const JsonPlace& json)
     std::vector<std::string> tokens;
     for (const auto& [token, id] : json.value.items()) {
         const JsonPlace entry{id, json.place + "[" + in_quotes(token) + "]"};
-        if (token.empty()) fail_input(entry.place, "expected a token that is not empty");
         const auto row = static_cast<std::size_t>(entry.number(static_cast<std::int64_t>(limit)));
         if (row >= tokens.size()) tokens.resize(row + 1);
         if (!tokens[row].empty())
@@ -80,15 +74,139 @@ inline std::vector<TemplateElement> template_from(const JsonPlace& json, const J
     return elements;
 }
 
+/// The elements of a part of a tokenizer that can be a sequence of parts.
+/// @param json  a part, or a sequence of parts, also nested
+/// @param list  the sequence's key for its elements
+/// @param[in,out] elements  the parts are appended, none a sequence
+inline void append_elements(const JsonPlace& json, std::string_view list, std::vector<JsonPlace>& elements)
+{
+    if (json.at("type").text() != "Sequence") {
+        elements.push_back(json);
+        return;
+    }
+    for (const JsonPlace& element : json.at(list).elements())
+        append_elements(element, list, elements);
+}
+
+/// Reads the normalizer of a tokenizer.json.
+/// @param json  the document
+/// @return  its steps; BERT's alone as their options
+/// @throws InputError for a step that isn't known
+inline NormalizerOptions normalizer_from(const JsonPlace& json)
+{
+    NormalizerOptions result{false, false, false, false};
+    if (!json.has("normalizer")) return result;
+    std::vector<JsonPlace> elements;
+    append_elements(json.at("normalizer"), "normalizers", elements);
+    for (const JsonPlace& element : elements) {
+        const std::string type = element.at("type").one_of({"BertNormalizer", "NFD", "StripAccents", "Lowercase"});
+        std::vector<NormalizerStep>& steps = result.other_steps;
+        if (type == "NFD") steps.push_back(NormalizerStep::decompose);
+        if (type == "StripAccents") steps.push_back(NormalizerStep::remove_all_marks);
+        if (type == "Lowercase") steps.push_back(NormalizerStep::lower_case);
+        if (type != "BertNormalizer") continue;
+        NormalizerOptions bert;
+        bert.clean_text = element.truth("clean_text", true);
+        bert.handle_chinese_chars = element.truth("handle_chinese_chars", true);
+        bert.lowercase = element.truth("lowercase", true);
+        if (element.has("strip_accents")) bert.strip_accents = element.at("strip_accents").truth();
+        if (elements.size() == 1) return bert;
+        for (const NormalizerStep step : bert.steps())
+            steps.push_back(step);
+    }
+    return result;
+}
+
+/// Reads the pre-tokenizer of a tokenizer.json.
+/// @param json  the document
+/// @return  the pre-tokenizers, in their order
+/// @throws InputError for one that isn't known
+inline std::vector<PreTokenizer> pre_tokenizers_from(const JsonPlace& json)
+{
+    std::vector<PreTokenizer> result;
+    if (!json.has("pre_tokenizer")) return result;
+    std::vector<JsonPlace> elements;
+    append_elements(json.at("pre_tokenizer"), "pretokenizers", elements);
+    for (const JsonPlace& element : elements) {
+        const std::string type = element.at("type").one_of({"BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Punctuation"});
+        if (type == "BertPreTokenizer") result.push_back(PreTokenizer::bert);
+        if (type == "Whitespace") result.push_back(PreTokenizer::whitespace);
+        if (type == "WhitespaceSplit") result.push_back(PreTokenizer::whitespace_split);
+        if (type != "Punctuation") continue;
+        if (element.has("behavior")) element.at("behavior").one_of({"Isolated"});
+        result.push_back(PreTokenizer::punctuation);
+    }
+    return result;
+}
+
+/// Reads the post-processor of a tokenizer.json, which has the templates.
+/// @param json  the post-processor
+/// @param vocabulary_size  ids must be below it
+/// @param[in,out] options  single and pair are set
+/// @throws InputError for one that isn't known
+inline void read_post_processor(const JsonPlace& json, std::size_t vocabulary_size, TokenizerOptions& options)
+{
+    std::vector<JsonPlace> all, elements;
+    append_elements(json, "processors", all);
+    for (const JsonPlace& element : all)
+        if (element.at("type").text() != "ByteLevel") elements.push_back(element);  // which only trims offsets, of nothing here
+    if (elements.empty()) return;
+    if (elements.size() > 1) json.fail("one post-processor");
+    const JsonPlace& processor = elements.front();
+    const std::string type = processor.at("type").one_of({"TemplateProcessing", "BertProcessing", "RobertaProcessing"});
+    if (type == "TemplateProcessing") {
+        const JsonPlace special_tokens = processor.at("special_tokens");
+        options.single = template_from(processor.at("single"), special_tokens, 1, vocabulary_size);
+        options.pair = template_from(processor.at("pair"), special_tokens, 2, vocabulary_size);
+        return;
+    }
+    const auto special = [&](const char* key) {
+        const std::vector<JsonPlace> token_and_id = processor.at(key).elements();
+        if (token_and_id.size() != 2) processor.at(key).fail("a token and its id");
+        return token_and_id[1].number(static_cast<std::int64_t>(vocabulary_size));
+    };
+    const std::int64_t cls = special("cls"), sep = special("sep");
+    options.single = {{true, cls, 0}, {false, 0, 0}, {true, sep, 0}};
+    // The tokenizers library takes a RobertaProcessing that lacks one of its options for a BertProcessing.
+    const bool of_roberta = type == "RobertaProcessing" && processor.has("trim_offsets") && processor.has("add_prefix_space");
+    if (!of_roberta)
+        options.pair = {{true, cls, 0}, {false, 0, 0}, {true, sep, 0}, {false, 1, 1}, {true, sep, 1}};
+    else
+        options.pair = {{true, cls, 0}, {false, 0, 0}, {true, sep, 0}, {true, sep, 0}, {false, 1, 0}, {true, sep, 0}};
+}
+
+/// @param json  a tokenizer.json
+/// @return  its list of added tokens; empty if it has none
+inline std::vector<JsonPlace> added_tokens_of(const JsonPlace& json)
+{
+    return json.has("added_tokens") ? json.at("added_tokens").elements() : std::vector<JsonPlace>();
+}
+
+/// Reads the sides of truncation and padding.
+/// @param json  the document
+/// @param[in,out] options  encode is set
+inline void read_stored_sides(const JsonPlace& json, TokenizerOptions& options)
+{
+    const auto side = [&](const char* key, Side& target) {
+        if (json.has(key) && json.at(key).has("direction"))
+            target = json.at(key).at("direction").one_of({"Right", "Left"}) == "Left" ? Side::left : Side::right;
+    };
+    side("truncation", options.encode.truncation_side);
+    side("padding", options.encode.padding_side);
+}
+
 /// Reads a tokenizer.json.
 /// @param json  the document
+/// @param[out] warnings  what is not as the file says; nullptr if that isn't wanted
 /// @return  the description of the tokenizer
-inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
+/// @throws InputError for a document that isn't a tokenizer, or one of another kind
+inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json, std::vector<std::string>* warnings = nullptr)
 {
     TokenizerOptions options;
     const JsonPlace model = json.at("model");
     if (model.has("type")) model.at("type").one_of({"WordPiece"});
     options.vocabulary = vocabulary_from(model.at("vocab"));
+    options.first_new_id = model.at("vocab").value.size();
     options.wordpiece.unknown_token = model.at("unk_token").text();
     if (model.has("continuing_subword_prefix"))
         options.wordpiece.continuing_prefix = model.at("continuing_subword_prefix").text();
@@ -96,98 +214,35 @@ inline TokenizerOptions options_from_tokenizer_json(const JsonPlace& json)
         options.wordpiece.max_characters_per_word =
             static_cast<std::size_t>(model.at("max_input_chars_per_word").number(std::int64_t{1} << 31));
 
-    options.normalizer = {false, false, false, false};
-    if (json.has("normalizer")) {
-        const JsonPlace normalizer = json.at("normalizer");
-        normalizer.at("type").one_of({"BertNormalizer"});
-        options.normalizer.clean_text = normalizer.truth("clean_text", true);
-        options.normalizer.handle_chinese_chars = normalizer.truth("handle_chinese_chars", true);
-        options.normalizer.lowercase = normalizer.truth("lowercase", true);
-        options.normalizer.strip_accents = std::nullopt;
-        if (normalizer.has("strip_accents")) options.normalizer.strip_accents = normalizer.at("strip_accents").truth();
-    }
-    json.at("pre_tokenizer").at("type").one_of({"BertPreTokenizer"});
+    options.normalizer = normalizer_from(json);
+    options.pre_tokenizers = pre_tokenizers_from(json);
 
-    std::size_t size = options.vocabulary.size();  // with the added tokens read so far
-    if (json.has("added_tokens")) {
-        Vocabulary vocabulary(options.vocabulary), added_tokens;
-        for (const JsonPlace& element : json.at("added_tokens").elements()) {
-            options.added_tokens.push_back(added_token_from(element, false));
-            const std::string& content = options.added_tokens.back().content;
-            if (added_tokens.id(content)) element.fail("a token that is not in the list yet");
-            added_tokens.add(content);
-            const std::int64_t id = vocabulary.add(content);
-            if (element.has("id") && !element.at("id").is(id)) element.at("id").fail(std::to_string(id) + ", the token's id");
-        }
-        size = vocabulary.size();
+    Vocabulary vocabulary(options.vocabulary, options.first_new_id);
+    for (const JsonPlace& element : added_tokens_of(json)) {
+        const AddedToken token = added_token_from(element, false);
+        if (token.content.empty()) continue;
+        add_token(token, options.added_tokens);
+        const std::int64_t id = vocabulary.add(token.content);
+        if (warnings != nullptr && element.has("id") && !element.at("id").is(id))
+            warnings->push_back(element.place + ": token " + in_quotes(token.content) + " has the id " + std::to_string(id) +
+                                ", not " + one_line(element.at("id").value.dump()));
     }
+    const std::size_t size = vocabulary.size();
 
     options.single = {{false, 0, 0}};
     options.pair = {{false, 0, 0}, {false, 1, 1}};
-    if (json.has("post_processor")) {
-        const JsonPlace processor = json.at("post_processor");
-        if (processor.at("type").one_of({"TemplateProcessing", "BertProcessing"}) == "TemplateProcessing") {
-            options.single = template_from(processor.at("single"), processor.at("special_tokens"), 1, size);
-            options.pair = template_from(processor.at("pair"), processor.at("special_tokens"), 2, size);
-        } else {
-            const auto special = [&](const char* key) {
-                const std::vector<JsonPlace> token_and_id = processor.at(key).elements();
-                if (token_and_id.size() != 2) processor.at(key).fail("a token and its id");
-                return token_and_id[1].number(static_cast<std::int64_t>(size));
-            };
-            const std::int64_t cls = special("cls"), sep = special("sep");
-            options.single = {{true, cls, 0}, {false, 0, 0}, {true, sep, 0}};
-            options.pair = {{true, cls, 0}, {false, 0, 0}, {true, sep, 0}, {false, 1, 1}, {true, sep, 1}};
-        }
-    }
+    if (json.has("post_processor")) read_post_processor(json.at("post_processor"), size, options);
     if (json.has("decoder")) {
-        const JsonPlace decoder = json.at("decoder");
-        decoder.at("type").one_of({"WordPiece"});
-        options.decode_cleanup = decoder.truth("cleanup", true);
+        std::vector<JsonPlace> decoders;
+        append_elements(json.at("decoder"), "decoders", decoders);
+        for (const JsonPlace& decoder : decoders) {
+            decoder.at("type").one_of({"WordPiece"});
+            options.decode_cleanup = decoder.truth("cleanup", true);
+        }
     }
     return options;
 }
 
 }  // namespace detail
-
-/// Reads a tokenizer.
-/// @param path  a folder with tokenizer.json or vocab.txt, or such a file; tokenizer_config.json in the same folder is also read
-/// @param lowercase  for a vocab.txt: whether to lower-case; if not set, as in tokenizer_config.json, or true without one
-/// @return  the tokenizer
-/// @throws InputError if a file is missing, has another format, or describes another kind of tokenizer
-inline FastTokenizer load_tokenizer(const std::filesystem::path& path, std::optional<bool> lowercase = std::nullopt)
-{
-    std::error_code failed;  // of a folder that can't be accessed; for a file, opening it reports the reason
-    std::filesystem::path file = path;
-    if (std::filesystem::is_directory(path, failed)) {
-        file = path / "tokenizer.json";
-        if (!is_there(file, failed)) file = path / "vocab.txt";
-        if (!is_there(file, failed))
-            fail_input(path.string(), "expected tokenizer.json or vocab.txt in this folder, got neither" +
-                                          (failed ? ": " + failed.message() : ""));
-    }
-    const bool is_json = file.extension() == ".json";
-    const std::string place = file.string();
-
-    TokenizerOptions options;
-    const MappedFile contents(file);
-    if (is_json)
-        options = detail::options_from_tokenizer_json({parse_json(place, contents.text()), place});
-    else
-        options.vocabulary = detail::vocabulary_from_lines(place, contents.text());
-    const std::filesystem::path config = file.parent_path() / "tokenizer_config.json";
-    if (is_there(config, failed)) {
-        const nlohmann::json document = parse_json(config.string(), MappedFile(config).text());
-        detail::read_tokenizer_config({document, config.string()}, options, !is_json);
-    } else if (!is_json) {
-        options.added_tokens = special_added_tokens(options.special, options.wordpiece.unknown_token);
-    }
-    if (lowercase && !is_json) options.normalizer.lowercase = *lowercase;
-    try {
-        return FastTokenizer(std::move(options));
-    } catch (const std::invalid_argument& error) {
-        fail_input(place, one_line(error.what()));
-    }
-}
 
 }  // namespace bert

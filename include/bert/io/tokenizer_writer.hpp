@@ -63,7 +63,7 @@ inline nlohmann::ordered_json tokenizer_json(const Tokenizer& tokenizer)
     // emplace_back appends without searching for the key: keys are distinct, and the searches would take quadratic time.
     auto& entries = vocabulary.get_ref<nlohmann::ordered_json::object_t&>();
     for (std::size_t id = 0; id < tokenizer.base_vocab_size(); ++id)
-        if (!tokenizer.vocabulary().tokens()[id].empty()) entries.emplace_back(tokenizer.vocabulary().tokens()[id], id);
+        if (!tokenizer.vocabulary().pieces()[id].empty()) entries.emplace_back(tokenizer.vocabulary().pieces()[id], id);
     nlohmann::ordered_json added = nlohmann::ordered_json::array();
     for (const AddedToken& token : options.added_tokens) {
         nlohmann::ordered_json entry = {{"id", *tokenizer.id(token.content)}};
@@ -148,7 +148,7 @@ inline void save_tokenizer(const Tokenizer& tokenizer, const std::filesystem::pa
     write_file(folder / "tokenizer_config.json", detail::tokenizer_config_json(tokenizer).dump(2) + "\n");
     std::string lines;
     for (std::size_t id = 0; id < tokenizer.base_vocab_size(); ++id) {
-        const std::string& token = tokenizer.vocabulary().tokens()[id];
+        const std::string& token = tokenizer.vocabulary().pieces()[id];
         if (token.empty() || token.find_first_of("\r\n") != token.npos) return;
         lines += token + "\n";
     }

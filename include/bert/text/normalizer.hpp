@@ -9,6 +9,8 @@
 /// `Crème  BRÛLÉE` becomes `creme  brulee`. For every character of the result, the index of its original character is kept.
 /// (google-research/bert, tokenization.py, BasicTokenizer; there lower case comes before accents, here the tokenizers library's
 /// order is followed.)
+///
+/// A tokenizer.json can list other steps, or these in another order: NormalizerStep.
 #pragma once
 
 #include <array>
@@ -23,6 +25,16 @@
 
 namespace bert {
 
+/// A step of a normalizer, as files list them.
+enum class NormalizerStep {
+    clean_text,        ///< step 1 of BERT's normalizer
+    space_chinese,     ///< step 2
+    decompose,         ///< the first half of step 3, in files `NFD`
+    remove_marks,      ///< the second half
+    remove_all_marks,  ///< marks of every kind, in files `StripAccents`
+    lower_case,        ///< step 4, in files `Lowercase`
+};
+
 /// Which steps the normalizer takes. The defaults are those of the uncased models.
 struct NormalizerOptions {
     bool clean_text = true;             ///< step 1
@@ -30,8 +42,22 @@ struct NormalizerOptions {
     std::optional<bool> strip_accents;  ///< step 3; if not set, as lowercase
     bool lowercase = true;              ///< step 4; false for the cased models
 
+    std::vector<NormalizerStep> other_steps = {};  ///< if not empty, these are taken instead of the four
+
     /// @return  whether accents are removed
     bool strips_accents() const { return strip_accents.value_or(lowercase); }
+
+    /// @return  the steps, in their order
+    std::vector<NormalizerStep> steps() const
+    {
+        if (!other_steps.empty()) return other_steps;
+        std::vector<NormalizerStep> steps;
+        if (clean_text) steps.push_back(NormalizerStep::clean_text);
+        if (handle_chinese_chars) steps.push_back(NormalizerStep::space_chinese);
+        if (strips_accents()) steps.insert(steps.end(), {NormalizerStep::decompose, NormalizerStep::remove_marks});
+        if (lowercase) steps.push_back(NormalizerStep::lower_case);
+        return steps;
+    }
 };
 
 /// A text, and where each of its characters comes from.
@@ -160,6 +186,17 @@ inline TracedText remove_marks(const TracedText& text)
     return result;
 }
 
+/// Removes marks of every kind. It is no step of BERT's normalizer.
+/// @param text  decomposed text
+/// @return  the text without them
+inline TracedText remove_all_marks(const TracedText& text)
+{
+    TracedText result;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if (!is_combining_mark(text.codes[i])) result.push(text.codes[i], text.sources[i]);
+    return result;
+}
+
 /// Step 4: converts each character to lower case by itself.
 /// @param text  the text
 /// @return  the text in lower case
@@ -182,10 +219,16 @@ inline TracedText normalize(std::u32string_view codes, const NormalizerOptions& 
     TracedText text;
     for (std::size_t i = 0; i < codes.size(); ++i)
         text.push(codes[i], static_cast<std::uint32_t>(start + i));
-    if (options.clean_text) text = clean_text(text);
-    if (options.handle_chinese_chars) text = space_chinese(text);
-    if (options.strips_accents()) text = remove_marks(decompose(text));
-    if (options.lowercase) text = lower_case(text);
+    for (const NormalizerStep step : options.steps()) {
+        switch (step) {
+            case NormalizerStep::clean_text: text = clean_text(text); break;
+            case NormalizerStep::space_chinese: text = space_chinese(text); break;
+            case NormalizerStep::decompose: text = decompose(text); break;
+            case NormalizerStep::remove_marks: text = remove_marks(text); break;
+            case NormalizerStep::remove_all_marks: text = remove_all_marks(text); break;
+            case NormalizerStep::lower_case: text = lower_case(text); break;
+        }
+    }
     return text;
 }
 

@@ -41,8 +41,8 @@ public:
     {
         std::vector<std::pair<std::string_view, std::int32_t>> first, later;
         const std::string& prefix = wordpiece.options().continuing_prefix;
-        for (std::size_t id = 0; id < vocabulary.piece_count(); ++id) {
-            const std::string_view token = vocabulary.tokens()[id];
+        for (std::size_t id = 0; id < vocabulary.pieces().size(); ++id) {
+            const std::string_view token = vocabulary.pieces()[id];
             if (!token.empty()) first.emplace_back(token, static_cast<std::int32_t>(id));
             if (token.size() > prefix.size() && token.starts_with(prefix))
                 later.emplace_back(token.substr(prefix.size()), static_cast<std::int32_t>(id));

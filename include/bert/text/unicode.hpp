@@ -56,6 +56,11 @@ inline bool is_word_character(char32_t code) { return detail::find_range(detail:
 /// @return  true if it is
 inline bool is_nonspacing_mark(char32_t code) { return detail::find_range(detail::mark_ranges, code) != nullptr; }
 
+/// Whether a code point is a mark of any kind, nonspacing, spacing or enclosing, by the categories of Unicode 9.
+/// @param code  a code point
+/// @return  true if it is
+inline bool is_combining_mark(char32_t code) { return detail::find_range(detail::combining_mark_ranges, code) != nullptr; }
+
 /// Whether a code point is a Chinese character (kana and Hangul are not). The published models were trained with U+2B820 to
 /// U+2CEAF as extension E; the tokenizers library begins it at U+2B920, and so do we.
 /// @param code  a code point

@@ -51,11 +51,11 @@ public:
     /// @throws std::invalid_argument if the vocabulary lacks the unknown token
     explicit WordPiece(const Vocabulary& vocabulary, WordPieceOptions options = {}) : options_(std::move(options))
     {
-        const auto unknown = vocabulary.id(options_.unknown_token);
+        const auto unknown = vocabulary.piece(options_.unknown_token);
         if (!unknown) throw std::invalid_argument("wordpiece: the vocabulary lacks the unknown token " + options_.unknown_token);
         unknown_ = *unknown;
-        for (const std::string& token : vocabulary.tokens())
-            longest_ = std::max(longest_, token.size());
+        for (const std::string& piece : vocabulary.pieces())
+            longest_ = std::max(longest_, piece.size());
     }
 
     /// Splits a word into pieces, from the left, each as long as possible.
@@ -69,7 +69,7 @@ public:
 
         std::vector<Piece> pieces;
         for (std::size_t start = 0; start < word.size();) {
-            // No token has more characters than the longest has bytes, so longer candidates need not be tried.
+            // No piece has more characters than the longest has bytes, so longer candidates need not be tried.
             std::size_t end = std::min(word.size(), start + longest_);
             std::string candidate = (start == 0 ? "" : options_.continuing_prefix) + encode_utf8(word.substr(start, end - start));
             std::optional<std::int64_t> id = vocabulary.piece(candidate);
@@ -93,7 +93,7 @@ public:
 private:
     WordPieceOptions options_;
     std::int64_t unknown_ = 0;
-    std::size_t longest_ = 0;  ///< bytes of the longest token
+    std::size_t longest_ = 0;  ///< bytes of the longest piece
 };
 
 }  // namespace bert
