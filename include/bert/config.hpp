@@ -151,7 +151,8 @@ inline void check_config(const Config& config, std::string_view place = "config"
 
     if (config.pad_token_id && *config.pad_token_id >= config.vocab_size)
         fail_key(place, "pad_token_id", "less than vocab_size (" + std::to_string(config.vocab_size) + ")", *config.pad_token_id);
-    if (config.labels.empty()) fail_key(place, "id2label", "at least one label", "none");
+    if (config.labels.empty() && (config.has_head("sequence_classification") || config.has_head("token_classification")))
+        fail_key(place, "id2label", "at least one label", "none");
     if (config.has_head("question_answering") && config.num_labels() != 2)
         fail_key(place, "id2label", "2 labels (start and end) for question answering", config.num_labels());
 

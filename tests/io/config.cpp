@@ -51,7 +51,6 @@ TEST_CASE("old and short ways to say things are read")
     CHECK(parse_config("f", R"({"torch_dtype":"float16","dtype":"bfloat16"})").dtype == "bfloat16");
     CHECK(parse_config("f", R"({"torch_dtype":null,"problem_type":null,"architectures":null,"id2label":null})") == Config{});
     CHECK(parse_config("f", R"({"num_labels":3})").labels == std::vector<std::string>{"LABEL_0", "LABEL_1", "LABEL_2"});
-    CHECK(parse_config("f", R"({"num_labels":3,"id2label":{"1":"b","0":"a"}})").labels == std::vector<std::string>{"a", "b"});
     CHECK(parse_config("f", R"({"architectures":["BertForMaskedLM","BertModel"]})").architecture == "BertForMaskedLM");
     CHECK(parse_config("f", R"({"hidden_dropout_prob":0})").hidden_dropout_prob == 0);
 }
@@ -73,27 +72,68 @@ TEST_CASE("what isn't the JSON of a configuration is refused")
     CHECK(message(R"({"layer_norm_eps":"1e-12"})") == "f: layer_norm_eps: expected a number, got \"1e-12\"");
     CHECK(message(R"({"tie_word_embeddings":1})") == "f: tie_word_embeddings: expected true or false, got 1");
     CHECK(message(R"({"model_type":7})") == "f: model_type: expected a string, got 7");
-    CHECK(message(R"({"architectures":"BertModel"})") == "f: architectures: expected a list of names, got \"BertModel\"");
-    CHECK(message(R"({"architectures":[]})") == "f: architectures: expected a list of names, got []");
+    CHECK(message(R"({"architectures":[7]})") == "f: architectures: expected a list of names, got [7]");
     CHECK(message(R"({"id2label":["a"]})") == "f: id2label: expected an object, got [\"a\"]");
-    CHECK(message(R"({"id2label":{"0":"a","2":"b"}})") == R"(f: id2label: expected the keys 0 to 1, got {"0":"a","2":"b"})");
-    CHECK(message(R"({"id2label":{"0":null}})") == R"(f: id2label: expected a string for each class, got null)");
-    CHECK(message(R"({"id2label":{}})") == "f: id2label: expected at least one label, got none");
+    CHECK(message(R"({"id2label":{"a":"a"}})") == R"(f: id2label: expected whole numbers as keys, got {"a":"a"})");
+    CHECK(message(R"({"id2label":{},"architectures":["BertForTokenClassification"]})") ==
+          "f: id2label: expected at least one label, got none");
     CHECK(message(R"({"num_labels":1000001})") == "f: num_labels: expected at most 1000000, got 1000001");
-    CHECK(message(R"({"num_labels":0})") == "f: id2label: expected at least one label, got none");
+    CHECK(message(R"({"num_labels":0})") == "no error");
+    CHECK(message(R"({"num_labels":0,"architectures":["BertForSequenceClassification"]})") ==
+          "f: id2label: expected at least one label, got none");
+    CHECK(message(R"({"dtype":7})") == "f: dtype: expected a string, got 7");
+}
+
+namespace {
+
+std::string only_warning(const std::string& text)
+{
+    std::vector<std::string> warnings;
+    parse_config("f", text, bert::bert_family, &warnings);
+    return warnings.size() == 1 ? warnings[0] : std::to_string(warnings.size()) + " warnings";
+}
+
+}  // namespace
+
+// As transformers 5.23 does, but for types that it doesn't know: there it fails.
+TEST_CASE("what contradicts itself, or isn't known and isn't needed, is not followed, with a warning")
+{
+    using Labels = std::vector<std::string>;
+    CHECK(parse_config("f", R"({"num_labels":3,"id2label":{"0":"a","1":"b"}})").labels ==
+          Labels{"LABEL_0", "LABEL_1", "LABEL_2"});
+    CHECK(only_warning(R"({"num_labels":3,"id2label":{"0":"a","1":"b"}})") ==
+          "f: id2label: expected 3 names, as num_labels says, got 2; isn't followed");
+    CHECK(parse_config("f", R"({"num_labels":2,"id2label":{"1":"b","0":"a"}})").labels == Labels{"a", "b"});
+    CHECK(parse_config("f", R"({"id2label":{"0":1,"1":null}})").labels == Labels{"1", "LABEL_1"});
+    CHECK(parse_config("f", R"({"id2label":{"1":"a","2":"b","3":"c"}})").labels == Labels{"LABEL_0", "a", "b"});
+    CHECK(only_warning(R"({"id2label":{"1":"a","2":"b","3":"c"}})") ==
+          "f: id2label: expected a name for each class from 0 to 2, got some; the others are called LABEL_0 and so on");
+    CHECK(parse_config("f", R"({"architectures":[]})").architecture == "BertModel");
+    CHECK(parse_config("f", R"({"architectures":"BertForMaskedLM"})").architecture == "BertForMaskedLM");
+    CHECK(parse_config("f", R"({"architectures":["BertLMHeadModel"]})").architecture == "BertModel");
+    CHECK(only_warning(R"({"architectures":["BertLMHeadModel"]})") ==
+          "f: architectures: \"BertLMHeadModel\" isn't known; its encoder is used");
+    CHECK(parse_config("f", R"({"problem_type":"foo"})").problem_type.empty());
+    CHECK(only_warning(R"({"problem_type":"foo"})").find("f: problem_type: expected regression, ") == 0);
+    CHECK(parse_config("f", R"({"torch_dtype":"torch.float16"})").dtype == "float16");
+    CHECK(parse_config("f", R"({"dtype":"half"})").dtype == "float16");
+    CHECK(parse_config("f", R"({"dtype":"auto"})").dtype == "float32");
+    CHECK(only_warning(R"({"dtype":"auto"})") ==
+          "f: dtype: expected float32, float64, float16 or bfloat16, got \"auto\"; isn't followed");
+    CHECK(only_warning(R"({"num_labels":3})") == "0 warnings");
 }
 
 TEST_CASE("a configuration of another model is refused")
 {
     CHECK(message(R"({"model_type":"roberta"})") == "f: model_type: expected bert, got \"roberta\"");
     CHECK(message(R"({"model_type":"t5","is_encoder_decoder":true})") == "f: model_type: expected bert, got \"t5\"");
-    CHECK(message(R"({"architectures":["BertLMHeadModel"]})").find("got \"BertLMHeadModel\"") != std::string::npos);
     CHECK(message(R"({"is_decoder":true})") == "f: is_decoder: expected false, got true");
     CHECK(message(R"({"add_cross_attention":true})") == "f: add_cross_attention: expected false, got true");
     CHECK(message(R"({"is_decoder":false,"add_cross_attention":false})") == "no error");
     CHECK(message(R"({"position_embedding_type":"relative_key"})") ==
           "f: position_embedding_type: expected \"absolute\", got \"relative_key\"");
     CHECK(message(R"({"position_embedding_type":"absolute"})") == "no error");
+    CHECK(message(R"({"position_embedding_type":null})") == "no error");
     CHECK(message(R"({"pruned_heads":{"1":[0]}})") == R"(f: pruned_heads: expected no pruned heads, got {"1":[0]})");
     CHECK(message(R"({"pruned_heads":{}})") == "no error");
     CHECK(message(R"({"num_attention_heads":7})") == "f: num_attention_heads: expected a divisor of hidden_size (768), got 7");

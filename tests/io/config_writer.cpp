@@ -100,6 +100,7 @@ TEST_CASE("a configuration that can't be written is refused")
     config.labels = {"\xFF"};
     CHECK_THROWS_AS(config_json(config), std::invalid_argument);
     config.labels = {};
+    config.heads = {"token_classification"};
     CHECK_THROWS_WITH(config_json(config), "config: id2label: expected at least one label, got none");
     CHECK(input_error([] { write_config("/dev/full", Config{}); }) == "/dev/full: expected to write it: No space left on device");
 }

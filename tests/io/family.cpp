@@ -28,7 +28,9 @@ constexpr std::array<NameSubstitution, 3> names{{
 constexpr std::array<NameSubstitution, 1> config_keys{{{"hidden_size", "width"}}};
 constexpr std::array<NameSubstitution, 2> old_names{{{"norm.weight", "norm.g"}, {"norm.bias", "norm.b"}}};
 constexpr std::array<std::string_view, 2> ignored{"mask_bias", "numbers"};
-constexpr std::array<std::string_view, 3> components{"embeddings", "transformer", "lm"};
+constexpr std::array<std::string_view, 2> body_components{"embeddings", "transformer"};
+constexpr std::array<std::string_view, 5> head_components{"lm", "cls.predictions", "cls.seq_relationship", "classifier",
+                                                          "qa_outputs"};
 
 constexpr Family family{.model_type = "bert",
                         .body = "base.",
@@ -37,7 +39,8 @@ constexpr Family family{.model_type = "bert",
                         .names = names,
                         .old_names = old_names,
                         .ignored = ignored,
-                        .components = components,
+                        .body_components = body_components,
+                        .head_components = head_components,
                         .table = "base.embeddings.word_embeddings.weight",
                         .decoder = "cls.predictions.decoder.weight"};
 
@@ -98,6 +101,8 @@ TEST_CASE("A tensor belongs to the component with which its name begins, behind 
     CHECK(family.component_of("lm.hidden.dense.weight") == "lm");
     CHECK(family.component_of("lm_head.weight").empty());  // a component's name is followed by a dot
     CHECK(family.component_of("lm").empty());
+    CHECK(family.is_of_head("lm.hidden.dense.weight"));
+    CHECK_FALSE(family.is_of_head("base.transformer.blocks.0.first_norm.weight"));
     CHECK(family.component_of("other.embeddings.weight").empty());
 }
 

@@ -60,6 +60,29 @@ TEST_CASE("A model is found without its prefix, with old names, and beside what 
     CHECK(report.ignored == std::vector<std::string>{"something.else"});
 }
 
+TEST_CASE("Of a class whose head is missing, or that isn't known, the encoder is used, with a warning")
+{
+    const TemporaryFolder folder;
+    const auto model = bert::load_model<double, Reference>(cases / "base_with_pooler");
+    write_changed("base_with_pooler", folder.path(), [](std::vector<TensorView>&) {});
+    const std::string config = contents_of(folder / "config.json"), place = (folder / "config.json").string();
+    const auto with_architecture = [&](const std::string& name) {
+        std::string changed = config;
+        const std::string known = "\"BertModel\"";
+        changed.replace(changed.find(known), known.size(), '"' + name + '"');
+        put(folder / "config.json", changed);
+    };
+    LoadReport report;
+    with_architecture("BertForSequenceClassification");
+    CHECK(same_parameters(bert::load_model<double, Reference>(folder.path(), &report), model));
+    CHECK(report.warnings == std::vector<std::string>{place + ": architectures: \"BertForSequenceClassification\" has a head, of "
+                                                              "which the files have no tensor; the model is a BertModel"});
+    with_architecture("MyOwnModel");
+    CHECK(same_parameters(bert::load_model<double, Reference>(folder.path(), &report), model));
+    CHECK(report.warnings ==
+          std::vector<std::string>{place + ": architectures: \"MyOwnModel\" isn't known; its encoder is used"});
+}
+
 TEST_CASE("What is missing or has the wrong shape is named")
 {
     const TemporaryFolder folder;

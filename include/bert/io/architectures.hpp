@@ -2,6 +2,7 @@
 /// What a published class of models has: io/families/NAME.hpp lists the classes of a family; here alone their names are compared.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -31,6 +32,15 @@ inline std::size_t parameter_count(const Config& config)
     if (config.has_head("token_classification")) count += C * (H + 1);
     if (config.has_head("question_answering")) count += 2 * H + 2;
     return count;
+}
+
+/// @param name  of a published class, as in `BertForMaskedLM`
+/// @param family  whose classes are known
+/// @return  whether it is one of them
+inline bool is_known(std::string_view name, const Family& family = bert_family)
+{
+    return std::any_of(family.architectures.begin(), family.architectures.end(),
+                       [&](const Architecture& architecture) { return architecture.name == name; });
 }
 
 /// Gives a configuration the heads of a published class.

@@ -2,6 +2,9 @@
 /// Reads and checks a config.json, a configuration under its published names. (io/config_writer.hpp writes it.)
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -9,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -46,15 +50,13 @@ void visit_config(AnyConfig& config, Visit&& visit)
     visit("classifier_dropout", config.classifier_dropout);
     visit("pad_token_id", config.pad_token_id);
     visit("tie_word_embeddings", config.tie_word_embeddings);
-    visit("problem_type", config.problem_type);
-    visit("dtype", config.dtype);
 }
 
 /// Takes the known keys out of the object of a config.json, one by one, and checks the types of their values.
 class ConfigReader {
 public:
-    ConfigReader(std::string_view place, nlohmann::json object, const Family& family)
-        : place_(place), object_(std::move(object)), family_(family)
+    ConfigReader(std::string_view place, nlohmann::json object, const Family& family, std::vector<std::string>* warnings)
+        : place_(place), object_(std::move(object)), family_(family), warnings_(warnings)
     {
         if (!object_.is_object()) fail_input(place_, "expected a JSON object, got " + one_line(object_.dump()));
     }
@@ -66,40 +68,81 @@ public:
         if (const std::optional<nlohmann::json> value = take(key)) convert(key, *value, member);
     }
 
-    /// `architectures`: the first one counts.
+    /// `architectures`: a name, or a list of which the first counts. An empty list stands for no head.
     std::string architecture(std::string otherwise)
     {
         const std::optional<nlohmann::json> value = take("architectures");
-        if (!value || value->is_null()) return otherwise;
-        if (!value->is_array() || value->empty() || !value->front().is_string()) fail("architectures", "a list of names", *value);
-        return value->front().get<std::string>();
+        if (!value || value->is_null() || (value->is_array() && value->empty())) return otherwise;
+        const nlohmann::json& name = value->is_array() ? value->front() : *value;
+        if (!name.is_string()) fail("architectures", "a list of names", *value);
+        return name.get<std::string>();
     }
 
-    /// `id2label`: an object of "0", "1" and so on; or else `num_labels`, for which the labels get the library's names.
+    /// `num_labels` and `id2label`, the names by the number of the class. Where they disagree, the number counts, and the labels
+    /// get the transformers library's names; so do single classes without one.
     std::vector<std::string> labels(std::vector<std::string> otherwise)
     {
         constexpr std::size_t most = 1'000'000;
         const std::optional<nlohmann::json> names = take("id2label"), number = take("num_labels");
-        take("label2id");  // says the same again
-        if (names && !names->is_null()) {
-            if (!names->is_object()) fail("id2label", "an object", *names);
-            std::vector<std::string> labels;
-            for (std::size_t c = 0; c < names->size(); ++c) {
-                const auto label = names->find(std::to_string(c));
-                if (label == names->end()) fail("id2label", "the keys 0 to " + std::to_string(names->size() - 1), *names);
-                if (!label->is_string()) fail("id2label", "a string for each class", *label);
-                labels.push_back(label->get<std::string>());
-            }
-            return labels;
-        }
-        if (!number || number->is_null()) return otherwise;
-        std::size_t C = 0;
-        convert("num_labels", *number, C);
+        take("label2id");  // id2label counts
+        const bool has_names = names && !names->is_null(), has_number = number && !number->is_null();
+        if (has_names && !names->is_object()) fail("id2label", "an object", *names);
+        if (!has_names && !has_number) return otherwise;
+        std::size_t C = has_names ? names->size() : 0;
+        if (has_number) convert("num_labels", *number, C);
         if (C > most) fail("num_labels", "at most " + std::to_string(most), *number);
         std::vector<std::string> labels;
         for (std::size_t c = 0; c < C; ++c)
             labels.push_back("LABEL_" + std::to_string(c));
+        if (!has_names) return labels;
+        if (C != names->size()) {
+            warn("id2label", "expected " + std::to_string(C) + " names, as num_labels says, got " +
+                                 std::to_string(names->size()) + "; isn't followed");
+            return labels;
+        }
+        std::size_t named = 0;
+        for (const auto& [key, name] : names->items()) {
+            std::size_t c = 0;
+            const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), c);
+            if (error != std::errc() || end != key.data() + key.size()) fail("id2label", "whole numbers as keys", *names);
+            if (c >= C || name.is_null()) continue;
+            labels[c] = name.is_string() ? name.get<std::string>() : one_line(name.dump());
+            ++named;
+        }
+        if (named < C)
+            warn("id2label", "expected a name for each class from 0 to " + std::to_string(C - 1) +
+                                 ", got some; the others are called LABEL_0 and so on");
         return labels;
+    }
+
+    /// `dtype`: of PyTorch's names, those of the four types that weights can have; without `torch.`
+    std::string dtype(std::string otherwise)
+    {
+        std::optional<nlohmann::json> value = take("torch_dtype");  // the old name; where both are there, the new one counts
+        if (std::optional<nlohmann::json> newer = take("dtype"); newer && !newer->is_null()) value = newer;
+        if (!value || value->is_null()) return otherwise;
+        if (!value->is_string()) fail("dtype", "a string", *value);
+        std::string name = value->get<std::string>();
+        if (name.starts_with("torch.")) name.erase(0, 6);
+        if (name == "half") name = "float16";
+        if (name == "float") name = "float32";
+        if (name == "double") name = "float64";
+        constexpr std::array<std::string_view, 4> known{"float32", "float64", "float16", "bfloat16"};
+        if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+        warn("dtype", "expected " + one_of(known) + ", got " + in_quotes(name) + "; isn't followed");
+        return otherwise;
+    }
+
+    /// `problem_type`, one of three.
+    std::string problem_type(std::string otherwise)
+    {
+        std::string name = otherwise;
+        if (const std::optional<nlohmann::json> value = take("problem_type")) convert("problem_type", *value, name);
+        constexpr std::array<std::string_view, 3> known{"regression", "single_label_classification",
+                                                        "multi_label_classification"};
+        if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return name;
+        warn("problem_type", "expected " + one_of(known) + ", got " + in_quotes(name) + "; isn't followed");
+        return otherwise;
     }
 
     Activation activation(Activation otherwise)
@@ -120,10 +163,15 @@ public:
             if (const auto value = object_.find(key); value != object_.end() && (!value->is_boolean() || value->get<bool>()))
                 fail(key, "false", *value);
         if (const auto value = object_.find("position_embedding_type"); value != object_.end())
-            if (!value->is_string() || value->get_ref<const std::string&>() != "absolute")
-                fail("position_embedding_type", "\"absolute\"", *value);
+            if (!value->is_null() && *value != "absolute") fail("position_embedding_type", "\"absolute\"", *value);
         if (const auto value = object_.find("pruned_heads"); value != object_.end() && !value->empty())
             fail("pruned_heads", "no pruned heads", *value);
+    }
+
+    /// Warns of a value that isn't followed.
+    void warn(const char* key, const std::string& what) const
+    {
+        if (warnings_ != nullptr) warnings_->push_back(std::string(place_) + ": " + key + ": " + what);
     }
 
     /// What was not taken.
@@ -178,6 +226,7 @@ private:
     std::string_view place_;
     nlohmann::json object_;
     const Family& family_;
+    std::vector<std::string>* warnings_;
 };
 
 }  // namespace detail
@@ -186,20 +235,29 @@ private:
 /// @param place  the file, for messages
 /// @param text  contents of a config.json
 /// @param family  whose model it is
-/// @return  the configuration, checked (see check_config)
+/// @param[in,out] warnings  if not nullptr, what isn't followed is appended, one line each
+/// @return  the configuration, checked (see check_config); of a class that isn't known, the body alone
 /// @throws InputError if the text isn't JSON, a value has a wrong type, or it describes no model of the family
-inline Config parse_config(std::string_view place, std::string_view text, const Family& family = bert_family)
+inline Config parse_config(std::string_view place, std::string_view text, const Family& family = bert_family,
+                           std::vector<std::string>* warnings = nullptr)
 {
     const Config defaults;
     Config config;
-    detail::ConfigReader reader(place, parse_json(place, text), family);
-    reader("torch_dtype", config.dtype);  // the old name; where both are there, the new one counts
+    detail::ConfigReader reader(place, parse_json(place, text), family, warnings);
     detail::visit_config(config, reader);
     if (config.model_type != family.model_type)
         detail::fail_key(place, "model_type", std::string(family.model_type), config.model_type);
-    set_architecture(reader.architecture(std::string(family.architectures.front().name)), config, place, family);
+    const std::string body(family.architectures.front().name), name = reader.architecture(body);
+    if (is_known(name, family)) {
+        set_architecture(name, config, place, family);
+    } else {
+        reader.warn("architectures", in_quotes(name) + " isn't known; its encoder is used");
+        set_architecture(body, config, place, family);
+    }
     config.hidden_act = reader.activation(defaults.hidden_act);
     config.labels = reader.labels(defaults.labels);
+    config.problem_type = reader.problem_type(defaults.problem_type);
+    config.dtype = reader.dtype(defaults.dtype);
     config.other_keys = reader.rest();
     check_config(config, place);
     reader.refuse_other_models();
@@ -209,11 +267,13 @@ inline Config parse_config(std::string_view place, std::string_view text, const 
 /// Reads a configuration.
 /// @param path  a config.json
 /// @param family  whose model it is
+/// @param[in,out] warnings  as in parse_config
 /// @return  the configuration, checked (see check_config)
 /// @throws InputError if the file can't be read, and as parse_config
-inline Config read_config(const std::filesystem::path& path, const Family& family = bert_family)
+inline Config read_config(const std::filesystem::path& path, const Family& family = bert_family,
+                          std::vector<std::string>* warnings = nullptr)
 {
-    return parse_config(path.string(), MappedFile(path).text(), family);
+    return parse_config(path.string(), MappedFile(path).text(), family, warnings);
 }
 
 }  // namespace bert

@@ -67,8 +67,10 @@ inline std::string config_json(const Config& config, const Family& family = bert
         });
         object["architectures"] = {config.architecture};
         object[std::string(family.config_key("hidden_act"))] = detail::published_name(config.hidden_act);
-        if (config.problem_type.empty()) object.erase("problem_type");
+        object[std::string(family.config_key("dtype"))] = config.dtype;
+        if (!config.problem_type.empty()) object[std::string(family.config_key("problem_type"))] = config.problem_type;
         if (config.labels != Config().labels) {  // the transformers library leaves out its default, too
+            object["id2label"] = object["label2id"] = nlohmann::json::object();
             for (std::size_t c = 0; c < config.num_labels(); ++c) {
                 object["id2label"][std::to_string(c)] = config.labels[c];
                 object["label2id"][config.labels[c]] = c;

@@ -5,6 +5,7 @@
 /// the exceptions from weight decay go by the same table.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>
@@ -39,15 +40,16 @@ struct Architecture {
 struct Family {
     std::string_view model_type;  ///< in config.json, as in `bert`
     std::string_view body;        ///< what stands before the body's names where there are heads, as in `bert.`
-    std::span<const Architecture> architectures = {};    ///< its classes
-    std::span<const NameSubstitution> config_keys = {};  ///< keys of config.json that are not BERT's
-    std::span<const NameSubstitution> names = {};        ///< each is applied where it fits, one after the other
-    std::span<const NameSubstitution> old_names = {};    ///< endings of older files: published, and what it was before
-    std::span<const std::string_view> ignored = {};      ///< endings of tensors that are no parameters
-    std::span<const TiedNames> tied = {};                ///< parameters that files have under two names
-    std::span<const std::string_view> components = {};   ///< what the names of a component's tensors begin with
-    std::string_view table = {};                         ///< the word table, published
-    std::string_view decoder = {};                       ///< the masked-LM decoder's matrix, published, tied to it or not
+    std::span<const Architecture> architectures = {};        ///< its classes
+    std::span<const NameSubstitution> config_keys = {};      ///< keys of config.json that are not BERT's
+    std::span<const NameSubstitution> names = {};            ///< each is applied where it fits, one after the other
+    std::span<const NameSubstitution> old_names = {};        ///< endings of older files: published, and what it was before
+    std::span<const std::string_view> ignored = {};          ///< endings of tensors that are no parameters
+    std::span<const TiedNames> tied = {};                    ///< parameters that files have under two names
+    std::span<const std::string_view> body_components = {};  ///< what the names of the tensors of a body's component begin with
+    std::span<const std::string_view> head_components = {};  ///< those of the heads
+    std::string_view table = {};                             ///< the word table, published
+    std::string_view decoder = {};                           ///< the masked-LM decoder's matrix, published, tied to it or not
 
     /// @param name  of a parameter of ours, as in `bert.embeddings.word_embeddings.weight`
     /// @return  what published files call it
@@ -89,9 +91,18 @@ struct Family {
     std::string_view component_of(std::string_view name) const
     {
         if (name.starts_with(body)) name.remove_prefix(body.size());
-        for (const std::string_view component : components)
-            if (name.starts_with(component) && name.substr(component.size()).starts_with('.')) return component;
+        for (const auto& components : {body_components, head_components})
+            for (const std::string_view component : components)
+                if (name.starts_with(component) && name.substr(component.size()).starts_with('.')) return component;
         return {};
+    }
+
+    /// @param name  of a stored tensor
+    /// @return  whether it belongs to a head
+    bool is_of_head(std::string_view name) const
+    {
+        const std::string_view component = component_of(name);
+        return std::find(head_components.begin(), head_components.end(), component) != head_components.end();
     }
 
     /// @param name  of a stored tensor

@@ -2,6 +2,7 @@
 /// Loads models from folders with config.json and model.safetensors, as they are published. (io/model_writer.hpp saves them.)
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -27,7 +28,8 @@ namespace bert {
 
 /// What a folder held beside the model.
 struct LoadReport {
-    std::vector<std::string> ignored;  ///< tensors that the model's architecture doesn't have, sorted
+    std::vector<std::string> ignored = {};   ///< tensors that the model's architecture doesn't have, sorted
+    std::vector<std::string> warnings = {};  ///< what its files say and isn't followed, one line each
 };
 
 namespace detail {
@@ -91,8 +93,12 @@ class ModelReader {
 public:
     /// Reads the headers, and refuses a configuration that needs far more numbers than the files hold before memory is taken.
     explicit ModelReader(const std::filesystem::path& folder, const Family& family = bert_family)
-        : folder_(folder), config_(read_config(folder / "config.json", family)), files_(folder), names_(files_, family)
+        : folder_(folder),
+          config_(read_config(folder / "config.json", family, &warnings_)),
+          files_(folder),
+          names_(files_, family)
     {
+        use_body_without_heads(family);
         const TensorView *const table = names_.find(family.table), *const decoder = names_.find(family.decoder);
         if (config_.tie_word_embeddings && table != nullptr && decoder != nullptr)
             config_.tie_word_embeddings = same_contents(*table, *decoder);  // of tied matrices, one is enough
@@ -127,10 +133,22 @@ public:
     }
 
     /// @return  what nobody asked for
-    LoadReport report() const { return {names_.unused()}; }
+    LoadReport report() const { return {names_.unused(), warnings_}; }
 
 private:
+    /// Where the files have no tensor of any head, the encoder can be used all the same.
+    void use_body_without_heads(const Family& family)
+    {
+        const auto of_head = [&](const TensorView* view) { return family.is_of_head(view->name); };
+        if (config_.heads.empty() || std::any_of(files_.tensors().begin(), files_.tensors().end(), of_head)) return;
+        const std::string name(family.architectures.front().name);
+        warnings_.push_back((folder_ / "config.json").string() + ": architectures: " + in_quotes(config_.architecture) +
+                            " has a head, of which the files have no tensor; the model is a " + name);
+        set_architecture(name, config_, "config", family);
+    }
+
     std::filesystem::path folder_;
+    std::vector<std::string> warnings_;
     Config config_;
     SafetensorsFolder files_;
     PublishedNames names_;

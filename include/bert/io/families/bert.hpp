@@ -32,9 +32,10 @@ inline constexpr std::array<NameSubstitution, 2> bert_old_names{{
 /// The numbers 0 to 511, stored by some versions of the transformers library.
 inline constexpr std::array<std::string_view, 1> bert_ignored{"embeddings.position_ids"};
 
-/// What a model consists of.
-inline constexpr std::array<std::string_view, 7> bert_components{
-    "embeddings", "encoder", "pooler", "cls.predictions", "cls.seq_relationship", "classifier", "qa_outputs"};
+/// What a body and the heads consist of.
+inline constexpr std::array<std::string_view, 3> bert_body_components{"embeddings", "encoder", "pooler"};
+inline constexpr std::array<std::string_view, 4> bert_head_components{"cls.predictions", "cls.seq_relationship", "classifier",
+                                                                      "qa_outputs"};
 
 /// The decoder is the word table, and its bias is stored twice.
 inline constexpr std::array<TiedNames, 3> bert_tied{{
@@ -52,7 +53,8 @@ inline constexpr Family bert_family{.model_type = "bert",
                                     .old_names = detail::bert_old_names,
                                     .ignored = detail::bert_ignored,
                                     .tied = detail::bert_tied,
-                                    .components = detail::bert_components,
+                                    .body_components = detail::bert_body_components,
+                                    .head_components = detail::bert_head_components,
                                     .table = "bert.embeddings.word_embeddings.weight",
                                     .decoder = "cls.predictions.decoder.weight"};
 
