@@ -30,7 +30,7 @@ TEST_CASE("encode never gives a vector that isn't finite: it names the text and 
     bert.model.body.pooler->dense.bias(0) = not_a_number;
     const std::string tensor = "tensor \"bert.encoder.layer.1.attention.output.dense.weight\" of the model is non-finite";
     for (const auto pooling : {bert::Pooling::mean, bert::Pooling::cls, bert::Pooling::max, bert::Pooling::pooler})
-        CHECK_THROWS_WITH(bert.encode(texts, {.pooling = pooling}),
+        CHECK_THROWS_WITH(bert.encode(texts, {.pooling = {pooling}}),
                           "text 0: \"a cat\": expected finite numbers, got non-finite ones; " + tensor);
     CHECK_THROWS_AS(bert.encode(texts), bert::InputError);
     CHECK(bert.encode(texts, {.layer = 1}).shape(0) == 40);  // which doesn't need it
@@ -59,10 +59,10 @@ TEST_CASE("encode names what a model or a text lacks")
         long_text += "a ";
     CHECK_THROWS_WITH(bert.encode({"a cat", long_text}), "text 1: expected at most " + positions + " tokens, got " +
                                                              std::to_string(bert.model.config.max_position_embeddings + 2));
-    CHECK_THROWS_WITH(bert.encode({"a cat"}, {.pooling = bert::Pooling::pooler, .layer = 0}),
+    CHECK_THROWS_WITH(bert.encode({"a cat"}, {.pooling = {bert::Pooling::pooler}, .layer = 0}),
                       "pooling: expected the last layer for the pooler, got other layers");
     bert.model.body.pooler.reset();
-    CHECK_THROWS_WITH(bert.encode({"a cat"}, {.pooling = bert::Pooling::pooler}),
+    CHECK_THROWS_WITH(bert.encode({"a cat"}, {.pooling = {bert::Pooling::pooler}}),
                       "pooling: expected a model with a pooler, got " + bert.model.config.architecture);
 }
 

@@ -76,9 +76,26 @@ TEST_CASE("pooling by hand; an empty text and the pooler are refused")
     CHECK((bert::pool(vectors, sequences, Pooling::mean) == Tensor<double, 2>{{2, -3}, {7, 8}}));
     CHECK((bert::pool(vectors, sequences, Pooling::cls) == Tensor<double, 2>{{1, -2}, {7, 8}}));
     CHECK((bert::pool(vectors, sequences, Pooling::max) == Tensor<double, 2>{{3, -2}, {7, 8}}));
-    CHECK_THROWS_WITH(bert::pool(vectors, sequences, Pooling::pooler), "pool: pooling: expected mean, cls or max, got pooler");
+    CHECK((bert::pool(vectors, sequences, Pooling::lasttoken) == Tensor<double, 2>{{2, -3}, {7, 8}}));
+    CHECK((bert::pool(vectors, sequences, Pooling::weightedmean) ==
+           Tensor<double, 2>{{(1 + 2 * 3 + 3 * 2) / 6.0, (-2 - 2 * 4 - 3 * 3) / 6.0}, {7, 8}}));
+    CHECK(
+        (bert::pool(Tensor<double, 2>{{1}, {3}, {2}, {8}}, Sequences{{0, 4}}, Pooling::mean_sqrt_len) == Tensor<double, 2>{{7}}));
+    CHECK_THROWS_WITH(bert::pool(vectors, sequences, Pooling::pooler), "pool: pooling: expected one without a model, got pooler");
     CHECK_THROWS_WITH(bert::pool(vectors, Sequences{{0, 4, 4}}, Pooling::mean), "pool: sequence 1: expected a token, got none");
     CHECK_THROWS_WITH(bert::pool(vectors, Sequences{{0, 3}}, Pooling::mean), "pool: vectors: expected [3, 2], got [4, 2]");
+}
+
+TEST_CASE("a prompt's tokens can be left out; weights go on counting them")
+{
+    const Sequences sequences{{0, 3}};
+    const Tensor<double, 2> vectors = {{100}, {3}, {5}};
+    CHECK(bert::pool(vectors, sequences, Pooling::mean, 1)(0, 0) == 4);
+    CHECK(bert::pool(vectors, sequences, Pooling::cls, 1)(0, 0) == 3);
+    CHECK(bert::pool(vectors, sequences, Pooling::max, 1)(0, 0) == 5);
+    CHECK(bert::pool(vectors, sequences, Pooling::weightedmean, 1)(0, 0) == (2 * 3 + 3 * 5) / 5.0);
+    CHECK_THROWS_WITH(bert::pool(vectors, sequences, Pooling::mean, 3),
+                      "pool: sequence 0: expected a token after the prompt, got none");
 }
 
 TEST_CASE("the largest of a column with NaN is NaN, wherever it stands")

@@ -108,7 +108,7 @@ int encode(const EncodeOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
         Vectorizer<Real, Ops> vectorizer(options.common, options.vectors);
-        const bool every_token = !options.vectors.pooling, to_file = !options.output.empty();
+        const bool every_token = options.vectors.every_token, to_file = !options.output.empty();
         Collected<Real> collected;
         collected.width = vectorizer.width();
         TextReader reader(options.texts, options.common.quiet);

@@ -20,7 +20,7 @@
 #include <bert/io/mapped_file.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/safetensors_folder.hpp>
-#include <bert/io/tokenizer_json.hpp>
+#include <bert/io/tokenizer_folder.hpp>
 #include <bert/ops/product/check.hpp>
 
 #include "commands.hpp"

@@ -195,20 +195,21 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
 }
 
 bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
-                     bert::Truncation truncation, std::size_t max_length, bool can_cut)
+                     bert::Truncation truncation, std::size_t max_length, bool can_cut, std::size_t* truncated)
 {
     const bool cut = truncation != bert::Truncation::none;
     bert::EncodeOptions options;
     options.truncation = truncation;
     options.truncation_side = tokenizer.options().encode.truncation_side;
     options.max_length = cut ? max_length : 0;
-    options.overflow = false;
+    options.overflow = truncated != nullptr;
     std::vector<std::vector<std::int64_t>> ids, segments;
     for (const Text& text : texts) {
         bert::Encoding encoding = encoding_of(tokenizer, text, options);
         if (encoding.size() > max_length)
             bert::fail_input(text.place, "expected at most " + std::to_string(max_length) + " tokens, got " +
                                              std::to_string(encoding.size()) + (can_cut ? "; --truncation cuts" : ""));
+        if (truncated != nullptr && !encoding.overflow.empty()) ++*truncated;
         bert::check_encoding(encoding, tokenizer, config, text.place);
         ids.push_back(std::move(encoding.ids));
         segments.push_back(std::move(encoding.type_ids));

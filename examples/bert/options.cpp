@@ -160,30 +160,59 @@ public:
 
     void vectors(VectorOptions& options, bool every_token)
     {
-        using Pooling = std::optional<bert::Pooling>;
-        if (every_token)
-            choice<Pooling, Pooling>("--pooling", options.pooling,
-                                     {{"mean", bert::Pooling::mean},
-                                      {"cls", bert::Pooling::cls},
-                                      {"max", bert::Pooling::max},
-                                      {"pooler", bert::Pooling::pooler},
-                                      {"none", std::nullopt}},
-                                     "Tokens to text (default: mean); none: a vector for every token");
-        else
-            choice<Pooling, bert::Pooling>("--pooling", options.pooling,
-                                           {{"mean", bert::Pooling::mean},
-                                            {"cls", bert::Pooling::cls},
-                                            {"max", bert::Pooling::max},
-                                            {"pooler", bert::Pooling::pooler}},
-                                           "Tokens to text (default: mean)");
-        CLI::Option* const layer = count("--layer", options.layer, 0, "Layer to take: 0 the embeddings (default: the last one)");
-        choice<bert::Layers, bert::Layers>("--layers", options.layers,
+        pooling(options, every_token);
+        CLI::Option* const layer =
+            count("--layer", options.library.layer, 0, "Layer to take: 0 the embeddings (default: the last one)");
+        choice<bert::Layers, bert::Layers>("--layers", options.library.layers,
                                            {{"sum4", bert::Layers::sum4}, {"concat4", bert::Layers::concat4}},
                                            "Sum of the last four layers, or these side by side")
             ->excludes(layer);
-        flag("--normalize", options.normalize, "Scale vectors to length 1");
-        truncation(options.truncation, "Which text of a pair is truncated if both are too long; without it, they are refused");
-        count("--max-length", options.max_length, 1, "Tokens that a text may have (default: the model's positions)");
+        flag_or_not("--normalize,!--no-normalize", options.library.normalize,
+                    "Scale vectors to length 1 (default: as a sentence-transformers folder says)");
+        truncation(options.library.truncation,
+                   "Which text of a pair is truncated if both are too long; without it, they are refused, but cut as a "
+                   "sentence-transformers folder says");
+        count("--max-length", options.library.max_length, 1,
+              "Tokens that a text may have (default: as a sentence-transformers folder says, or the model's positions)");
+        CLI::Option* const prompt =
+            text("--prompt", options.library.prompt, "TEXT", "Put in front of each text (default: the folder's)");
+        text("--prompt-name", options.prompt_name, "NAME", "Take this prompt of a sentence-transformers folder")
+            ->excludes(prompt);
+    }
+
+    /// One way of pooling, or several with commas between them.
+    void pooling(VectorOptions& options, bool every_token)
+    {
+        using bert::Pooling;
+        const std::vector<std::pair<std::string, Pooling>> ways{{"mean", Pooling::mean},
+                                                                {"cls", Pooling::cls},
+                                                                {"max", Pooling::max},
+                                                                {"mean_sqrt_len", Pooling::mean_sqrt_len},
+                                                                {"weightedmean", Pooling::weightedmean},
+                                                                {"lasttoken", Pooling::lasttoken},
+                                                                {"pooler", Pooling::pooler}};
+        std::string names;
+        for (const auto& [name, way] : ways)
+            names += (names.empty() ? "" : "|") + name;
+        if (every_token) names += "|none";
+        const auto set = [ways, names, every_token, &options](const std::string& given) {
+            options.library.pooling.clear();
+            options.every_token = every_token && given == "none";
+            if (options.every_token) return;
+            for (std::size_t begin = 0, end = 0; end != given.npos; begin = end + 1) {
+                end = given.find(',', begin);
+                const std::string name = given.substr(begin, end == given.npos ? end : end - begin);
+                const auto way = std::find_if(ways.begin(), ways.end(), [&](const auto& known) { return known.first == name; });
+                if (way == ways.end()) bert::fail_input("--pooling", "expected " + names + ", got " + bert::in_quotes(given));
+                options.library.pooling.push_back(way->second);
+            }
+        };
+        app_.add_option_function<std::string>(
+                "--pooling", set,
+                std::string("Tokens to text (default: as a sentence-transformers folder says, or mean); several with commas "
+                            "between them are put side by side") +
+                    (every_token ? "; none: a vector for every token" : ""))
+            ->type_name(names);
     }
 
     void truncation(bert::Truncation& target, const std::string& help)

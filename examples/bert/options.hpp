@@ -44,12 +44,9 @@ struct TextOptions {
 
 /// The options that turn texts into vectors.
 struct VectorOptions {
-    std::optional<bert::Pooling> pooling = bert::Pooling::mean;  ///< if empty, a vector for every token
-    bert::Layers layers = bert::Layers::one;                     ///< which layers
-    std::optional<std::size_t> layer;                            ///< 0 for the embeddings; if empty, the last one
-    bool normalize = false;                                      ///< scale vectors to length 1
-    bert::Truncation truncation = bert::Truncation::none;        ///< if none, a text that is too long is an error
-    std::size_t max_length = 0;                                  ///< most tokens of a text; if 0, the model's positions
+    bert::VectorOptions library;  ///< pooling, layers, length: what is left open is as the folder says
+    bool every_token = false;     ///< a vector for every token, no pooling
+    std::string prompt_name;      ///< a prompt of the folder; if empty, its default one
 };
 
 /// bert info

@@ -27,12 +27,16 @@ namespace program {
 namespace {
 
 /// The options that determine a text's vector, as stored in the index.
-std::string how(const VectorOptions& options)
+std::string how(const bert::VectorOptions& options)
 {
-    constexpr std::array<const char*, 4> poolings{"mean", "cls", "max", "pooler"};  // in the order of bert::Pooling
-    constexpr std::array<const char*, 3> layers{"one", "sum4", "concat4"};          // in the order of bert::Layers
+    constexpr std::array<const char*, 7> poolings{"mean",         "cls",       "max",   "mean_sqrt_len",
+                                                  "weightedmean", "lasttoken", "pooler"};  // in the order of bert::Pooling
+    constexpr std::array<const char*, 3> layers{"one", "sum4", "concat4"};                 // in the order of bert::Layers
     const auto name = [](const auto& names, auto value) { return std::string(names.at(static_cast<std::size_t>(value))); };
-    return "pooling " + name(poolings, *options.pooling) + ", layers " + name(layers, options.layers) + ", layer " +
+    std::string ways;
+    for (const bert::Pooling pooling : options.pooling)
+        ways += (ways.empty() ? "" : " and ") + name(poolings, pooling);
+    return "pooling " + (ways.empty() ? "as the folder says" : ways) + ", layers " + name(layers, options.layers) + ", layer " +
            (options.layer ? std::to_string(*options.layer) : "last") + ", at most " +
            (options.max_length > 0 ? std::to_string(options.max_length) : "all") + " tokens";
 }
@@ -54,7 +58,7 @@ bert::Tensor<Real, 2> directions_of(Vectorizer<Real, Ops>& vectorizer, const std
 template <class Real, class Ops>
 SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options, const std::vector<Text>& texts)
 {
-    SearchIndex<Real> index{{}, {}, how(options.vectors)};
+    SearchIndex<Real> index{{}, {}, how(options.vectors.library)};
     const std::size_t width = vectorizer.width();
     index.vectors.resize({texts.size(), width});
     Progress progress(options.common.quiet, texts.size());
@@ -102,14 +106,14 @@ SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOption
             const bool same_texts = options.texts.files.empty() ||
                                     std::equal(texts.begin(), texts.end(), index.lines.begin(), index.lines.end(),
                                                [](const Text& text, const std::string& line) { return text.text == line; });
-            const bool same_vectors = index.made == how(options.vectors) && is_of_this_model(vectorizer, place, index);
+            const bool same_vectors = index.made == how(options.vectors.library) && is_of_this_model(vectorizer, place, index);
             if (same_texts && same_vectors) return index;
             if (options.texts.files.empty())
-                bert::fail_input(place,
-                                 index.made == how(options.vectors)
-                                     ? "expected vectors made with this model and these options, precision included, got others"
-                                     : "expected vectors made with this model and these options (" + how(options.vectors) +
-                                           "), got others (" + bert::one_line(index.made) + ")");
+                bert::fail_input(
+                    place, index.made == how(options.vectors.library)
+                               ? "expected vectors made with this model and these options, precision included, got others"
+                               : "expected vectors made with this model and these options (" + how(options.vectors.library) +
+                                     "), got others (" + bert::one_line(index.made) + ")");
             warn(options.common.quiet, place + ": made of other " + (same_texts ? "vectors" : "lines") + ", is made again");
         }
         SearchIndex<Real> index = make_index(vectorizer, options, texts);
@@ -148,9 +152,11 @@ int search(const SearchOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
         VectorOptions vectors = options.vectors;
-        vectors.normalize = true;
+        vectors.library.normalize = true;
         Vectorizer<Real, Ops> vectorizer(options.common, vectors);
+        vectorizer.use_prompt({});  // the lines have the folder's default prompt, whatever is put in front of the queries
         const SearchIndex<Real> index = index_of(vectorizer, options);
+        vectorizer.use_prompt(options.vectors);
         TextReader queries({options.queries, {}, false, options.texts.strict}, options.common.quiet);
         bool first = true;
         while (const std::optional<Text> query = queries.next()) {

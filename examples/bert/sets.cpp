@@ -26,6 +26,8 @@ std::filesystem::path model_folder(const CommonOptions& common)
 
 void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report)
 {
+    for (const std::string& warning : report.warnings)
+        warn(common.quiet, warning);
     if (report.ignored.empty()) return;
     const std::size_t count = report.ignored.size();
     warn(common.quiet, model_folder(common).string() + ": " + std::to_string(count) +

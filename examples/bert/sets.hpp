@@ -55,9 +55,9 @@ int with_set(const CommonOptions& common, const Work& work)
 /// @throws bert::InputError if --model isn't a folder
 std::filesystem::path model_folder(const CommonOptions& common);
 
-/// Warns of tensors in a model's files that weren't used.
+/// Warns of tensors in a model's files that weren't used, and of what its files say that isn't followed.
 /// @param common  --quiet
-/// @param report  report of load_model
+/// @param report  report of what was loaded
 void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report);
 
 /// Loads a model and its tokenizer.
@@ -67,9 +67,8 @@ void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report
 template <class Real, class Ops>
 bert::Pretrained<Real, Ops> load_pretrained(const CommonOptions& common)
 {
-    const std::filesystem::path folder = model_folder(common);
     bert::LoadReport report;
-    bert::Pretrained<Real, Ops> pretrained{bert::load_tokenizer(folder), bert::load_model<Real, Ops>(folder, &report)};
+    auto pretrained = bert::load<Real, Ops>(model_folder(common), &report);
     warn_of_ignored(common, report);
     return pretrained;
 }

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-#include <bert/io/tokenizer_json.hpp>
+#include <bert/io/tokenizer_folder.hpp>
 
 #include "commands.hpp"
 #include "input.hpp"

@@ -1,23 +1,64 @@
 #include "vectors.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <utility>
+#include <variant>
 
 #include <bert/core/error.hpp>
 #include <bert/core/finite.hpp>
+#include <bert/core/one_line.hpp>
 #include <bert/io/config.hpp>
 #include <bert/io/packed_folder.hpp>
+#include <bert/io/sentence_folder.hpp>
+#include <bert/io/tokenizer_folder.hpp>
 
 #include "little_work.hpp"
 
 namespace program {
 
+namespace {
+
+/// Reads a pipeline, and warns of what isn't followed.
+template <class Real>
+bert::SentencePipeline<Real> pipeline_of(const CommonOptions& common)
+{
+    std::vector<std::string> warnings;
+    bert::SentencePipeline<Real> pipeline = bert::load_pipeline<Real>(model_folder(common), &warnings);
+    for (const std::string& warning : warnings)
+        warn(common.quiet, warning);
+    return pipeline;
+}
+
+/// Reads the tokenizer of a pipeline, and warns of what isn't followed.
+template <class Real>
+bert::FastTokenizer tokenizer_of(const bert::SentencePipeline<Real>& pipeline, bool quiet)
+{
+    std::vector<std::string> warnings;
+    const bert::FastTokenizer tokenizer = bert::load_tokenizer(pipeline.tokenizer, std::nullopt, &warnings);
+    for (const std::string& warning : warnings)
+        warn(quiet, warning);
+    return pipeline.lowercase ? bert::lower_casing(tokenizer) : tokenizer;
+}
+
+bool has(const std::vector<bert::Pooling>& ways, bert::Pooling pooling)
+{
+    return std::find(ways.begin(), ways.end(), pooling) != ways.end();
+}
+
+}  // namespace
+
 template <class Real, class Ops>
 Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options)
-    : options_(options), folder_(model_folder(common)), tokenizer_(bert::load_tokenizer(folder_))
+    : quiet_(common.quiet),
+      every_token_(options.every_token),
+      pipeline_(pipeline_of<Real>(common)),
+      tokenizer_(tokenizer_of(pipeline_, quiet_)),
+      options_(options.library)
 {
-    const bert::Config config = bert::read_config(folder_ / "config.json");
+    const bert::Config config = bert::read_config(pipeline_.transformer / "config.json");
     const std::size_t layers = config.num_hidden_layers, positions = config.max_position_embeddings;
     if (options_.layer && *options_.layer > layers)
         bert::fail_input("--layer", "expected 0 to " + std::to_string(layers) + ", got " + std::to_string(*options_.layer));
@@ -26,17 +67,44 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
     if (options_.max_length > positions)
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
-    if (options_.max_length == 0) options_.max_length = positions;
+    cuts_ = pipeline_.cuts && options_.truncation == bert::Truncation::none;
+    options_ = bert::completed(options_, pipeline_, tokenizer_, config);
+    use_prompt(options);
     if (options_.layer == layers) options_.layer.reset();  // empty means the last layer
-    if (options_.pooling == bert::Pooling::pooler && (options_.layers != bert::Layers::one || options_.layer))
+    if (has(options_.pooling, bert::Pooling::pooler) && (options_.layers != bert::Layers::one || options_.layer))
         bert::fail_input("--pooling", "expected mean, cls, max or none beside --layer or --layers, got pooler");
     {
         const LittleWork threads(config, loading_takes);
         load(common);
     }
-    if (options_.pooling == bert::Pooling::pooler && !model_.body.pooler)
+    if (has(options_.pooling, bert::Pooling::pooler) && !model_.body.pooler)
         bert::fail_input("--pooling",
                          "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
+}
+
+template <class Real, class Ops>
+Vectorizer<Real, Ops>::~Vectorizer()
+{
+    if (truncated_ > 0)
+        warn(quiet_, std::to_string(truncated_) + (truncated_ == 1 ? " text was" : " texts were") + " cut to " +
+                         std::to_string(options_.max_length) + " tokens, as the folder says");
+}
+
+template <class Real, class Ops>
+void Vectorizer<Real, Ops>::use_prompt(const VectorOptions& options)
+{
+    options_.prompt = options.library.prompt.value_or(pipeline_.prompt);
+    if (!options.prompt_name.empty()) {
+        const auto found = pipeline_.prompts.find(options.prompt_name);
+        std::string names;
+        for (const auto& [name, prompt] : pipeline_.prompts)
+            names += (names.empty() ? "" : ", ") + bert::one_line(name);
+        if (found == pipeline_.prompts.end())
+            bert::fail_input("--prompt-name", "expected " + (names.empty() ? "a folder with prompts" : "one of " + names) +
+                                                  ", got " + bert::in_quotes(options.prompt_name));
+        options_.prompt = found->second;
+    }
+    prompt_tokens_ = pipeline_.includes_prompt ? 0 : bert::prompt_tokens(tokenizer_, *options_.prompt);
 }
 
 template <class Real, class Ops>
@@ -46,19 +114,23 @@ void Vectorizer<Real, Ops>::load(const CommonOptions& common)
     const bool only_last = options_.layers == bert::Layers::one && !options_.layer;
     if constexpr (FastSet<Ops>) {
         if (only_last) {
-            auto packed = bert::load_packed<Real, Ops>(folder_, &report);
+            auto packed = bert::load_packed<Real, Ops>(pipeline_.transformer, &report);
             model_ = std::move(packed.model);
             packed_ = std::move(packed.encoder);
         }
     }
-    if (!packed_) model_ = bert::load_model<Real, Ops>(folder_, &report);
+    if (!packed_) model_ = bert::load_model<Real, Ops>(pipeline_.transformer, &report);
     warn_of_ignored(common, report);
 }
 
 template <class Real, class Ops>
-bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts) const
+bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts)
 {
-    return program::batch_of(tokenizer_, model_.config, texts, options_.truncation, options_.max_length);
+    std::vector<Text> prompted = texts;
+    for (Text& text : prompted)
+        text.text.insert(0, *options_.prompt);
+    return program::batch_of(tokenizer_, model_.config, prompted, options_.truncation, options_.max_length, true,
+                             cuts_ ? &truncated_ : nullptr);
 }
 
 template <class Real, class Ops>
@@ -82,17 +154,14 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const std::vector<Text>&
 {
     const LittleWork threads(model_.config, batch.sequences.tokens());
     bert::Tensor<Real, 2> vectors = of_tokens(batch);
-    if (options_.pooling == bert::Pooling::pooler) {
-        model_.body.pooler->forward(vectors, batch, {model_.config, batch.sequences, scratch_.workspace}, scratch_.pooler);
-        vectors = scratch_.pooler.pooled;
-    } else if (options_.pooling) {
-        vectors = bert::pool(vectors, batch.sequences, *options_.pooling);
-    }
-    if (options_.normalize) bert::normalize_rows(vectors);
+    if (!every_token_)
+        vectors = bert::text_vectors(vectors, batch, model_, pipeline_, options_, prompt_tokens_, scratch_);
+    else if (options_.normalize == true)
+        bert::normalize_rows(vectors);
     const std::size_t W = vectors.shape(1);
     for (std::size_t b = 0; b < texts.size(); ++b) {
-        const std::size_t first = options_.pooling ? b : batch.sequences.begin[b];
-        const std::size_t end = options_.pooling ? b + 1 : batch.sequences.begin[b + 1];
+        const std::size_t first = every_token_ ? batch.sequences.begin[b] : b;
+        const std::size_t end = every_token_ ? batch.sequences.begin[b + 1] : b + 1;
         if (!bert::all_finite(vectors.data() + first * W, (end - first) * W)) fail_non_finite(texts[b]);
     }
     return vectors;
@@ -103,7 +172,7 @@ void Vectorizer<Real, Ops>::fail_non_finite(const Text& text)
 {
     if (packed_) {  // model_ doesn't have the packed tensors, which are to be checked
         packed_.reset();
-        model_ = bert::load_model<Real, Ops>(folder_);
+        model_ = bert::load_model<Real, Ops>(pipeline_.transformer);
     }
     bert::fail_non_finite(text.place, text.text, model_);
 }
@@ -111,7 +180,12 @@ void Vectorizer<Real, Ops>::fail_non_finite(const Text& text)
 template <class Real, class Ops>
 std::size_t Vectorizer<Real, Ops>::width() const
 {
-    return model_.config.hidden_size * (options_.layers == bert::Layers::concat4 ? 4 : 1);
+    const std::size_t H = model_.config.hidden_size * (options_.layers == bert::Layers::concat4 ? 4 : 1);
+    std::size_t width = every_token_ ? H : H * options_.pooling.size();
+    if (every_token_) return width;
+    for (const bert::SentenceModule<Real>& module : pipeline_.modules)
+        if (const auto* dense = std::get_if<bert::DenseModule<Real>>(&module)) width = dense->linear.weight.shape(0);
+    return pipeline_.dimension > 0 ? std::min(width, pipeline_.dimension) : width;
 }
 
 template class Vectorizer<float, bert::Fast>;

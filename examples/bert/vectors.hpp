@@ -17,6 +17,7 @@
 #include <bert/model.hpp>
 #include <bert/ops/fast/packed_encoder.hpp>
 #include <bert/pretrained.hpp>
+#include <bert/sentence_pipeline.hpp>
 #include <bert/sentence_vectors.hpp>
 #include <bert/tokenizer.hpp>
 
@@ -51,9 +52,18 @@ class Vectorizer {
 public:
     /// Loads the model.
     /// @param common  --model, --quiet
-    /// @param options  pooling, layers, length
+    /// @param options  pooling, layers, length; what they leave open is as the folder says
     /// @throws bert::InputError for a file that is missing or broken, and for options that don't fit the model
     Vectorizer(const CommonOptions& common, const VectorOptions& options);
+    Vectorizer(const Vectorizer&) = delete;
+    Vectorizer& operator=(const Vectorizer&) = delete;
+    /// Warns if texts were cut as the folder says.
+    ~Vectorizer();
+
+    /// Chooses what is put in front of texts from now on.
+    /// @param options  --prompt or --prompt-name; without them, the folder's default prompt
+    /// @throws bert::InputError for a name that the folder doesn't have
+    void use_prompt(const VectorOptions& options);
 
     /// @return  the model's tokenizer
     const bert::Tokenizer& tokenizer() const { return tokenizer_; }
@@ -62,7 +72,7 @@ public:
     /// @param texts  B texts
     /// @return  the batch
     /// @throws bert::InputError for a text that is too long
-    bert::Batch batch_of(const std::vector<Text>& texts) const;
+    bert::Batch batch_of(const std::vector<Text>& texts);
 
     /// The vectors of texts, or of their tokens, as the options say.
     /// @param texts  B texts
@@ -74,7 +84,7 @@ public:
     bert::Tensor<Real, 2> vectors_of(const std::vector<Text>& texts) { return vectors_of(texts, batch_of(texts)); }
 
     /// The width of a vector.
-    /// @return  W, which is H, or 4 H for concat4
+    /// @return  W: H, 4 H for concat4, as many times as there are ways of pooling, or as the folder's modules say
     std::size_t width() const;
 
 private:
@@ -82,10 +92,15 @@ private:
     void load(const CommonOptions& common);
     [[noreturn]] void fail_non_finite(const Text& text);
 
-    VectorOptions options_;
-    std::filesystem::path folder_;
+    bool quiet_;
+    bool every_token_;
+    bert::SentencePipeline<Real> pipeline_;
     bert::FastTokenizer tokenizer_;
-    bert::Model<Real, Ops> model_;  ///< without the encoder's blocks if they are packed
+    bert::VectorOptions options_;    ///< completed
+    bool cuts_ = false;              ///< whether the folder, not an option, says that texts are cut
+    std::size_t prompt_tokens_ = 0;  ///< how many tokens of each text aren't pooled
+    std::size_t truncated_ = 0;      ///< number of texts that were cut
+    bert::Model<Real, Ops> model_;   ///< without the encoder's blocks if they are packed
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
         packed_;  ///< packed weights of the encoder, if only its result is needed
     bert::VectorScratch<Real> scratch_;

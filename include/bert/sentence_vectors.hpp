@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "bert/core/pass.hpp"
 #include "bert/core/sequences.hpp"
@@ -25,10 +26,13 @@ namespace bert {
 /// How the vectors of a text's tokens are combined into one vector. (Reimers and Gurevych 2019, section 3, compare the first
 /// three.)
 enum class Pooling {
-    mean,    ///< their mean, special tokens included, as in most sentence encoders
-    cls,     ///< the first token's vector
-    max,     ///< the maximum of each column; NaN if one of its numbers is NaN
-    pooler,  ///< the model's pooler, which is trained on next-sentence prediction: not a general-purpose sentence vector
+    mean,           ///< their mean, special tokens included, as in most sentence encoders
+    cls,            ///< the first token's vector
+    max,            ///< the maximum of each column; NaN if one of its numbers is NaN
+    mean_sqrt_len,  ///< their sum divided by the square root of their number
+    weightedmean,   ///< their mean, the first with the weight 1, the second 2, and so on
+    lasttoken,      ///< the last token's vector
+    pooler,         ///< the model's pooler, which is trained on next-sentence prediction: not a general-purpose sentence vector
 };
 
 /// Which of the encoder's layers the vectors are taken from. (Devlin et al. 2019, section 5.3, uses the last four side by side,
@@ -41,11 +45,15 @@ enum class Layers {
 
 /// Options of token_vectors and Pretrained::encode.
 struct VectorOptions {
-    Pooling pooling = Pooling::mean;                  ///< from token vectors to a text's vector
+    std::vector<Pooling> pooling = {};                ///< from token vectors to a text's vector, side by side if several; if
+                                                      ///< empty, as the folder says, or the mean
     Layers layers = Layers::one;                      ///< which layers
     std::optional<std::size_t> layer = std::nullopt;  ///< for Layers::one: 0 the embeddings, l the l-th block; if empty, the last
-    bool normalize = false;                           ///< whether vectors are scaled to length 1
-    Truncation truncation = Truncation::none;         ///< of a text longer than the model's positions; with none, it is an error
+    std::optional<bool> normalize = std::nullopt;     ///< whether vectors are scaled to length 1; if empty, as the folder says
+    Truncation truncation = Truncation::none;  ///< of a text that is too long; with none, it is an error, unless the folder
+                                               ///< says where to cut
+    std::size_t max_length = 0;                ///< most tokens of a text; if 0, as the folder says, or the model's positions
+    std::optional<std::string> prompt = std::nullopt;  ///< put in front of each text; if empty, as the folder says
 };
 
 /// Scratch memory of token_vectors, reused between batches.
@@ -99,39 +107,51 @@ Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch,
 }
 
 /// Combines token vectors into one vector for each text.
-/// \f[ \mathrm{mean}_w = \frac1n \sum_t v_{tw},\quad \mathrm{cls}_w = v_{0w},\quad \mathrm{max}_w = \max_t v_{tw} \f]
-/// over a text's n tokens. Symbols: \f$v\f$ `vectors`, the result `pooled`.
+/// \f[ \mathrm{mean}_w = \frac1n \sum_t v_{tw},\quad \mathrm{cls}_w = v_{sw},\quad \mathrm{max}_w = \max_t v_{tw},\quad
+///     \mathrm{mean\_sqrt\_len}_w = \frac1{\sqrt n} \sum_t v_{tw},\quad
+///     \mathrm{weightedmean}_w = \frac{\sum_t (t+1)\, v_{tw}}{\sum_t (t+1)},\quad \mathrm{lasttoken}_w = v_{s+n-1,w} \f]
+/// over a text's n tokens from the s-th on. Symbols: \f$v\f$ `vectors`, \f$s\f$ `skipped`, \f$t+1\f$ `weight`, the result
+/// `pooled`.
 /// @param vectors  of the texts' tokens, [T, W]; W is H, or 4 H for Layers::concat4
 /// @param sequences  where each text begins; none is empty
-/// @param pooling  mean, cls or max
+/// @param pooling  any but pooler
+/// @param skipped  number of tokens at the beginning of each text that are left out, those of a prompt
 /// @return  [B, W]
-/// @throws std::invalid_argument if vectors is not [T, W], for an empty sequence, and for Pooling::pooler, which needs a model
+/// @throws std::invalid_argument if vectors is not [T, W], for a sequence without a token that isn't left out, and for
+///     Pooling::pooler, which needs a model
 template <class Real>
-Tensor<Real, 2> pool(const Tensor<Real, 2>& vectors, const Sequences& sequences, Pooling pooling)
+Tensor<Real, 2> pool(const Tensor<Real, 2>& vectors, const Sequences& sequences, Pooling pooling, std::size_t skipped = 0)
 {
     const std::size_t B = sequences.count(), W = vectors.shape(1);
     require_shape("pool: vectors", vectors, {sequences.tokens(), W});
-    if (pooling == Pooling::pooler) throw std::invalid_argument("pool: pooling: expected mean, cls or max, got pooler");
+    if (pooling == Pooling::pooler) throw std::invalid_argument("pool: pooling: expected one without a model, got pooler");
     Tensor<Real, 2> pooled;  // [B, W]
     pooled.resize({B, W});
     for (std::size_t b = 0; b < B; ++b) {
-        const std::size_t first_row = sequences.begin[b], n = sequences.length(b);
-        if (n == 0) throw std::invalid_argument("pool: sequence " + std::to_string(b) + ": expected a token, got none");
+        if (sequences.length(b) <= skipped)
+            throw std::invalid_argument("pool: sequence " + std::to_string(b) + ": expected a token" +
+                                        (skipped > 0 ? " after the prompt" : "") + ", got none");
+        const std::size_t first_row = sequences.begin[b] + skipped, n = sequences.length(b) - skipped;
+        const auto weight = [&](std::size_t i) { return pooling == Pooling::weightedmean ? Real(skipped + i + 1) : Real(1); };
+        const std::size_t row = pooling == Pooling::lasttoken ? first_row + n - 1 : first_row;
+        Real weights = weight(0);
         for (std::size_t w = 0; w < W; ++w)
-            pooled(b, w) = vectors(first_row, w);
-        if (pooling == Pooling::cls) continue;
-        for (std::size_t t = first_row + 1; t < first_row + n; ++t) {
+            pooled(b, w) = vectors(row, w) * weights;
+        if (pooling == Pooling::cls || pooling == Pooling::lasttoken) continue;
+        for (std::size_t i = 1; i < n; ++i) {
+            weights += weight(i);
             for (std::size_t w = 0; w < W; ++w) {
-                const Real value = vectors(t, w);
-                if (pooling == Pooling::mean)
+                const Real value = vectors(first_row + i, w) * weight(i);
+                if (pooling != Pooling::max)
                     pooled(b, w) += value;
                 else if (value > pooled(b, w) || std::isnan(value))  // std::max would pass over a NaN
                     pooled(b, w) = value;
             }
         }
-        if (pooling == Pooling::mean)
-            for (std::size_t w = 0; w < W; ++w)
-                pooled(b, w) /= Real(n);
+        if (pooling == Pooling::max) continue;
+        const Real divisor = pooling == Pooling::mean_sqrt_len ? std::sqrt(weights) : weights;
+        for (std::size_t w = 0; w < W; ++w)
+            pooled(b, w) /= divisor;
     }
     return pooled;
 }

@@ -1,0 +1,301 @@
+/// @file
+/// Reads how a sentence-transformers folder (6.2) makes vectors of texts.
+///
+/// `modules.json` lists modules, each with a folder of its own: first a transformer, the model with its tokenizer (in the folder
+/// itself, or as in `0_Transformer/`), then pooling, then what becomes of the pooled vectors (sentence_modules.hpp). Beside the
+/// transformer, `sentence_bert_config.json` says how long texts may be; `config_sentence_transformers.json` has prompts. A folder
+/// without modules.json holds the model alone, whose vectors are means.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "bert/core/error.hpp"
+#include "bert/core/one_line.hpp"
+#include "bert/core/tensor.hpp"
+#include "bert/io/json.hpp"
+#include "bert/io/json_place.hpp"
+#include "bert/io/mapped_file.hpp"
+#include "bert/io/safetensors_folder.hpp"
+#include "bert/io/tensor_view.hpp"
+#include "bert/sentence_modules.hpp"
+#include "bert/sentence_pipeline.hpp"
+#include "bert/sentence_vectors.hpp"
+
+namespace bert {
+
+namespace detail {
+
+/// Reads a JSON file of a folder.
+/// @param path  the file
+/// @return  the document; an empty object if there is no such file
+inline nlohmann::json json_file(const std::filesystem::path& path)
+{
+    std::error_code failed;
+    return is_there(path, failed) ? parse_json(path.string(), MappedFile(path).text()) : nlohmann::json::object();
+}
+
+/// Reads the configuration of a pooling module, in the form of today (`pooling_mode`) or that of before (a key for each way).
+/// @param json  its config.json
+/// @return  the ways, in their order
+inline std::vector<Pooling> poolings_from(const JsonPlace& json)
+{
+    struct Way {
+        const char *name, *old_key;
+        Pooling pooling;
+    };
+    constexpr std::array<Way, 6> ways{{{"cls", "pooling_mode_cls_token", Pooling::cls},
+                                       {"max", "pooling_mode_max_tokens", Pooling::max},
+                                       {"mean", "pooling_mode_mean_tokens", Pooling::mean},
+                                       {"mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", Pooling::mean_sqrt_len},
+                                       {"weightedmean", "pooling_mode_weightedmean_tokens", Pooling::weightedmean},
+                                       {"lasttoken", "pooling_mode_lasttoken", Pooling::lasttoken}}};
+    std::vector<Pooling> poolings;
+    if (json.has("pooling_mode")) {
+        const JsonPlace mode = json.at("pooling_mode");
+        for (const JsonPlace& name : mode.value.is_array() ? mode.elements() : std::vector<JsonPlace>{mode}) {
+            name.one_of({"cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"});
+            for (const Way& way : ways)
+                if (name.value == way.name) poolings.push_back(way.pooling);
+        }
+        if (poolings.empty()) mode.fail("at least one way of pooling");
+    } else {
+        for (const Way& way : ways)
+            if (json.truth(way.old_key, false)) poolings.push_back(way.pooling);
+        if (poolings.empty()) poolings.push_back(Pooling::mean);
+    }
+    return poolings;
+}
+
+/// Refuses a module that reads or writes something else than the pooled vector.
+/// @param json  its config.json
+inline void require_pooled(const JsonPlace& json)
+{
+    for (const char* key : {"module_input_name", "module_output_name"})
+        if (json.has(key)) json.at(key).one_of({"sentence_embedding"});
+}
+
+/// Reads a dense module.
+/// @param folder  its folder
+/// @param json  its config.json
+/// @param[in,out] warnings  what isn't followed is appended
+/// @return  the module
+template <class Real>
+DenseModule<Real> dense_module_from(const std::filesystem::path& folder, const JsonPlace& json,
+                                    std::vector<std::string>& warnings)
+{
+    require_pooled(json);
+    constexpr std::int64_t most = 1 << 20;
+    const auto in = static_cast<std::size_t>(json.at("in_features").number(most));
+    const auto out = static_cast<std::size_t>(json.at("out_features").number(most));
+    const SafetensorsFolder files(folder);
+    const auto read = [&](const char* name, auto& tensor) {
+        const TensorView* const view = files.find(name);
+        if (view == nullptr) fail_input(folder.string(), "tensor " + in_quotes(name) + ": expected, got no such tensor");
+        read_into(*view, tensor);
+    };
+    DenseModule<Real> module{make_linear<Real>(out, in)};
+    read("linear.weight", module.linear.weight);
+    if (json.truth("bias", true)) read("linear.bias", module.linear.bias);
+    if (json.has("activation_function")) {
+        const std::string name = json.at("activation_function").text();  // as in torch.nn.modules.activation.Tanh
+        const std::string_view last = std::string_view(name).substr(name.rfind('.') + 1);
+        if (!name.starts_with("torch."))
+            warnings.push_back(json.at("activation_function").place + ": " + in_quotes(name) + " isn't of torch; Tanh is taken");
+        else if (last == "Identity")
+            module.activation = DenseActivation::identity;
+        else if (last == "ReLU")
+            module.activation = DenseActivation::relu;
+        else if (last == "GELU")
+            module.activation = DenseActivation::gelu;
+        else if (last == "Sigmoid")
+            module.activation = DenseActivation::sigmoid;
+        else if (last == "SiLU")
+            module.activation = DenseActivation::silu;
+        else if (last != "Tanh")
+            json.at("activation_function").fail("Tanh, Identity, ReLU, GELU, Sigmoid or SiLU of torch");
+    }
+    module.adds_residual = json.truth("use_residual", false);
+    if (module.adds_residual && in != out) {
+        module.residual = zeros<Real, 2>({out, in});
+        read("residual.weight", *module.residual);
+    }
+    return module;
+}
+
+/// Reads a layer norm module.
+/// @param folder  its folder
+/// @param json  its config.json
+/// @return  the module
+template <class Real>
+LayerNormModule<Real> layer_norm_module_from(const std::filesystem::path& folder, const JsonPlace& json)
+{
+    const auto W = static_cast<std::size_t>(json.at("dimension").number(1 << 20));
+    const SafetensorsFolder files(folder);
+    LayerNormModule<Real> module{{zeros<Real, 1>({W}), zeros<Real, 1>({W})}};
+    for (const auto& [name, tensor] : {std::pair{"norm.weight", &module.norm.gamma}, std::pair{"norm.bias", &module.norm.beta}}) {
+        const TensorView* const view = files.find(name);
+        if (view == nullptr) fail_input(folder.string(), "tensor " + in_quotes(name) + ": expected, got no such tensor");
+        read_into(*view, *tensor);
+    }
+    return module;
+}
+
+/// A module of a modules.json.
+struct ModuleEntry {
+    std::string type;              ///< the class's name without its package, as in `Pooling`
+    std::filesystem::path folder;  ///< its folder
+    std::string place;             ///< where the type stands, for messages
+};
+
+/// Reads a modules.json.
+/// @param folder  the sentence-transformers folder
+/// @param json  the document
+/// @return  the modules, in their order
+/// @throws InputError for a module whose folder lies outside
+inline std::vector<ModuleEntry> modules_from(const std::filesystem::path& folder, const JsonPlace& json)
+{
+    std::vector<ModuleEntry> modules;
+    for (const JsonPlace& module : json.elements()) {
+        const JsonPlace type = module.at("type");
+        const std::string name = type.text();
+        const std::filesystem::path path = module.has("path") ? module.at("path").text() : std::string();
+        const bool leaves = std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
+        if (path.is_absolute() || leaves) module.at("path").fail("a folder in this one");
+        modules.push_back({name.substr(name.rfind('.') + 1), path.empty() ? folder : folder / path, type.place});
+    }
+    return modules;
+}
+
+}  // namespace detail
+
+/// The folder of a model and its tokenizer.
+/// @param folder  a model folder, or a sentence-transformers folder
+/// @return  the folder itself, or that of its transformer
+/// @throws InputError for a modules.json that is broken
+inline std::filesystem::path transformer_folder(const std::filesystem::path& folder)
+{
+    const std::filesystem::path list = folder / "modules.json";
+    std::error_code failed;
+    if (!is_there(list, failed)) return folder;
+    const nlohmann::json document = detail::json_file(list);
+    for (const auto& [type, folder_of_module, place] : detail::modules_from(folder, {document, list.string()}))
+        if (type == "Transformer") return folder_of_module;
+    return folder;
+}
+
+namespace detail {
+
+/// Reads how long texts may be, and whether they are lower-cased.
+/// @param[in,out] pipeline  max_length and lowercase are set; transformer is read
+template <class Real>
+void read_transformer_config(SentencePipeline<Real>& pipeline)
+{
+    std::error_code failed;
+    std::filesystem::path file = pipeline.transformer / "sentence_bert_config.json";
+    for (const char* model : {"roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"})  // older names
+        if (!is_there(file, failed)) file = pipeline.transformer / ("sentence_" + std::string(model) + "_config.json");
+    const nlohmann::json document = json_file(file);
+    const JsonPlace json{document, file.string()};
+    const auto length = [&](const JsonPlace& place) {
+        pipeline.max_length = static_cast<std::size_t>(place.number(std::int64_t{1} << 31));
+    };
+    if (json.has("max_seq_length")) length(json.at("max_seq_length"));
+    for (const char* key : {"tokenizer_args", "processor_kwargs"})
+        if (json.has(key) && json.at(key).has("model_max_length")) length(json.at(key).at("model_max_length"));
+    pipeline.lowercase = json.truth("do_lower_case", false);
+}
+
+/// Reads prompts, and how many numbers of the vectors are taken.
+/// @param folder  the sentence-transformers folder
+/// @param[in,out] pipeline  prompts, prompt and dimension are set
+template <class Real>
+void read_prompts(const std::filesystem::path& folder, SentencePipeline<Real>& pipeline)
+{
+    const std::filesystem::path file = folder / "config_sentence_transformers.json";
+    const nlohmann::json document = json_file(file);
+    const JsonPlace json{document, file.string()};
+    pipeline.prompts = {{"query", ""}, {"document", ""}};
+    if (json.has("prompts"))
+        for (const auto& [name, prompt] : json.at("prompts").object().value.items())
+            pipeline.prompts[name] = prompt.is_null() ? "" : json.at("prompts").at(name).text();
+    if (json.has("default_prompt_name")) {
+        const JsonPlace name = json.at("default_prompt_name");
+        const auto found = pipeline.prompts.find(name.text());
+        if (found == pipeline.prompts.end()) name.fail("the name of a prompt");
+        pipeline.prompt = found->second;
+    }
+    if (json.has("truncate_dim"))
+        pipeline.dimension = static_cast<std::size_t>(json.at("truncate_dim").number(std::int64_t{1} << 31));
+}
+
+}  // namespace detail
+
+/// Reads how a folder makes vectors of texts.
+/// @param folder  a model folder
+/// @param[in,out] warnings  if not nullptr, what isn't followed is appended, one line each
+/// @return  its pipeline; without modules.json, the mean of the token vectors
+/// @throws InputError for a module that isn't known, and for a file that is broken
+template <class Real>
+SentencePipeline<Real> load_pipeline(const std::filesystem::path& folder, std::vector<std::string>* warnings = nullptr)
+{
+    using detail::JsonPlace;
+    SentencePipeline<Real> pipeline;
+    pipeline.transformer = pipeline.tokenizer = folder;
+    const std::filesystem::path list = folder / "modules.json";
+    std::error_code failed;
+    if (!is_there(list, failed)) return pipeline;
+    const nlohmann::json document = detail::json_file(list);
+    const auto modules = detail::modules_from(folder, {document, list.string()});
+
+    pipeline.cuts = true;
+    bool is_pooled = false;
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < modules.size(); ++i) {
+        const auto& [type, place_of_module, place] = modules[i];
+        const std::filesystem::path file = place_of_module / "config.json";
+        const nlohmann::json config = type == "Transformer" ? nlohmann::json::object() : detail::json_file(file);
+        const JsonPlace json{config, file.string()};
+        if ((i == 0) != (type == "Transformer") || (is_pooled && type == "Pooling"))
+            fail_input(place, "expected a Transformer, then one Pooling, then other modules, got " + in_quotes(type));
+        if (type == "Transformer") {
+            pipeline.transformer = place_of_module;
+            const bool has_tokenizer =
+                is_there(place_of_module / "tokenizer.json", failed) || is_there(place_of_module / "vocab.txt", failed);
+            if (has_tokenizer) pipeline.tokenizer = place_of_module;
+        } else if (type == "Pooling") {
+            pipeline.pooling = detail::poolings_from(json);
+            pipeline.includes_prompt = json.truth("include_prompt", true);
+            is_pooled = true;
+        } else if (type == "Normalize") {
+            detail::require_pooled(json);
+            if (is_pooled) pipeline.modules.push_back(NormalizeModule{});  // before pooling, there is nothing to normalize
+        } else if (type == "Dropout") {                                    // does nothing outside of training
+        } else if (!is_pooled) {
+            fail_input(place, "expected Pooling, got " + in_quotes(type));
+        } else if (type == "Dense") {
+            pipeline.modules.push_back(detail::dense_module_from<Real>(place_of_module, json, found));
+        } else if (type == "LayerNorm") {
+            pipeline.modules.push_back(detail::layer_norm_module_from<Real>(place_of_module, json));
+        } else {
+            fail_input(place, "expected Dense, LayerNorm, Normalize or Dropout, got " + in_quotes(type));
+        }
+    }
+    if (!is_pooled) fail_input(list.string(), "expected a Pooling module, got none");
+    detail::read_transformer_config(pipeline);
+    detail::read_prompts(folder, pipeline);
+    if (warnings != nullptr) warnings->insert(warnings->end(), found.begin(), found.end());
+    return pipeline;
+}
+
+}  // namespace bert
