@@ -77,3 +77,27 @@ TEST_CASE("numbers that overflow are told from weights that aren't finite")
     CHECK_THROWS_WITH(bert.encode({"a cat"}, {.layer = 0, .normalize = true}), message);
     CHECK(bert.encode({"a cat"}, {.layer = 0}).shape(0) == 1);
 }
+
+TEST_CASE("pairs are encoded as pairs; a length is the longest text, in tokens")
+{
+    const auto bert = default_model();
+    const auto pairs = bert.encode_pairs({{"a cat", "the dog"}, {"a cat"}});
+    const bert::Encoding encoding = bert.tokenizer.encode_pair("a cat", "the dog");
+    bert::VectorScratch<float> scratch;
+    const bert::Batch batch = bert::pack({encoding.ids}, {encoding.type_ids});
+    const auto pooled = bert::pool(token_vectors(bert.model, batch, {}, scratch), batch.sequences, bert::Pooling::mean);
+    const auto single = bert.encode({"a cat"});
+    for (std::size_t w = 0; w < pooled.shape(1); ++w) {
+        CHECK(pairs(0, w) == pooled(0, w));
+        CHECK(pairs(1, w) == single(0, w));
+    }
+    CHECK_THROWS_WITH(bert.encode({"a cat sat"}, {.max_length = 4}), "text 0: expected at most 4 tokens, got 5");
+    std::size_t truncated = 0;
+    const auto cut =
+        bert.encode({"a cat sat", "a"}, {.truncation = bert::Truncation::longest_first, .max_length = 4}, &truncated);
+    CHECK(truncated == 1);
+    CHECK(cut(0, 0) == single(0, 0));
+    CHECK_THROWS_WITH(bert.encode({"a"}, {.max_length = 100'000}), "max_length: expected at most the model's " +
+                                                                       std::to_string(bert.model.config.max_position_embeddings) +
+                                                                       " positions, got 100000");
+}
