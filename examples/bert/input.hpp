@@ -126,7 +126,7 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
 /// @param truncation  truncation of texts that are too long; if none, they are an error
 /// @param max_length  most tokens of a text
 /// @param can_cut  whether the command has --truncation, for the message
-/// @param[in,out] truncated  if not nullptr, the number of texts that were cut is added
+/// @param[in,out] truncated  if not nullptr, the number of texts that were truncated is added
 /// @return  the batch
 /// @throws bert::InputError `texts.txt:3: expected at most 512 tokens, got 600; --truncation cuts`, and for a token that the
 ///     model doesn't have

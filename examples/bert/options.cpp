@@ -170,7 +170,7 @@ public:
         flag_or_not("--normalize,!--no-normalize", options.library.normalize,
                     "Scale vectors to length 1 (default: as a sentence-transformers folder says)");
         truncation(options.library.truncation,
-                   "Which text of a pair is truncated if both are too long; without it, they are refused, but cut as a "
+                   "Which text of a pair is truncated if both are too long; without it, they are refused, or truncated as a "
                    "sentence-transformers folder says");
         count("--max-length", options.library.max_length, 1,
               "Tokens that a text may have (default: as a sentence-transformers folder says, or the model's positions)");

@@ -67,7 +67,7 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
     if (options_.max_length > positions)
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
-    cuts_ = pipeline_.cuts && options_.truncation == bert::Truncation::none;
+    truncates_ = pipeline_.truncates && options_.truncation == bert::Truncation::none;
     options_ = bert::completed(options_, pipeline_, tokenizer_, config);
     use_prompt(options);
     if (options_.layer == layers) options_.layer.reset();  // empty means the last layer
@@ -86,7 +86,7 @@ template <class Real, class Ops>
 Vectorizer<Real, Ops>::~Vectorizer()
 {
     if (truncated_ > 0)
-        warn(quiet_, std::to_string(truncated_) + (truncated_ == 1 ? " text was" : " texts were") + " cut to " +
+        warn(quiet_, std::to_string(truncated_) + (truncated_ == 1 ? " text was" : " texts were") + " truncated to " +
                          std::to_string(options_.max_length) + " tokens, as the folder says");
 }
 
@@ -130,7 +130,7 @@ bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts)
     for (Text& text : prompted)
         text.text.insert(0, *options_.prompt);
     return program::batch_of(tokenizer_, model_.config, prompted, options_.truncation, options_.max_length, true,
-                             cuts_ ? &truncated_ : nullptr);
+                             truncates_ ? &truncated_ : nullptr);
 }
 
 template <class Real, class Ops>

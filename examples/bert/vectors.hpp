@@ -57,7 +57,7 @@ public:
     Vectorizer(const CommonOptions& common, const VectorOptions& options);
     Vectorizer(const Vectorizer&) = delete;
     Vectorizer& operator=(const Vectorizer&) = delete;
-    /// Warns if texts were cut as the folder says.
+    /// Warns if texts were truncated as the folder says.
     ~Vectorizer();
 
     /// Chooses what is put in front of texts from now on.
@@ -97,9 +97,9 @@ private:
     bert::SentencePipeline<Real> pipeline_;
     bert::FastTokenizer tokenizer_;
     bert::VectorOptions options_;    ///< completed
-    bool cuts_ = false;              ///< whether the folder, not an option, says that texts are cut
+    bool truncates_ = false;         ///< whether the folder, not an option, says that texts are truncated
     std::size_t prompt_tokens_ = 0;  ///< how many tokens of each text aren't pooled
-    std::size_t truncated_ = 0;      ///< number of texts that were cut
+    std::size_t truncated_ = 0;      ///< number of texts that were truncated
     bert::Model<Real, Ops> model_;   ///< without the encoder's blocks if they are packed
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
         packed_;  ///< packed weights of the encoder, if only its result is needed

@@ -108,7 +108,7 @@ struct Pretrained {
     /// @param texts  B texts, each with a second one if it is a pair
     /// @param options  completed: truncation, max_length, prompt
     /// @param first  the number of the first text, for messages
-    /// @param[in,out] truncated  if not nullptr, the number of texts that were cut is added
+    /// @param[in,out] truncated  if not nullptr, the number of texts that were truncated is added
     /// @return  the batch
     /// @throws InputError for a text that is too long, or has a token outside the model's tables
     Batch batch_of(std::span<const TextOrPair> texts, const VectorOptions& options, std::size_t first,
@@ -141,7 +141,7 @@ struct Pretrained {
     /// (ops/fast/packed_encoder.hpp); the program `bert` does so.
     /// @param texts  B texts
     /// @param options  pooling, layers, normalization, truncation; what they leave open is as the folder says
-    /// @param[in,out] truncated  if not nullptr, the number of texts that were cut is added
+    /// @param[in,out] truncated  if not nullptr, the number of texts that were truncated is added
     /// @return  [B, width]: H, 4 H for Layers::concat4, or as the folder's modules say
     /// @throws InputError for a text that is too long, and for one whose vector is non-finite
     /// @throws std::invalid_argument for a layer or a pooler that the model doesn't have

@@ -34,7 +34,7 @@ struct SentencePipeline {
     std::filesystem::path transformer = {};  ///< the folder of the model
     std::filesystem::path tokenizer = {};    ///< the folder of its tokenizer
     std::size_t max_length = 0;              ///< most tokens of a text; 0: as the tokenizer and the model say
-    bool cuts = false;                       ///< whether longer texts are cut, not refused
+    bool truncates = false;                  ///< whether longer texts are truncated, not refused
     bool lowercase = false;                  ///< whether texts are lower-cased, whatever the tokenizer does
 
     std::vector<Pooling> pooling = {Pooling::mean};  ///< side by side if several
@@ -63,9 +63,9 @@ VectorOptions completed(VectorOptions options, const SentencePipeline<Real>& pip
                                     std::to_string(options.max_length));
     if (options.pooling.empty()) options.pooling = pipeline.pooling;
     if (!options.prompt) options.prompt = pipeline.prompt;
-    if (pipeline.cuts && options.truncation == Truncation::none) options.truncation = Truncation::longest_first;
+    if (pipeline.truncates && options.truncation == Truncation::none) options.truncation = Truncation::longest_first;
     if (options.max_length == 0) {
-        const std::size_t of_tokenizer = pipeline.cuts ? tokenizer.options().model_max_length : 0;
+        const std::size_t of_tokenizer = pipeline.truncates ? tokenizer.options().model_max_length : 0;
         const std::size_t length = pipeline.max_length > 0 ? pipeline.max_length : of_tokenizer;
         options.max_length = length > 0 ? std::min(length, positions) : positions;
     }

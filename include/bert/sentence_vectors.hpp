@@ -51,7 +51,7 @@ struct VectorOptions {
     std::optional<std::size_t> layer = std::nullopt;  ///< for Layers::one: 0 the embeddings, l the l-th block; if empty, the last
     std::optional<bool> normalize = std::nullopt;     ///< whether vectors are scaled to length 1; if empty, as the folder says
     Truncation truncation = Truncation::none;  ///< of a text that is too long; with none, it is an error, unless the folder
-                                               ///< says where to cut
+                                               ///< says how long texts are
     std::size_t max_length = 0;                ///< most tokens of a text; if 0, as the folder says, or the model's positions
     std::optional<std::string> prompt = std::nullopt;  ///< put in front of each text; if empty, as the folder says
 };

@@ -48,7 +48,7 @@ TEST_CASE("without modules.json, a text's vector is the mean, and long texts are
     const auto pipeline = bert::load_pipeline<float>(folder.path());
     CHECK(pipeline.transformer == folder.path());
     CHECK(pipeline.pooling == std::vector{Pooling::mean});
-    CHECK_FALSE(pipeline.cuts);
+    CHECK_FALSE(pipeline.truncates);
     CHECK(pipeline.modules.empty());
 }
 

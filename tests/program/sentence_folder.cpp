@@ -75,17 +75,18 @@ TEST_CASE("pooling, modules and normalization are the folder's unless options sa
         0);
 }
 
-TEST_CASE("texts are cut where the folder says, and counted; an option gives another length")
+TEST_CASE("texts are truncated where the folder says, and counted; an option gives another length")
 {
     const folders::Copy folder(stored("usual"));  // max_seq_length 20
     std::string long_text;
     for (int i = 0; i < 30; ++i)
         long_text += "the ";
-    const Run cut = run({"encode", "--model", folder.path, long_text, "hello", long_text});
-    CHECK(cut.status == 0);
-    CHECK(cut.error.find("2 texts were cut to 20 tokens, as the folder says") != std::string::npos);
-    CHECK(run({"encode", "--model", folder.path, "--max-length", "8", long_text}).error.find("1 text was cut to 8 tokens") !=
-          std::string::npos);
+    const Run truncated = run({"encode", "--model", folder.path, long_text, "hello", long_text});
+    CHECK(truncated.status == 0);
+    CHECK(truncated.error.find("2 texts were truncated to 20 tokens, as the folder says") != std::string::npos);
+    CHECK(
+        run({"encode", "--model", folder.path, "--max-length", "8", long_text}).error.find("1 text was truncated to 8 tokens") !=
+        std::string::npos);
     CHECK(run({"encode", "--quiet", "--model", folder.path, long_text}).error == "");
 }
 

@@ -258,7 +258,7 @@ SentencePipeline<Real> load_pipeline(const std::filesystem::path& folder, std::v
     const nlohmann::json document = detail::json_file(list);
     const auto modules = detail::modules_from(folder, {document, list.string()});
 
-    pipeline.cuts = true;
+    pipeline.truncates = true;
     bool is_pooled = false;
     std::vector<std::string> found;
     for (std::size_t i = 0; i < modules.size(); ++i) {
