@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
+#include "bert/io/mapped_file.hpp"
 
 namespace bert {
 
@@ -144,6 +147,16 @@ inline nlohmann::json parse_json(std::string_view place, std::string_view text)
     detail::JsonDocument listener(place);
     parse_json(place, text, listener);
     return std::move(listener.document);
+}
+
+/// Reads a JSON file that need not be there.
+/// @param path  the file
+/// @return  the document; an empty object if there is no such file
+/// @throws InputError if it can't be read, and as parse_json
+inline nlohmann::json json_file(const std::filesystem::path& path)
+{
+    std::error_code failed;
+    return is_there(path, failed) ? parse_json(path.string(), MappedFile(path).text()) : nlohmann::json::object();
 }
 
 }  // namespace bert

@@ -36,15 +36,6 @@ namespace bert {
 
 namespace detail {
 
-/// Reads a JSON file of a folder.
-/// @param path  the file
-/// @return  the document; an empty object if there is no such file
-inline nlohmann::json json_file(const std::filesystem::path& path)
-{
-    std::error_code failed;
-    return is_there(path, failed) ? parse_json(path.string(), MappedFile(path).text()) : nlohmann::json::object();
-}
-
 /// Reads the configuration of a pooling module, in the form of today (`pooling_mode`) or that of before (a key for each way).
 /// @param json  its config.json
 /// @return  the ways, in their order
@@ -188,7 +179,7 @@ inline std::filesystem::path transformer_folder(const std::filesystem::path& fol
     const std::filesystem::path list = folder / "modules.json";
     std::error_code failed;
     if (!is_there(list, failed)) return folder;
-    const nlohmann::json document = detail::json_file(list);
+    const nlohmann::json document = json_file(list);
     for (const auto& [type, folder_of_module, place] : detail::modules_from(folder, {document, list.string()}))
         if (type == "Transformer") return folder_of_module;
     return folder;
@@ -255,7 +246,7 @@ SentencePipeline<Real> load_pipeline(const std::filesystem::path& folder, std::v
     const std::filesystem::path list = folder / "modules.json";
     std::error_code failed;
     if (!is_there(list, failed)) return pipeline;
-    const nlohmann::json document = detail::json_file(list);
+    const nlohmann::json document = json_file(list);
     const auto modules = detail::modules_from(folder, {document, list.string()});
 
     pipeline.truncates = true;
@@ -264,7 +255,7 @@ SentencePipeline<Real> load_pipeline(const std::filesystem::path& folder, std::v
     for (std::size_t i = 0; i < modules.size(); ++i) {
         const auto& [type, place_of_module, place] = modules[i];
         const std::filesystem::path file = place_of_module / "config.json";
-        const nlohmann::json config = type == "Transformer" ? nlohmann::json::object() : detail::json_file(file);
+        const nlohmann::json config = type == "Transformer" ? nlohmann::json::object() : json_file(file);
         const JsonPlace json{config, file.string()};
         if ((i == 0) != (type == "Transformer") || (is_pooled && type == "Pooling"))
             fail_input(place, "expected a Transformer, then one Pooling, then other modules, got " + in_quotes(type));

@@ -21,6 +21,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -53,9 +54,7 @@ namespace detail {
 /// @throws InputError if it isn't a JSON object
 inline nlohmann::json object_of(const std::filesystem::path& path)
 {
-    std::error_code failed;
-    if (!is_there(path, failed)) return nlohmann::json::object();
-    nlohmann::json document = parse_json(path.string(), MappedFile(path).text());
+    const nlohmann::json document = json_file(path);
     return JsonPlace{document, path.string()}.object().value;
 }
 
@@ -83,13 +82,13 @@ inline void warn_of_differences(const JsonPlace& json, const TokenizerOptions& o
                                 std::vector<std::string>& warnings)
 {
     const auto warn = [&](const std::string& what) {
-        warnings.push_back(json.place + ": " + what + " isn't followed: " + name + " has its own");
+        warnings.push_back(json.place + ": " + what + " isn't followed: " + name + " goes by tokenizer_config.json");
     };
     TokenizerOptions stored;
     try {
         stored = options_from_tokenizer_json(json);
     } catch (const InputError& error) {  // a part that we don't know, but don't need either
-        warnings.push_back(std::string(error.what()) + "; isn't followed: " + name + " has its own");
+        warnings.push_back(std::string(error.what()) + "; isn't followed: " + name + " goes by tokenizer_config.json");
         return;
     }
     if (stored.normalizer.steps() != options.normalizer.steps()) warn("normalizer");
@@ -105,14 +104,95 @@ inline void warn_of_differences(const JsonPlace& json, const TokenizerOptions& o
     const auto differs = [&](const std::vector<TemplateElement>& a, const std::vector<TemplateElement>& b) {
         return !std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
     };
+    if (!json.has("post_processor")) return;
     if (differs(stored.single, tokenizer.options().single) || differs(stored.pair, tokenizer.options().pair))
         warn("post_processor");
+}
+
+/// The tokenizer that a tokenizer.json describes, with what the files beside it add.
+/// @param json  the document
+/// @param files  its companion files
+/// @param whole_folder  whether the tokens that the companion files name are added
+/// @param[in,out] warnings  what isn't followed is appended
+/// @return  the description of the tokenizer
+inline TokenizerOptions stored_tokenizer(const JsonPlace& json, const CompanionFiles& files, bool whole_folder,
+                                         std::vector<std::string>& warnings)
+{
+    TokenizerOptions options = options_from_tokenizer_json(json, &warnings);
+    read_stored_sides(json, options);
+    Roles roles;
+    if (json.has("padding") && json.at("padding").has("pad_token"))
+        roles.emplace_back("pad_token", added_token_from(json.at("padding").at("pad_token"), true));
+    const NamedTokens named = named_tokens_from(files, std::move(roles), {});
+    set_special_names(named, options);
+    if (whole_folder) add_named_tokens(named, options.added_tokens);
+    return options;
+}
+
+/// Completes a BERT tokenizer that has its vocabulary.
+/// @param options  vocabulary and first_new_id
+/// @param files  the files beside the vocabulary
+/// @param stored  the added tokens of a tokenizer.json, by id
+/// @param[in,out] warnings  what isn't followed is appended
+/// @return  the description of the tokenizer
+inline TokenizerOptions bert_tokenizer(TokenizerOptions options, const CompanionFiles& files,
+                                       const std::map<std::int64_t, AddedToken>& stored, std::vector<std::string>& warnings)
+{
+    const JsonPlace config{files.tokenizer_config, files.folder + "tokenizer_config.json"};
+    const NamedTokens named = named_tokens_from(files, bert_roles(), stored);
+    set_special_names(named, options);
+    for (const auto& [role, token] : named.roles)
+        if (role == "unk_token") options.wordpiece.unknown_token = token.content;
+    add_named_tokens(named, options.added_tokens);
+    options.normalizer = bert_normalizer_from(config);
+    warn_of_old_options(config, warnings);
+    return options;
+}
+
+/// A BERT tokenizer with the vocabulary of a vocab.txt.
+/// @param place  the file's name, for messages
+/// @param text  its contents
+/// @param files  its companion files
+/// @param[in,out] warnings  what isn't followed is appended
+/// @return  the description of the tokenizer
+inline TokenizerOptions bert_tokenizer_of_lines(const std::string& place, std::string_view text, const CompanionFiles& files,
+                                                std::vector<std::string>& warnings)
+{
+    VocabularyFile vocabulary = vocabulary_from_lines(place, text);
+    if (vocabulary.repeated) warnings.push_back(*vocabulary.repeated);
+    TokenizerOptions options;
+    options.vocabulary = std::move(vocabulary.tokens);
+    options.first_new_id = vocabulary.first_new_id;
+    return bert_tokenizer(std::move(options), files, {}, warnings);
+}
+
+/// A BERT tokenizer with the vocabulary and the added tokens of a tokenizer.json.
+/// @param json  the document
+/// @param files  its companion files
+/// @param class_name  of the tokenizer, for warnings
+/// @param[in,out] warnings  what isn't followed is appended
+/// @return  the description of the tokenizer
+inline TokenizerOptions bert_tokenizer_of_json(const JsonPlace& json, const CompanionFiles& files, const std::string& class_name,
+                                               std::vector<std::string>& warnings)
+{
+    const JsonPlace model = json.at("model");
+    if (model.has("type")) model.at("type").one_of({"WordPiece"});
+    TokenizerOptions options;
+    options.vocabulary = vocabulary_from(model.at("vocab"));
+    options.first_new_id = model.at("vocab").value.size();
+    read_stored_sides(json, options);
+    std::map<std::int64_t, AddedToken> stored;
+    for (const JsonPlace& element : added_tokens_of(json))
+        stored[element.at("id").number(std::int64_t{1} << 31)] = added_token_from(element, false);
+    options = bert_tokenizer(std::move(options), files, stored, warnings);
+    warn_of_differences(json, options, class_name, warnings);
+    return options;
 }
 
 /// Reads a tokenizer's files.
 /// @param file  a tokenizer.json or a vocab.txt
 /// @param whole_folder  whether the folder was named, and the class of its tokenizer counts
-/// @param[out] warnings  what isn't followed
+/// @param[in,out] warnings  what isn't followed is appended
 /// @return  the description of the tokenizer
 /// @throws InputError for a file that is broken or describes another kind of tokenizer
 inline TokenizerOptions tokenizer_options_from(const std::filesystem::path& file, bool whole_folder,
@@ -120,8 +200,8 @@ inline TokenizerOptions tokenizer_options_from(const std::filesystem::path& file
 {
     const bool is_json = file.extension() == ".json";
     const std::filesystem::path folder = file.parent_path();
-    CompanionFiles files{object_of(folder / "tokenizer_config.json"), object_of(folder / "special_tokens_map.json"),
-                         object_of(folder / "added_tokens.json"), (folder / "").string()};
+    const CompanionFiles files{object_of(folder / "tokenizer_config.json"), object_of(folder / "special_tokens_map.json"),
+                               object_of(folder / "added_tokens.json"), (folder / "").string()};
     const nlohmann::json model = object_of(folder / "config.json");
     const auto [class_place, class_name] = tokenizer_class_of(files, {model, (folder / "config.json").string()}, is_json);
     const TokenizerClass kind = tokenizer_class_named(class_name);
@@ -130,49 +210,17 @@ inline TokenizerOptions tokenizer_options_from(const std::filesystem::path& file
     if (is_json && kind == TokenizerClass::other)
         warnings.push_back(class_place + ": " + in_quotes(class_name) + " isn't followed, tokenizer.json is");
 
-    TokenizerOptions options;
     const std::string place = file.string();
     const MappedFile contents(file);
-    const JsonPlace config{files.tokenizer_config, files.folder + "tokenizer_config.json"};
-    if (is_json && (kind != TokenizerClass::bert || !whole_folder)) {
-        const nlohmann::json document = parse_json(place, contents.text());
-        const JsonPlace json{document, place};
-        options = options_from_tokenizer_json(json, &warnings);
-        read_stored_sides(json, options);
-        Roles roles;
-        if (json.has("padding") && json.at("padding").has("pad_token"))
-            roles.emplace_back("pad_token", added_token_from(json.at("padding").at("pad_token"), true));
-        const NamedTokens named = named_tokens_from(files, std::move(roles), {});
-        set_special_names(named, options);
-        if (whole_folder) add_named_tokens(named, options.added_tokens);
-    } else {
-        nlohmann::json document;
-        std::map<std::int64_t, AddedToken> stored;
-        if (is_json) {
-            document = parse_json(place, contents.text());
-            const JsonPlace json{document, place}, of_model = json.at("model");
-            if (of_model.has("type")) of_model.at("type").one_of({"WordPiece"});
-            options.vocabulary = vocabulary_from(of_model.at("vocab"));
-            options.first_new_id = of_model.at("vocab").value.size();
-            read_stored_sides(json, options);
-            for (const JsonPlace& element : added_tokens_of(json))
-                stored[element.at("id").number(std::int64_t{1} << 31)] = added_token_from(element, false);
-        } else {
-            VocabularyFile vocabulary = vocabulary_from_lines(place, contents.text());
-            options.vocabulary = std::move(vocabulary.tokens);
-            options.first_new_id = vocabulary.first_new_id;
-            if (vocabulary.repeated) warnings.push_back(*vocabulary.repeated);
-        }
-        const NamedTokens named = named_tokens_from(files, bert_roles(), stored);
-        set_special_names(named, options);
-        for (const auto& [role, token] : named.roles)
-            if (role == "unk_token") options.wordpiece.unknown_token = token.content;
-        add_named_tokens(named, options.added_tokens);
-        options.normalizer = bert_normalizer_from(config);
-        warn_of_old_options(config, warnings);
-        if (is_json) warn_of_differences({document, place}, options, class_name, warnings);
-    }
-    read_lengths_and_sides(config, options);
+    const nlohmann::json document = is_json ? parse_json(place, contents.text()) : nlohmann::json();
+    TokenizerOptions options;
+    if (!is_json)
+        options = bert_tokenizer_of_lines(place, contents.text(), files, warnings);
+    else if (whole_folder && kind == TokenizerClass::bert)
+        options = bert_tokenizer_of_json({document, place}, files, class_name, warnings);
+    else
+        options = stored_tokenizer({document, place}, files, whole_folder, warnings);
+    read_lengths_and_sides({files.tokenizer_config, files.folder + "tokenizer_config.json"}, options);
     return options;
 }
 
