@@ -7,11 +7,10 @@ config.json, model.safetensors, and the files of the tokenizer that are there. B
 
 import json
 import pathlib
-import pickle
 import shutil
 import sys
 
-import safetensors.numpy
+from safetensors.numpy import save_file as save_arrays
 
 from converter import bundle
 from converter.errors import InputError
@@ -54,8 +53,9 @@ def pytorch_tensors(path):
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path}: expected tensors that PyTorch wrote: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # a broken pickle may raise anything
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: expected tensors that PyTorch wrote: {why}") from error
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise InputError(f"{path}: expected tensors by their names")
     return {from_pytorch(name): value.contiguous() for name, value in content.items() if not name.endswith(".position_ids")}
@@ -107,17 +107,16 @@ def convert(source, output):
         raise InputError(f"{output}: expected a folder that is new or empty")
     parts, one, tables = source / "pytorch_model.bin.index.json", source / "pytorch_model.bin", sorted(source.glob("*.index"))
     if parts.exists() or one.exists():
-        import safetensors.torch
+        from safetensors.torch import save_file as save
 
         place = parts if parts.exists() else one
         tensors = sharded_tensors(parts) if parts.exists() else pytorch_tensors(one)
         tensors = untied(tensors, lambda x, y: x.shape == y.shape and bool((x == y).all()))
         tensors = {name: value.clone() for name, value in tensors.items()}  # two names may share memory
-        save = safetensors.torch.save_file
     elif len(tables) == 1:
         place = tables[0]
         tensors = tensorflow_tensors(place)
-        save = safetensors.numpy.save_file
+        save = save_arrays
     else:
         got = ", ".join(path.name for path in tables) or "neither"
         raise InputError(f"{source}: expected pytorch_model.bin or one TensorFlow checkpoint (NAME.index), got {got}")
