@@ -127,6 +127,20 @@ TEST_CASE("a file whose parts have wrong lengths is refused")
     CHECK(message(header, 25) == "f: expected 24 bytes after the header, got 25");
 }
 
+TEST_CASE("a file of another format is named")
+{
+    const auto other = [](std::string_view begin) { return message_of_file(std::string(begin) + std::string(500, ' ')); };
+    // torch.save's zip archive; one whose first bytes would be a length that is allowed; torch.save's older format
+    CHECK(other({"PK\x03\x04\0\0\x08\x08", 8}) ==
+          "f: expected a safetensors file, got what looks like a zip archive, as PyTorch's pytorch_model.bin");
+    CHECK(other({"PK\x03\x04\0\0\0\0", 8}) ==
+          "f: expected a safetensors file, got what looks like a zip archive, as PyTorch's pytorch_model.bin");
+    CHECK(other("\x80\x02\x8A\x0Al\xFC\x9C") ==
+          "f: expected a safetensors file, got what looks like a Python pickle, as PyTorch's older pytorch_model.bin");
+    CHECK(other("[PAD]\n[UNK]\n") == "f: expected a safetensors file, got what looks like a text");
+    CHECK(message_of_file("the\n") == "f: expected a safetensors file, got what looks like a text");
+}
+
 TEST_CASE("a file that ends early is refused, wherever it ends")
 {
     const std::string file =

@@ -25,6 +25,7 @@
 
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
+#include "bert/io/file_kind.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/tensor_view.hpp"
@@ -227,23 +228,35 @@ inline std::vector<TensorView> views_of_entries(std::string_view file, std::map<
     return views;
 }
 
+/// Refuses a file because of a length. If it looks like another format, its length of the header has no meaning, and the message
+/// names that format.
+[[noreturn]] inline void fail_length(std::string_view file, std::span<const std::byte> bytes, const std::string& message)
+{
+    const std::string_view kind = file_kind(bytes);
+    fail_input(file, kind.empty() ? message : "expected a safetensors file, got what looks like " + std::string(kind));
+}
+
 }  // namespace detail
 
 /// Reads a whole file in memory and checks it strictly.
 /// @param file  its name, for messages; must outlive the result
 /// @param bytes  its contents; must outlive the result
 /// @return  views of its tensors, and its metadata
-/// @throws InputError as in `a.safetensors: header: tensor "x": shape: expected an array, got 3`
+/// @throws InputError as in `a.safetensors: header: tensor "x": shape: expected an array, got 3`, or as in
+/// `a.safetensors: expected a safetensors file, got what looks like a text`
 inline SafetensorsContents parse_safetensors(std::string_view file, std::span<const std::byte> bytes)
 {
     constexpr std::uint64_t longest_header = 100'000'000;
     std::uint64_t length = 0;
-    if (bytes.size() < sizeof length) fail_input(file, "expected at least 8 bytes, got " + std::to_string(bytes.size()));
+    if (bytes.size() < sizeof length)
+        detail::fail_length(file, bytes, "expected at least 8 bytes, got " + std::to_string(bytes.size()));
     std::memcpy(&length, bytes.data(), sizeof length);
     const std::span<const std::byte> rest = bytes.subspan(sizeof length);
-    if (length > longest_header) fail_input(file, "expected a header of at most 100000000 bytes, got " + std::to_string(length));
+    if (length > longest_header)
+        detail::fail_length(file, bytes, "expected a header of at most 100000000 bytes, got " + std::to_string(length));
     if (length > rest.size())
-        fail_input(file, "expected a header of " + std::to_string(length) + " bytes, got " + std::to_string(rest.size()));
+        detail::fail_length(file, bytes,
+                            "expected a header of " + std::to_string(length) + " bytes, got " + std::to_string(rest.size()));
 
     const std::string place = std::string(file) + ": header";
     const std::string_view header(reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(length));
