@@ -6,15 +6,18 @@
 /// my_layer_norm(..., y);
 /// CHECK_THAT(y, bert::matches(reference, "forward.layer.0.output"));
 /// ```
+/// Catch2 prints the tensors of failed assertions, large ones by their shape alone.
 /// bert/bert.hpp doesn't include this header, as it needs Catch2.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #if __has_include(<catch2/catch_all.hpp>)  // Catch2 3
+#include <catch2/catch_tostring.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 #else
 #include <catch2/catch.hpp>
@@ -24,6 +27,35 @@
 #include "bert/verify/case.hpp"
 #include "bert/verify/comparison.hpp"
 #include "bert/verify/named_tensor.hpp"
+
+namespace Catch {
+
+/// A tensor isn't printed as a range, which would be all its numbers.
+template <class Value, std::size_t rank>
+struct is_range<bert::Tensor<Value, rank>> : std::false_type {
+};
+
+/// The text of a tensor in the message of a failed assertion.
+template <class Value, std::size_t rank>
+struct StringMaker<bert::Tensor<Value, rank>> {
+    /// Converts a tensor to text.
+    /// @param tensor  of any shape
+    /// @return  its shape and, if there are few, its numbers: `tensor [2, 2] {0.5, 1, -2, 0}`
+    static std::string convert(const bert::Tensor<Value, rank>& tensor)
+    {
+        constexpr std::size_t few = 16;
+        std::string text = "tensor " + bert::shape_text(tensor.shape());
+        if (tensor.size() > few) return text;
+        const char* separator = " {";
+        for (const Value value : tensor) {
+            text += separator + bert::detail::number_text(static_cast<double>(value), 6);
+            separator = ", ";
+        }
+        return text + (tensor.size() == 0 ? "" : "}");
+    }
+};
+
+}  // namespace Catch
 
 namespace bert {
 
