@@ -61,6 +61,11 @@ TEST_CASE("what isn't the JSON of a configuration is refused")
     put(folder / "empty", "");
     CHECK(input_error([&] { read_config(folder / "empty"); }) ==
           (folder / "empty").string() + ": expected a file with contents, got an empty one");
+    put(folder / "bert_config.json", "{}");
+    CHECK(input_error([&] { read_config(folder / "config.json"); }) ==
+          (folder / "config.json").string() +
+              ": expected a configuration, got none, but bert_config.json; reference_outputs/convert_checkpoint.py makes a model "
+              "folder of a TensorFlow checkpoint");
     CHECK(message("[1]") == "f: expected a JSON object, got [1]");
     CHECK(message("{\"vocab_size\":").substr(0, 18) == "f: expected JSON: ");
     CHECK(message(R"({"vocab_size":"30522"})") == "f: vocab_size: expected a whole number from 0, got \"30522\"");

@@ -56,6 +56,11 @@ TEST_CASE("a folder without weights is refused")
     const TemporaryFolder folder;
     CHECK(input_error([&] { SafetensorsFolder{folder.path()}; }) ==
           folder.path().string() + ": expected model.safetensors or model.safetensors.index.json, got neither");
+    put(folder / "pytorch_model.bin", "PK");
+    CHECK(input_error([&] { bert::SafetensorsFolder files(folder.path()); }) ==
+          folder.path().string() +
+              ": expected model.safetensors or model.safetensors.index.json, got neither, but pytorch_model.bin; "
+              "reference_outputs/convert_checkpoint.py makes a model folder of it");
     CHECK(input_error([&] { SafetensorsFolder{folder / "x"}; }) ==
           (folder / "x").string() + ": expected a model folder, got no folder");
     put(folder / "x", "a file");

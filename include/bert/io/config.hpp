@@ -273,6 +273,11 @@ inline Config parse_config(std::string_view place, std::string_view text, const 
 inline Config read_config(const std::filesystem::path& path, const Family& family = bert_family,
                           std::vector<std::string>* warnings = nullptr)
 {
+    std::error_code failed;
+    if (!is_there(path, failed) && is_there(path.parent_path() / "bert_config.json", failed))
+        fail_input(path.string(),
+                   "expected a configuration, got none, but bert_config.json; reference_outputs/"
+                   "convert_checkpoint.py makes a model folder of a TensorFlow checkpoint");
     return parse_config(path.string(), MappedFile(path).text(), family, warnings);
 }
 

@@ -40,7 +40,7 @@ public:
         } else if (is_there(index, ignored)) {
             open_shards(folder, index);
         } else {
-            fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither");
+            fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither" + other(folder));
         }
         for (const auto& [name, file] : files_)
             for (const TensorView& tensor : file.tensors())
@@ -65,6 +65,16 @@ public:
     }
 
 private:
+    /// What to do about weights in another format, for the message.
+    static std::string other(const std::filesystem::path& folder)
+    {
+        std::error_code ignored;
+        for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "bert_model.ckpt.index"})
+            if (is_there(folder / name, ignored))
+                return ", but " + std::string(name) + "; reference_outputs/convert_checkpoint.py makes a model folder of it";
+        return {};
+    }
+
     const SafetensorsFile& file(const std::string& name, const std::filesystem::path& path)
     {
         return files_.try_emplace(name, path).first->second;
