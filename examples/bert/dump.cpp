@@ -106,12 +106,13 @@ void write(const DumpOptions& options, const Inputs& inputs, const std::vector<b
 int dump(const DumpOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
-        const std::filesystem::path folder = model_folder(options.common);
+        const std::filesystem::path folder = transformer_folder(options.common);
         bert::LoadReport report;
         const auto model = bert::load_model<Real, Ops>(folder, &report);
         warn_of_ignored(options.common, report);
-        const Inputs inputs = options.inputs.empty() ? inputs_from_texts(bert::load_tokenizer(folder), options, model.config)
-                                                     : inputs_from_file(options.inputs);
+        const Inputs inputs = options.inputs.empty()
+                                  ? inputs_from_texts(load_tokenizer(options.common, folder), options, model.config)
+                                  : inputs_from_file(options.inputs);
         const bert::Batch batch = bert::pack(inputs.ids, inputs.segments, inputs.mask);
         bert::ModelActivations<Real> act;
         bert::Workspace workspace;

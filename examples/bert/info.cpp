@@ -20,6 +20,7 @@
 #include <bert/io/mapped_file.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/safetensors_folder.hpp>
+#include <bert/io/sentence_folder.hpp>
 #include <bert/io/tokenizer_folder.hpp>
 #include <bert/ops/product/check.hpp>
 
@@ -139,14 +140,18 @@ std::vector<const bert::TensorView*> pointers(const std::vector<bert::TensorView
     return result;
 }
 
-void describe_folder(const std::filesystem::path& folder, bool verbose, Description& description)
+void describe_folder(const std::filesystem::path& named, const InfoOptions& options, Description& description)
 {
-    describe_config(bert::read_config(folder / "config.json"), description);
+    const std::filesystem::path folder = bert::transformer_folder(named);
+    std::vector<std::string> warnings;
+    describe_config(bert::read_config(folder / "config.json", bert::bert_family, &warnings), description);
+    for (const std::string& warning : warnings)
+        warn(options.common.quiet, warning);
     const bert::SafetensorsFolder files(folder);
-    describe_tensors(files.tensors(), verbose, description);
+    describe_tensors(files.tensors(), options.verbose, description);
     std::error_code ignored;  // a file that can't be accessed counts as missing
     if (bert::is_there(folder / "tokenizer.json", ignored) || bert::is_there(folder / "vocab.txt", ignored))
-        describe_tokenizer(bert::load_tokenizer(folder), description);
+        describe_tokenizer(load_tokenizer(options.common, folder), description);
     else
         description.row("tokenizer", "none");
 }
@@ -246,7 +251,7 @@ int info(const InfoOptions& options)
     description.object().add("path", path.string());
     std::error_code ignored;  // opening the file reports the error
     if (std::filesystem::is_directory(path, ignored))
-        describe_folder(path, options.verbose, description);
+        describe_folder(path, options, description);
     else
         describe_file(path, options.verbose, description);
     description.show(options.common.json);

@@ -3,9 +3,12 @@
 #include <cstddef>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <bert/core/error.hpp>
 #include <bert/core/one_line.hpp>
+#include <bert/io/sentence_folder.hpp>
+#include <bert/io/tokenizer_folder.hpp>
 
 namespace program {
 
@@ -22,6 +25,17 @@ std::filesystem::path model_folder(const CommonOptions& common)
     const std::filesystem::path installed = self.parent_path().parent_path() / "share" / "bert" / "models" / "default";
     if (std::filesystem::is_directory(installed, ignored)) return installed;
     return std::filesystem::path(BERT_SOURCE_DIR) / "examples" / "models" / "default";
+}
+
+std::filesystem::path transformer_folder(const CommonOptions& common) { return bert::transformer_folder(model_folder(common)); }
+
+bert::FastTokenizer load_tokenizer(const CommonOptions& common, const std::filesystem::path& path, std::optional<bool> lowercase)
+{
+    std::vector<std::string> warnings;
+    bert::FastTokenizer tokenizer = bert::load_tokenizer(path, lowercase, &warnings);
+    for (const std::string& warning : warnings)
+        warn(common.quiet, warning);
+    return tokenizer;
 }
 
 void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report)

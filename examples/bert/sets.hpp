@@ -3,8 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include <bert/core/threads.hpp>
+#include <bert/fast_tokenizer.hpp>
 
 #include "../instances/instances.hpp"
 #include "options.hpp"
@@ -54,6 +56,21 @@ int with_set(const CommonOptions& common, const Work& work)
 /// @return  the folder of --model, or that of the default model, which is beside the installed program or in the source folder
 /// @throws bert::InputError if --model isn't a folder
 std::filesystem::path model_folder(const CommonOptions& common);
+
+/// The folder of the model itself: in a sentence-transformers folder, that of its transformer.
+/// @param common  --model
+/// @return  the folder
+/// @throws bert::InputError as model_folder
+std::filesystem::path transformer_folder(const CommonOptions& common);
+
+/// Loads a tokenizer, and warns of what its files say that isn't followed.
+/// @param common  --quiet
+/// @param path  a folder or a file
+/// @param lowercase  for a vocab.txt: whether to lower-case; if empty, as the files say
+/// @return  the tokenizer
+/// @throws bert::InputError for a file that is missing or broken
+bert::FastTokenizer load_tokenizer(const CommonOptions& common, const std::filesystem::path& path,
+                                   std::optional<bool> lowercase = std::nullopt);
 
 /// Warns of tensors in a model's files that weren't used, and of what its files say that isn't followed.
 /// @param common  --quiet

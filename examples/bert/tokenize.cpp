@@ -84,8 +84,8 @@ void decode(const bert::Tokenizer& tokenizer, const TokenizeOptions& options, Te
 
 int tokenize(const TokenizeOptions& options)
 {
-    const std::filesystem::path path = options.tokenizer.empty() ? model_folder(options.common) : options.tokenizer;
-    const auto tokenizer = bert::load_tokenizer(path, options.lowercase);
+    const std::filesystem::path path = options.tokenizer.empty() ? transformer_folder(options.common) : options.tokenizer;
+    const auto tokenizer = load_tokenizer(options.common, path, options.lowercase);
     bert::EncodeOptions encode = options.encode;
     encode.truncation_side = options.truncation_side.value_or(tokenizer.options().encode.truncation_side);
     encode.padding_side = options.padding_side.value_or(tokenizer.options().encode.padding_side);

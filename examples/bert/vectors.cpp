@@ -32,14 +32,11 @@ bert::SentencePipeline<Real> pipeline_of(const CommonOptions& common)
     return pipeline;
 }
 
-/// Reads the tokenizer of a pipeline, and warns of what isn't followed.
+/// Loads the tokenizer of a pipeline.
 template <class Real>
-bert::FastTokenizer tokenizer_of(const bert::SentencePipeline<Real>& pipeline, bool quiet)
+bert::FastTokenizer tokenizer_of(const bert::SentencePipeline<Real>& pipeline, const CommonOptions& common)
 {
-    std::vector<std::string> warnings;
-    const bert::FastTokenizer tokenizer = bert::load_tokenizer(pipeline.tokenizer, std::nullopt, &warnings);
-    for (const std::string& warning : warnings)
-        warn(quiet, warning);
+    const bert::FastTokenizer tokenizer = load_tokenizer(common, pipeline.tokenizer);
     return pipeline.lowercase ? bert::lower_casing(tokenizer) : tokenizer;
 }
 
@@ -55,7 +52,7 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
     : quiet_(common.quiet),
       every_token_(options.every_token),
       pipeline_(pipeline_of<Real>(common)),
-      tokenizer_(tokenizer_of(pipeline_, quiet_)),
+      tokenizer_(tokenizer_of(pipeline_, common)),
       options_(options.library)
 {
     const bert::Config config = bert::read_config(pipeline_.transformer / "config.json");
