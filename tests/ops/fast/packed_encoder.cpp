@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <random>
+#include <set>
 #include <string>
 
 #include <instances.hpp>
@@ -112,6 +113,49 @@ TEST_CASE("A large batch goes through the packed encoder in groups of sequences,
     CHECK((y == encoder.forward(x, {config, sequences, workspace}, act)));
     CHECK_THROWS_WITH(packed.forward(x, {{0, T, 5}}, y, workspace),
                       "packed_encoder: sequences: begin[2]: expected " + std::to_string(T) + " or more, got 5");
+}
+
+namespace {
+
+/// An engine of plain loops that takes whole products, and remembers how many rows they had.
+class RowsEngine : public bert::LoopsEngine {
+public:
+    bool takes_whole_products(float) const override { return true; }
+    using bert::LoopsEngine::multiply;
+    void multiply(const bert::product::Rows<float>& x, bert::product::Right right, const bert::product::Rows<float>& operand,
+                  float* sums) const override
+    {
+        rows.insert(x.count);
+        LoopsEngine::multiply(x, right, operand, sums);
+    }
+
+    mutable std::set<std::size_t> rows;
+};
+
+}  // namespace
+
+TEST_CASE("The groups of a large batch by hand: each holds the next sequences until there are 1150 tokens")
+{
+    std::mt19937 generator(4);
+    bert::Config config;
+    config.hidden_size = 4;
+    config.num_attention_heads = 2;
+    config.intermediate_size = 6;
+    config.num_hidden_layers = 1;
+    const auto encoder = random_encoder<float, bert::Fast>(config, generator);
+    const RowsEngine engine;
+    bert::set_engine(&engine);
+    const auto packed = bert::pack_weights(encoder, config);
+    bert::set_engine(nullptr);
+    bert::Sequences sequences;
+    for (const std::size_t n : {900U, 0U, 300U, 1500U, 1U, 40U, 700U, 7U})
+        sequences.begin.push_back(sequences.tokens() + n);  // 3448 tokens, three times 1024 and some: 1150 for each of three
+    Tensor<float, 2> x, y;
+    x.resize({sequences.tokens(), 4});
+    randomize(x, generator);
+    bert::Workspace workspace;
+    packed.forward(x, sequences, y, workspace);
+    CHECK(engine.rows == std::set<std::size_t>{1200, 1500, 748});
 }
 
 TEMPLATE_TEST_CASE("A model that is packed while it is read computes the same bits as one that is loaded, then packed", "",
