@@ -129,7 +129,9 @@ TEMPLATE_TEST_CASE("The number that is not finite is found in full vectors and b
 {
     for (const std::size_t n : {1U, 7U, 16U, 100U}) {
         for (std::size_t place = 0; place < n; ++place) {
-            for (const TestType wrong : {std::numeric_limits<TestType>::quiet_NaN(), std::numeric_limits<TestType>::infinity()}) {
+            using Limits = std::numeric_limits<TestType>;
+            const TestType square_overflows = 4 * std::sqrt(Limits::max());  // v is infinite, m and m / sqrt(v) are finite
+            for (const TestType wrong : {Limits::quiet_NaN(), Limits::infinity(), square_overflows}) {
                 const Numbers<TestType> ones(n, TestType(1)), zeros(n, TestType(0));
                 Numbers<TestType> g = ones;
                 g[place] = wrong;
