@@ -17,7 +17,10 @@ from converter.errors import InputError
 from converter.names import architecture, from_pytorch, from_tensorflow, is_of_model
 
 TOKENIZER = ("vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
-TIES = {"cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.bias": "cls.predictions.bias"}
+TIES = {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
 
 
 def read_json(path):
@@ -76,8 +79,11 @@ def sharded_tensors(index):
 
 def untied(tensors, equal):
     """Without the copies of tied tensors, which a model folder doesn't have."""
-    return {name: value for name, value in tensors.items()
-            if name not in TIES or TIES[name] not in tensors or not equal(value, tensors[TIES[name]])}
+    return {
+        name: value
+        for name, value in tensors.items()
+        if name not in TIES or TIES[name] not in tensors or not equal(value, tensors[TIES[name]])
+    }
 
 
 def completed(config, tensors, place):
@@ -91,7 +97,9 @@ def completed(config, tensors, place):
         expected = [config.get("vocab_size"), config.get("hidden_size")]
         if word is None or list(word.shape) != expected:
             got = "no such tensor" if word is None else list(word.shape)
-            raise InputError(f"{place}: embeddings.word_embeddings.weight: expected {expected}, as the configuration says, got {got}")
+            raise InputError(
+                f"{place}: embeddings.word_embeddings.weight: expected {expected}, as the configuration says, got {got}"
+            )
         if config["architectures"] == ["BertForSequenceClassification"] and not config.keys() & {"id2label", "num_labels"}:
             labels = [f"LABEL_{row}" for row in range(tensors["classifier.weight"].shape[0])]
             config["id2label"] = {str(row): label for row, label in enumerate(labels)}
@@ -132,7 +140,8 @@ def convert(source, output):
     copied = [name for name in TOKENIZER if (source / name).exists()]
     for name in copied:
         shutil.copyfile(source / name, output / name)
-    return f"{output}: {', '.join(config.get('architectures') or [config['model_type']])}, {len(tensors)} tensors, {', '.join(copied) or 'no tokenizer'}"
+    kind = ", ".join(config.get("architectures") or [config["model_type"]])
+    return f"{output}: {kind}, {len(tensors)} tensors, {', '.join(copied) or 'no tokenizer'}"
 
 
 def main():

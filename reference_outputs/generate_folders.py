@@ -1,6 +1,9 @@
 """Makes the odd folders again, and what the libraries do with them: generate_folders.py [KIND...]; without a kind all of them.
 
-Everything is computed REPEATS times in each of two processes with different seeds of Python's hashes, and has to come out the same.
+generate_folders.py --unpack KIND/NAME PATH writes the files of one folder.
+
+Everything is computed REPEATS times in each of two processes with different seeds of Python's hashes, and has to come out the
+same.
 """
 
 import json
@@ -13,15 +16,23 @@ import tempfile
 
 os.environ |= {"CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "RUST_BACKTRACE": "0"}
 
-from folders_generator import (added_tokens, companions, contradictions, other_classes, sentences, spellings,  # noqa: E402
-                               vocabulary_lines)
-from folders_generator.recipe import FOLDERS, assemble, store, write_expected  # noqa: E402
+from folders_generator import (  # noqa: E402
+    added_tokens,
+    companions,
+    contradictions,
+    models,
+    other_classes,
+    sentences,
+    spellings,
+    vocabulary_lines,
+)
+from folders_generator.recipe import FOLDERS, assemble, contents, files_of, store, unpack, write_expected  # noqa: E402
 from folders_generator.shared import write_shared  # noqa: E402
 from folders_generator.versions import generator_note  # noqa: E402
 
 TOKENIZERS = [added_tokens, companions, contradictions, other_classes, vocabulary_lines, spellings]
-REPEATS = 3
-KINDS = {module.KIND: module for module in TOKENIZERS + [sentences]}
+REPEATS = 2
+KINDS = {module.KIND: module for module in TOKENIZERS + [models, sentences]}
 
 
 def require_equal(name, first, second):
@@ -34,9 +45,9 @@ def results(kind):
     """What the library does with each folder of a kind."""
     import transformers
 
-    from folders_generator import run_sentences, run_tokenizers
+    from folders_generator import run_models, run_sentences, run_tokenizers
 
-    runners = {sentences: run_sentences.run}
+    runners = {models: run_models.run, sentences: run_sentences.run}
     run = runners.get(KINDS[kind], run_tokenizers.run)
     transformers.logging.disable_progress_bar()
     found = {}
@@ -67,6 +78,12 @@ def generate(kind, found):
         {"name": folder.name, "point": folder.point} | store(kind, folder) | found[folder.name] for folder in module.FOLDERS
     ]
     write_expected(FOLDERS / kind / "expected.json", expected)
+    stored = json.loads((FOLDERS / kind / "expected.json").read_text(encoding="utf-8"))["folders"]
+    for entry, folder in zip(stored, module.FOLDERS, strict=True):  # what is stored makes the folders that were run
+        files = files_of(entry)
+        assert files.keys() == folder.files.keys() and all(
+            contents(files[name]) == contents(folder.files[name]) for name in files
+        )
     refused = sum("refused" in entry for entry in found.values())
     print(f"{kind}: {len(found)} folders, {refused} of them refused")
 
@@ -77,6 +94,9 @@ def main():
         output = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)  # what the libraries print isn't a result
         json.dump({kind: results(kind) for kind in sys.argv[2:]}, output)
+        return
+    if sys.argv[1:2] == ["--unpack"]:
+        unpack(sys.argv[2], pathlib.Path(sys.argv[3]))
         return
     unknown = set(sys.argv[1:]) - set(KINDS)
     if unknown:

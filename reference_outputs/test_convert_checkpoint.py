@@ -34,7 +34,9 @@ SAMPLE = HERE / "converter" / "sample"
 def run(source, output):
     """The exit status of the command, and what it prints as errors."""
     errors, status = io.StringIO(), 0
-    with unittest.mock.patch.object(sys, "argv", ["convert_checkpoint.py", str(source), str(output)]), contextlib.redirect_stderr(errors):
+    with unittest.mock.patch.object(sys, "argv", ["convert_checkpoint.py", str(source), str(output)]), contextlib.redirect_stderr(
+        errors
+    ):
         try:
             convert_checkpoint.main()
         except SystemExit as end:
@@ -66,6 +68,7 @@ def load(class_name, folder):
 
 def by_hand(values):
     """The forward pass of google-research/bert with its own names and orientations, in double: logits of both heads for IDS."""
+
     def dense(x, name):
         return x @ values[name + "/kernel"] + values[name + "/bias"]
 
@@ -78,11 +81,17 @@ def by_hand(values):
 
     values = {name: value.astype(numpy.float64) for name, value in values.items()}
     table = values["bert/embeddings/word_embeddings"]
-    x = table[IDS] + values["bert/embeddings/position_embeddings"][: len(IDS)] + values["bert/embeddings/token_type_embeddings"][TYPES]
+    x = (
+        table[IDS]
+        + values["bert/embeddings/position_embeddings"][: len(IDS)]
+        + values["bert/embeddings/token_type_embeddings"][TYPES]
+    )
     x = norm(x, "bert/embeddings")
     for layer in range(sample.CONFIG["num_hidden_layers"]):
         place, A = f"bert/encoder/layer_{layer}", sample.CONFIG["num_attention_heads"]
-        query, key, value = (dense(x, f"{place}/attention/self/{part}").reshape(len(IDS), A, -1) for part in ("query", "key", "value"))
+        query, key, value = (
+            dense(x, f"{place}/attention/self/{part}").reshape(len(IDS), A, -1) for part in ("query", "key", "value")
+        )
         scores = numpy.einsum("iad,jad->aij", query, key) / numpy.sqrt(query.shape[-1])
         probabilities = torch.softmax(torch.from_numpy(scores), -1).numpy()
         context = numpy.einsum("aij,jad->iad", probabilities, value).reshape(len(IDS), -1)
@@ -134,7 +143,11 @@ def message(*entries):
     """A protocol buffer: numbers and bytes by the number of their field."""
     data = b""
     for field, value in entries:
-        data += number(field << 3 | 2) + number(len(value)) + value if isinstance(value, bytes) else number(field << 3) + number(value)
+        data += (
+            number(field << 3 | 2) + number(len(value)) + value
+            if isinstance(value, bytes)
+            else number(field << 3) + number(value)
+        )
     return data
 
 
@@ -151,7 +164,9 @@ def compressed(data):
             literal = b""
 
     while at < len(data):
-        length = next((n for n in range(11, 3, -1) if data.rfind(data[at : at + n], 0, at + n - 1) >= 0 and at + n <= len(data)), 0)
+        length = next(
+            (n for n in range(11, 3, -1) if data.rfind(data[at : at + n], 0, at + n - 1) >= 0 and at + n <= len(data)), 0
+        )
         place = data.rfind(data[at : at + length], 0, at + length - 1) if length else -1
         offset = at - place
         if length and offset < 2048:
@@ -263,7 +278,10 @@ def check_pytorch(place):
     """pytorch_model.bin, with the names and copies of older versions, alone and in parts; what transformers loads is the same."""
     model = small("BertForPreTraining")
     tensors = {name: value.clone() for name, value in model.state_dict().items()}
-    old = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value for name, value in tensors.items()}
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value
+        for name, value in tensors.items()
+    }
     old["bert.embeddings.position_ids"] = torch.arange(8)[None]
     config = model.config.to_dict() | {"architectures": ["BertForPreTraining"]}
     folder = place / "torch"
@@ -301,8 +319,14 @@ def check_pytorch(place):
 
 def check_classes(place):
     """The class, where config.json doesn't say it."""
-    for class_name in ("BertModel", "BertForMaskedLM", "BertForNextSentencePrediction", "BertForSequenceClassification",
-                       "BertForTokenClassification", "BertForQuestionAnswering"):
+    for class_name in (
+        "BertModel",
+        "BertForMaskedLM",
+        "BertForNextSentencePrediction",
+        "BertForSequenceClassification",
+        "BertForTokenClassification",
+        "BertForQuestionAnswering",
+    ):
         model = small(class_name)
         folder = place / class_name
         folder.mkdir()
@@ -315,6 +339,7 @@ def check_classes(place):
 
 def check_refusals(place):
     """Bad input: one line, exit status 2, and nothing written."""
+
     def copy(name):
         shutil.copytree(SAMPLE, place / name)
         return place / name
@@ -371,7 +396,9 @@ def check_refusals(place):
     torch.save({"x": pathlib.Path("x")}, folder / "pytorch_model.bin")  # an object: loading it could run code
     require_refused(folder, output, "pytorch_model.bin: expected tensors that PyTorch wrote")
     assert not output.exists()
-    done = subprocess.run([sys.executable, HERE / "convert_checkpoint.py", place / "nowhere", output], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, HERE / "convert_checkpoint.py", place / "nowhere", output], capture_output=True, text=True
+    )
     assert done.returncode == 2 and done.stderr == f"convert_checkpoint.py: {place / 'nowhere'}: expected a folder\n", done
 
 

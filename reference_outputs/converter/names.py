@@ -4,7 +4,9 @@ import re
 
 from .errors import InputError
 
-OPTIMIZER = re.compile(r"(^|/)(adam_m|adam_v|lamb_m|lamb_v|global_step|beta1_power|beta2_power|bad_steps|good_steps|loss_scale)(_\d+)?$")
+OPTIMIZER = re.compile(
+    r"(^|/)(adam_m|adam_v|lamb_m|lamb_v|global_step|beta1_power|beta2_power|bad_steps|good_steps|loss_scale)(_\d+)?$"
+)
 WHOLE = {  # names that end otherwise than in kernel, bias, gamma or beta
     "cls/predictions/output_bias": "cls.predictions.bias",
     "cls/seq_relationship/output_weights": "cls.seq_relationship.weight",
@@ -16,8 +18,10 @@ WHOLE = {  # names that end otherwise than in kernel, bias, gamma or beta
 }
 LAST = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 EMBEDDING = re.compile(r"bert/embeddings/(word|position|token_type)_embeddings")
-BODY = re.compile(r"bert/(embeddings/LayerNorm|pooler/dense|encoder/layer_\d+/(attention/self/(query|key|value)|attention/output/dense|"
-                  r"attention/output/LayerNorm|intermediate/dense|output/dense|output/LayerNorm))/(kernel|bias|gamma|beta)")
+BODY = re.compile(
+    r"bert/(embeddings/LayerNorm|pooler/dense|encoder/layer_\d+/(attention/self/(query|key|value)|attention/output/dense|"
+    r"attention/output/LayerNorm|intermediate/dense|output/dense|output/LayerNorm))/(kernel|bias|gamma|beta)"
+)
 MLM = re.compile(r"cls/predictions/transform/(dense|LayerNorm)/(kernel|bias|gamma|beta)")
 
 
@@ -45,6 +49,7 @@ def from_pytorch(name):
 
 def architecture(names):
     """The class that has these tensors."""
+
     def some(prefix):
         return any(name.startswith(prefix) for name in names)
 

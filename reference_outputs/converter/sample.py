@@ -1,6 +1,6 @@
 """A tiny checkpoint as google-research/bert writes them: its variables, and, run by a Python that has TensorFlow, its files.
 
-    python -m converter.sample FOLDER    # in reference_outputs, with tensorflow-cpu 2.21.0; made converter/sample/
+python -m converter.sample FOLDER    # in reference_outputs, with tensorflow-cpu 2.21.0; made converter/sample/
 """
 
 import json
@@ -10,8 +10,16 @@ import sys
 import numpy
 
 CONFIG = {
-    "attention_probs_dropout_prob": 0.1, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 6, "initializer_range": 0.02,
-    "intermediate_size": 5, "max_position_embeddings": 8, "num_attention_heads": 2, "num_hidden_layers": 2, "type_vocab_size": 2,
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 6,
+    "initializer_range": 0.02,
+    "intermediate_size": 5,
+    "max_position_embeddings": 8,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
+    "type_vocab_size": 2,
     "vocab_size": 11,
 }
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "new", "world", "##s", "!", "a"]

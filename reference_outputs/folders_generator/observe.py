@@ -1,9 +1,12 @@
 """Runs something and notes what it warns of, or that it refuses."""
 
 import logging
+import re
 import warnings
 
 import transformers
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Messages(logging.Handler):
@@ -23,8 +26,11 @@ class Messages(logging.Handler):
 def abridged(message, path):
     """The first line of a message that says something, without the place of the folder."""
     text = str(message).replace(path, "FOLDER") if path else str(message)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in COLOUR.sub("", text).splitlines() if line.strip()]
     line = lines[0] if lines else ""
+    if "LOAD REPORT" in line:  # a table of tensors and what is wrong with them
+        rows = [row.split("|")[:2] for row in lines if row.count("|") > 1][1:]
+        line = "LOAD REPORT: " + ", ".join(sorted(" ".join(cell.strip() for cell in row) for row in rows))
     return line if len(line) <= 200 else line[:197] + "..."
 
 

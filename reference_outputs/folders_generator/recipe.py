@@ -82,8 +82,27 @@ def store(kind, folder):
     return {how: files for how, files in kinds.items() if files}
 
 
+def files_of(entry):
+    """The files of an entry of expected.json, as a recipe has them."""
+    changed = {
+        name: Changed(change["of"], change["without"], change["with"]) for name, change in entry.get("changed", {}).items()
+    }
+    return {name: Shared(path) for name, path in entry.get("copied", {}).items()} | changed | entry.get("json", {})
+
+
+def unpack(name, path):
+    """Writes the folder KIND/NAME below a path."""
+    kind, _, name = name.partition("/")
+    for entry in json.loads((FOLDERS / kind / "expected.json").read_text(encoding="utf-8"))["folders"]:
+        if entry["name"] == name:
+            assemble(Folder(name, "", files_of(entry)), path)
+            return
+    raise ValueError(f"{kind}/{name}: no such folder")
+
+
 def write_expected(path, expected):
     """Writes expected.json: a line for each folder, and one for each of its encodings or vectors."""
+
     def lines(entry):
         text = json.dumps({key: value for key, value in entry.items() if key not in LISTS}, ensure_ascii=False)[:-1]
         for key in LISTS:
@@ -91,6 +110,8 @@ def write_expected(path, expected):
                 text += f', "{key}": [\n      ' + ",\n      ".join(json.dumps(e, ensure_ascii=False) for e in entry[key]) + "]"
         return "    " + text + "}"
 
-    head = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in expected.items() if key != "folders"]
+    head = [
+        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in expected.items() if key != "folders"
+    ]
     folders = ",\n".join(lines(entry) for entry in expected["folders"])
     path.write_text("{\n" + ",\n".join(head) + ',\n  "folders": [\n' + folders + "\n  ]\n}\n", encoding="utf-8")

@@ -15,13 +15,16 @@ def describe(model):
     length = model.max_seq_length
     return {
         "modules": [type(module).__name__ for module in model],
-        "pooling": [list(m) if isinstance(m, tuple) else m for m in (module.pooling_mode for module in model if type(module).__name__ == "Pooling")],
+        "pooling": [
+            list(m) if isinstance(m, tuple) else m
+            for m in (module.pooling_mode for module in model if type(module).__name__ == "Pooling")
+        ],
         "max_seq_length": length if not isinstance(length, (int, float)) or length < 1e9 else None,
         "dimension": model.get_embedding_dimension(),
         "dtype": str(next(model.parameters()).dtype).removeprefix("torch.") if list(model.parameters()) else None,
         "prompts": model.prompts,
         "default_prompt_name": model.default_prompt_name,
-        "similarity": model.similarity_fn_name,
+        "similarity_fn_name": model.similarity_fn_name,
         "truncate_dim": model.truncate_dim,
     }
 
@@ -32,12 +35,20 @@ def vectors(model, folder):
     for name in folder.options.get("prompt_names", []):
         calls.append(({"prompt_name": name}, lambda text, name=name: model.encode([text], prompt_name=name)))
     if "config_sentence_transformers.json" in folder.files:
-        calls += [({"as": "query"}, lambda text: model.encode_query([text])), ({"as": "document"}, lambda text: model.encode_document([text]))]
+        calls += [
+            ({"as": "query"}, lambda text: model.encode_query([text])),
+            ({"as": "document"}, lambda text: model.encode_document([text])),
+        ]
     result = []
     for row, text in enumerate(folder.texts):
         for how, call in calls if row == 0 else calls[:1]:
+
             def encode():
-                plain = {"ids": model.preprocess([text])["input_ids"][0].tolist()} if not how and "Transformer" in type(model[0]).__name__ else {}
+                plain = (
+                    {"ids": model.preprocess([text])["input_ids"][0].tolist()}
+                    if not how and "Transformer" in type(model[0]).__name__
+                    else {}
+                )
                 return plain | {"vector": numbers(call(text)[0])}
 
             result.append({"text": text} | how | observed(encode)[0])

@@ -11,8 +11,11 @@ def encodings(tokenizer, folder, **options):
     """The texts and pairs of a folder, encoded one at a time."""
     result = []
     for text in [[text] for text in folder.texts] + folder.pairs:
+
         def encode():
-            batch = tokenizer([text[0]], [text[1]] if len(text) > 1 else None, return_token_type_ids=True, verbose=False, **options)
+            batch = tokenizer(
+                [text[0]], [text[1]] if len(text) > 1 else None, return_token_type_ids=True, verbose=False, **options
+            )
             ids = batch["input_ids"][0]
             tokens = {"tokens": tokenizer.convert_ids_to_tokens(ids)} if folder.options.get("tokens") else {}
             return {"ids": ids} | tokens | {"type_ids": batch["token_type_ids"][0]}
@@ -25,15 +28,18 @@ def encodings(tokenizer, folder, **options):
 def describe(tokenizer):
     """Everything that a program has to know of a tokenizer beside its encodings."""
     added = [
-        {"id": id, "content": token.content} |
-        {flag: True for flag in ("single_word", "lstrip", "rstrip", "normalized", "special") if getattr(token, flag)}
+        {"id": id, "content": token.content}
+        | {flag: True for flag in ("single_word", "lstrip", "rstrip", "normalized", "special") if getattr(token, flag)}
         for id, token in sorted(tokenizer.added_tokens_decoder.items())
     ]
     length = tokenizer.model_max_length
     return {
         "class": type(tokenizer).__name__,
-        "roles": {role: [str(getattr(tokenizer, role + "_token")), getattr(tokenizer, role + "_token_id")]
-                  for role in ROLES if getattr(tokenizer, role + "_token") is not None},
+        "roles": {
+            role: [str(getattr(tokenizer, role + "_token")), getattr(tokenizer, role + "_token_id")]
+            for role in ROLES
+            if getattr(tokenizer, role + "_token") is not None
+        },
         "special_ids": sorted(set(tokenizer.all_special_ids) - {None}),
         "model_max_length": length if not isinstance(length, (int, float)) or length < 1e9 else None,
         "padding_side": tokenizer.padding_side,
