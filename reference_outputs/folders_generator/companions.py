@@ -273,8 +273,7 @@ FOLDERS = [
     beside_json("json_quite_alone", "tokenizer.json alone.", without=["config.json"]),
     beside_json(
         "json_map",
-        "special_tokens_map.json beside tokenizer.json, class BertTokenizer: roles and [CLS] of the map; "
-        "post_processor of tokenizer.json.",
+        "special_tokens_map.json beside tokenizer.json, class BertTokenizer: the map's roles also make the post-processor.",
         special=RENAMED,
         config=BERT,
     ),

@@ -174,7 +174,7 @@ FOLDERS = [
     ),
     make(
         "tokenizer_in_root",
-        "The Transformer in 0_Transformer, the tokenizer in the root.",
+        "The Transformer in 0_Transformer, vocab.txt in the root: a vocabulary of the five special tokens in its place.",
         moved("0_Transformer"),
         ({**TRANSFORMER, "path": "0_Transformer"}, POOLING),
         ["0_Transformer/vocab.txt", "config.json", "model.safetensors"],

@@ -187,7 +187,7 @@ FOLDERS = [
         post_processor=sequence("processors", BERT_TEMPLATE, template("<s>:0 $A:0", "<s>:0 $A:0 $B:1", AB)),
     ),
     json("post_byte_level", "ByteLevel alone.", post_processor=BYTES),
-    json("post_null", "No post-processor: pairs have types 0.", post_processor=None),
+    json("post_null", "No post-processor: no special tokens.", post_processor=None),
     json("post_absent", "The entry is missing.", ["post_processor"]),
     json("post_no_special", "A template without special tokens.", post_processor=template("$A:0", "$A:0 $B:1", {})),
     json("post_no_sep", "A pair without a separator.", post_processor=NO_PAIR),
@@ -303,7 +303,7 @@ FOLDERS = [
         texts=["covid new york"],
         added_tokens=[added("new york", V + 1), added("covid", V)] + ADDED[::-1],
     ),
-    json("added_none", "No added tokens: [MASK] is text.", added_tokens=[]),
+    json("added_none", "No added tokens: those with a role in tokenizer_config.json are added.", added_tokens=[]),
     json("added_absent", "The entry is missing.", ["added_tokens"]),
     json("added_no_id", "An added token without an id.", added_tokens=ADDED + [added("covid")]),
     json("added_no_flags", "An added token with id and content only.", added_tokens=ADDED + [{"id": V, "content": "covid"}]),
@@ -311,7 +311,7 @@ FOLDERS = [
     # truncation and padding
     json(
         "truncation",
-        "A truncation section: it is off unless a call asks for truncation.",
+        "A truncation section: no call uses it, since truncation goes by model_max_length.",
         truncated=True,
         truncation={"direction": "Right", "max_length": 6, "strategy": "LongestFirst", "stride": 0},
     ),
@@ -323,7 +323,7 @@ FOLDERS = [
     ),
     json(
         "padding",
-        "A padding section: it is off unless a call asks for padding.",
+        "A padding section: no call pads that doesn't ask for it; the side becomes the tokenizer's.",
         truncated=True,
         padding={
             "strategy": {"Fixed": 12},
