@@ -1,7 +1,7 @@
 """Files beside vocab.txt or tokenizer.json that say something about tokens, and which of them wins."""
 
 from .recipe import Folder
-from .vocabulary import ADDED, CONFIG, IDS, PAIRS, TEXTS, TOKENIZER_JSON, V, VOCABULARY, added, config_json, tokenizer_json
+from .vocabulary import ADDED, CONFIG, PAIRS, TEXTS, TOKENIZER_JSON, V, VOCABULARY, added, tokenizer_json
 
 KIND = "companions"
 BERT = {"tokenizer_class": "BertTokenizer"}

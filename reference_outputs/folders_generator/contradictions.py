@@ -9,7 +9,6 @@ from .vocabulary import (
     PAIRS,
     TEXTS,
     TOKENIZER_JSON,
-    V,
     VOCABULARY,
     WORDPIECE,
     added,
