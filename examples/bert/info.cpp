@@ -25,6 +25,7 @@
 #include <bert/ops/product/check.hpp>
 
 #include "commands.hpp"
+#include "default_model.hpp"
 #include "engines.hpp"
 #include "machine.hpp"
 #include "output.hpp"
@@ -147,6 +148,10 @@ void describe_folder(const std::filesystem::path& named, const InfoOptions& opti
     describe_config(bert::read_config(folder / "config.json", bert::bert_family, &warnings), description);
     for (const std::string& warning : warnings)
         warn(options.common.quiet, warning);
+    if (has_random_weights(named)) {
+        description.object().add("weights", "random");
+        description.row("weights", "random: what this model computes has no meaning");
+    }
     const bert::SafetensorsFolder files(folder);
     describe_tensors(files.tensors(), options.verbose, description);
     std::error_code ignored;  // a file that can't be accessed counts as missing

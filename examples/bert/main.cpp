@@ -13,6 +13,7 @@
 #include <bert/core/one_line.hpp>
 
 #include "commands.hpp"
+#include "default_model.hpp"
 #include "output.hpp"
 
 namespace {
@@ -25,13 +26,26 @@ struct Command {
     int (*run)(const Arguments&);
 };
 
+/// Runs a command whose results depend on what the model has learned. The warning follows them: bad input gets one line only, and
+/// behind many results it is still in sight. The other commands need no trained model: they count, compare or measure.
+template <class Options>
+int run_and_warn(int (*command)(const Options&), const Options& options)
+{
+    const int status = command(options);
+    flush_output();
+    warn_of_random_weights(options.common);
+    return status;
+}
+
 constexpr std::array<Command, 10> commands{{
     {"info", "what a model folder or a file holds; this machine", [](const Arguments& a) { return info(info_options(a)); }},
     {"tokenize", "texts to ids, and back", [](const Arguments& a) { return tokenize(tokenize_options(a)); }},
-    {"encode", "texts to vectors", [](const Arguments& a) { return encode(encode_options(a)); }},
-    {"similarity", "the cosine of two texts", [](const Arguments& a) { return similarity(similarity_options(a)); }},
-    {"search", "the lines of a file that are nearest to a query", [](const Arguments& a) { return search(search_options(a)); }},
-    {"fill-mask", "the most likely words for [MASK]", [](const Arguments& a) { return fill_mask(fill_mask_options(a)); }},
+    {"encode", "texts to vectors", [](const Arguments& a) { return run_and_warn(encode, encode_options(a)); }},
+    {"similarity", "the cosine of two texts", [](const Arguments& a) { return run_and_warn(similarity, similarity_options(a)); }},
+    {"search", "the lines of a file that are nearest to a query",
+     [](const Arguments& a) { return run_and_warn(search, search_options(a)); }},
+    {"fill-mask", "the most likely words for [MASK]",
+     [](const Arguments& a) { return run_and_warn(fill_mask, fill_mask_options(a)); }},
     {"verify", "hold the implementation to reference cases", [](const Arguments& a) { return verify(verify_options(a)); }},
     {"dump", "all forward tensors of a model, to a file", [](const Arguments& a) { return dump(dump_options(a)); }},
     {"diff", "compare two such files", [](const Arguments& a) { return diff(diff_options(a)); }},

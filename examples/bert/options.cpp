@@ -16,6 +16,7 @@
 #include <bert/core/error.hpp>
 #include <bert/core/one_line.hpp>
 
+#include "default_model.hpp"
 #include "output.hpp"
 
 namespace program {
@@ -125,7 +126,9 @@ public:
     void common(CommonOptions& common, bool computes = true)
     {
         app_.option_defaults()->group("Common options");
-        text("--model", common.model, "DIR", "Model folder; without it, the small one that comes with the program");
+        text("--model", common.model, "DIR",
+             std::string("Model folder; without it, the small one that comes with the program") +
+                 (default_model_is_trained ? "" : " and has random weights"));
         if (computes) {
             choice<Scalar, Scalar>(
                 "--scalar", common.scalar,

@@ -10,21 +10,17 @@
 #include <bert/io/sentence_folder.hpp>
 #include <bert/io/tokenizer_folder.hpp>
 
+#include "default_model.hpp"
+
 namespace program {
 
 std::filesystem::path model_folder(const CommonOptions& common)
 {
+    if (common.model.empty()) return default_model_folder();
     std::error_code ignored;
-    if (!common.model.empty()) {
-        if (!std::filesystem::is_directory(common.model, ignored))
-            bert::fail_input(common.model.string(), "expected a model folder, got no folder");
-        return common.model;
-    }
-    // Without /proc the installed folder can't be found, and the source folder is used.
-    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    const std::filesystem::path installed = self.parent_path().parent_path() / "share" / "bert" / "models" / "default";
-    if (std::filesystem::is_directory(installed, ignored)) return installed;
-    return std::filesystem::path(BERT_SOURCE_DIR) / "examples" / "models" / "default";
+    if (!std::filesystem::is_directory(common.model, ignored))
+        bert::fail_input(common.model.string(), "expected a model folder, got no folder");
+    return common.model;
 }
 
 std::filesystem::path transformer_folder(const CommonOptions& common) { return bert::transformer_folder(model_folder(common)); }

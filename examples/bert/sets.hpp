@@ -53,7 +53,7 @@ int with_set(const CommonOptions& common, const Work& work)
 
 /// The model folder of the options.
 /// @param common  --model
-/// @return  the folder of --model, or that of the default model, which is beside the installed program or in the source folder
+/// @return  the folder of --model, or that of the default model
 /// @throws bert::InputError if --model isn't a folder
 std::filesystem::path model_folder(const CommonOptions& common);
 

@@ -23,6 +23,7 @@
 #include <bert/io/safetensors_writer.hpp>
 #include <bert/io/tensor_view.hpp>
 
+#include "../../examples/bert/default_model.hpp"
 #include "../io/helpers.hpp"
 
 /// What a run of the program came to.
@@ -106,6 +107,15 @@ inline Run run(const std::vector<std::string>& arguments, const std::string& inp
 
 /// A path in the project.
 inline std::string project(const std::string& path) { return std::string(BERT_SOURCE_DIR) + "/" + path; }
+
+/// What standard error holds after a result of the default model: a warning, until it is trained.
+inline std::string random_weights_warning()
+{
+    return program::default_model_is_trained
+               ? ""
+               : "bert: warning: the weights of the default model are random, so its results have no meaning; --model DIR takes "
+                 "a trained model\n";
+}
 
 /// The case that was made with the program's default model, from text.
 inline std::string default_case() { return project("reference_outputs/cases/default_model"); }
