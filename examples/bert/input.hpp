@@ -38,6 +38,8 @@ public:
     bool ready();
     /// @return  file and number of the last line, as in `texts.txt:3`
     std::string place() const;
+    /// @return  number of the last line, from 1
+    std::size_t line() const { return line_; }
 
 private:
     bool has_line();
@@ -49,7 +51,7 @@ private:
     std::size_t begin_ = 0;
     std::size_t searched_ = 0;             // there is no end of a line before this index
     std::size_t end_ = std::string::npos;  // end of the next line, once has_line has found it
-    std::size_t line_ = 0;                 // number of the last line, from 1
+    std::size_t line_ = 0;                 // number of the last line
     bool ended_ = false;
 };
 
@@ -70,6 +72,11 @@ public:
     TextReader& operator=(const TextReader&) = delete;
     /// Warns if any text wasn't UTF-8.
     ~TextReader();
+
+    /// @return  index among the options' files of the file that the last text comes from
+    std::size_t file() const { return file_ - 1; }
+    /// @return  number of the last text's line in that file, from 1; 0 for an argument
+    std::size_t line() const { return reader_ ? reader_->line() : 0; }
 
     /// @return  the next text; empty at the end
     /// @throws bert::InputError for a file that can't be read, a malformed line, and with --strict for text that isn't UTF-8

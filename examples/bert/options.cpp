@@ -404,7 +404,9 @@ SimilarityOptions similarity_options(const Arguments& arguments)
 SearchOptions search_options(const Arguments& arguments)
 {
     SearchOptions options;
-    Parser parser("search", "The lines of files that are nearest to a query, by the cosine of their vectors.");
+    Parser parser(
+        "search",
+        "The lines of files that are nearest to a query: the cosine of their vectors, where the line stands, the line.");
     parser.arguments("QUERY", options.queries, "What to search for; without any, standard input is read, one query a line");
     parser.text_source(options.texts);
     parser.text("--index", options.index, "FILE",

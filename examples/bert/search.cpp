@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include <bert/core/one_line.hpp>
+
 #include "commands.hpp"
 #include "input.hpp"
 #include "largest.hpp"
@@ -27,16 +29,18 @@ namespace program {
 namespace {
 
 /// The options that determine a text's vector, as stored in the index.
-std::string how(const bert::VectorOptions& options)
+template <class Real, class Ops>
+std::string how(const Vectorizer<Real, Ops>& vectorizer, const VectorOptions& given)
 {
     constexpr std::array<const char*, 7> poolings{"mean",         "cls",       "max",   "mean_sqrt_len",
                                                   "weightedmean", "lasttoken", "pooler"};  // in the order of bert::Pooling
     constexpr std::array<const char*, 3> layers{"one", "sum4", "concat4"};                 // in the order of bert::Layers
     const auto name = [](const auto& names, auto value) { return std::string(names.at(static_cast<std::size_t>(value))); };
+    const bert::VectorOptions& options = given.library;
     std::string ways;
-    for (const bert::Pooling pooling : options.pooling)
+    for (const bert::Pooling pooling : vectorizer.pooling())
         ways += (ways.empty() ? "" : " and ") + name(poolings, pooling);
-    return "pooling " + (ways.empty() ? "as the folder says" : ways) + ", layers " + name(layers, options.layers) + ", layer " +
+    return "pooling " + ways + ", layers " + name(layers, options.layers) + ", layer " +
            (options.layer ? std::to_string(*options.layer) : "last") + ", at most " +
            (options.max_length > 0 ? std::to_string(options.max_length) : "all") + " tokens";
 }
@@ -54,11 +58,35 @@ bert::Tensor<Real, 2> directions_of(Vectorizer<Real, Ops>& vectorizer, const std
     return vectors;
 }
 
-/// Makes an index of texts and their vectors.
-template <class Real, class Ops>
-SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options, const std::vector<Text>& texts)
+/// What is searched.
+struct Lines {
+    std::vector<Text> texts;
+    std::vector<std::string> files;  ///< names of their files
+    std::vector<LinePlace> places;   ///< of each text
+};
+
+Lines read_lines(const SearchOptions& options)
 {
-    SearchIndex<Real> index{{}, {}, how(options.vectors.library)};
+    Lines lines;
+    if (options.texts.files.empty()) return lines;
+    for (const std::filesystem::path& file : options.texts.files)
+        lines.files.push_back(file.string());
+    TextReader reader(options.texts, options.common.quiet);
+    while (std::optional<Text> text = reader.next()) {
+        if (text->pair)
+            bert::fail_input(text->place, "pair: expected none in what is searched, got " + bert::in_quotes(*text->pair));
+        lines.texts.push_back(std::move(*text));
+        lines.places.push_back({reader.file(), reader.line()});
+    }
+    return lines;
+}
+
+/// Makes an index of lines and their vectors.
+template <class Real, class Ops>
+SearchIndex<Real> make_index(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options, const Lines& lines)
+{
+    const std::vector<Text>& texts = lines.texts;
+    SearchIndex<Real> index{{}, {}, how(vectorizer, options.vectors), lines.files, lines.places};
     const std::size_t width = vectorizer.width();
     index.vectors.resize({texts.size(), width});
     Progress progress(options.common.quiet, texts.size());
@@ -90,12 +118,9 @@ bool is_of_this_model(Vectorizer<Real, Ops>& vectorizer, const std::string& plac
 template <class Real, class Ops>
 SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOptions& options)
 {
-    std::vector<Text> texts;
-    if (!options.texts.files.empty()) texts = TextReader(options.texts, options.common.quiet).all();
-    for (const Text& text : texts)
-        if (text.pair)
-            bert::fail_input(text.place, "pair: expected none in what is searched, got " + bert::in_quotes(*text.pair));
-    if (options.index.empty()) return make_index(vectorizer, options, texts);
+    const Lines lines = read_lines(options);
+    const std::vector<Text>& texts = lines.texts;
+    if (options.index.empty()) return make_index(vectorizer, options, lines);
     if constexpr (std::is_same_v<Real, long double>) {
         bert::fail_input("--scalar", "expected float or double, which --index can hold, got long-double");
     } else {
@@ -106,20 +131,36 @@ SearchIndex<Real> index_of(Vectorizer<Real, Ops>& vectorizer, const SearchOption
             const bool same_texts = options.texts.files.empty() ||
                                     std::equal(texts.begin(), texts.end(), index.lines.begin(), index.lines.end(),
                                                [](const Text& text, const std::string& line) { return text.text == line; });
-            const bool same_vectors = index.made == how(options.vectors.library) && is_of_this_model(vectorizer, place, index);
-            if (same_texts && same_vectors) return index;
+            const bool same_vectors =
+                index.made == how(vectorizer, options.vectors) && is_of_this_model(vectorizer, place, index);
+            if (same_texts && same_vectors) {
+                if (!options.texts.files.empty()) {  // which may have other names than when the index was made
+                    index.files = lines.files;
+                    index.places = lines.places;
+                }
+                return index;
+            }
             if (options.texts.files.empty())
                 bert::fail_input(
-                    place, index.made == how(options.vectors.library)
+                    place, index.made == how(vectorizer, options.vectors)
                                ? "expected vectors made with this model and these options, precision included, got others"
-                               : "expected vectors made with this model and these options (" + how(options.vectors.library) +
+                               : "expected vectors made with this model and these options (" + how(vectorizer, options.vectors) +
                                      "), got others (" + bert::one_line(index.made) + ")");
             warn(options.common.quiet, place + ": made of other " + (same_texts ? "vectors" : "lines") + ", is made again");
         }
-        SearchIndex<Real> index = make_index(vectorizer, options, texts);
+        SearchIndex<Real> index = make_index(vectorizer, options, lines);
         write_search_index(options.index, index);
         return index;
     }
+}
+
+/// Where line i stands, for people: its number, behind the name of its file if there are several.
+template <class Real>
+std::string place_of(const SearchIndex<Real>& index, std::size_t i)
+{
+    if (index.places.empty()) return std::to_string(i + 1);
+    const LinePlace& place = index.places[i];
+    return (index.files.size() > 1 ? bert::one_line(index.files[place.file]) + ":" : "") + std::to_string(place.line);
 }
 
 template <class Real>
@@ -135,14 +176,19 @@ void show(const SearchIndex<Real>& index, const bert::Tensor<Real, 2>& query_vec
 
     if (options.common.json) {
         std::vector<JsonObject> found;
-        for (const std::size_t i : order)
-            found.push_back(JsonObject().add("line", i + 1).add("text", index.lines[i]).add("similarity", scores[i]));
+        for (const std::size_t i : order) {
+            JsonObject line;
+            line.add("line", i + 1).add("text", index.lines[i]).add("similarity", scores[i]);
+            if (!index.places.empty())
+                line.add("file", index.files[index.places[i].file]).add("line_in_file", index.places[i].line);
+            found.push_back(line);
+        }
         print(JsonObject().add("query", query.text).add("found", found).text() + "\n");
         return;
     }
-    Table table("rrl");
+    Table table(index.files.size() > 1 ? "rll" : "rrl");
     for (const std::size_t i : order)
-        table.row({rounded(static_cast<double>(scores[i]), 4), std::to_string(i + 1), index.lines[i]});
+        table.row({rounded(static_cast<double>(scores[i]), 4), place_of(index, i), index.lines[i]});
     print(table.text());
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <bert/core/error.hpp>
@@ -23,15 +24,25 @@
 
 namespace program {
 
+/// Where a line stands.
+struct LinePlace {
+    std::size_t file = 0;  ///< index of its file
+    std::size_t line = 0;  ///< its number in that file, from 1
+};
+
 /// Lines and their vectors, of length 1.
 ///
 /// The file is safetensors with `vectors` [N, W], `texts` (U8, the concatenated lines) and `ends` (I64 [N], the end of each line
-/// in `texts`); its metadata have `format`, which is `bert-search-index-1`, and `made`, the options of the vectors.
+/// in `texts`); `files` (U8, the concatenated names of F files), `file_ends` (I64 [F]) and `places` (I64 [N, 2], the index of
+/// each line's file and its number there), which an index of an earlier version lacks; its metadata have `format`, which is
+/// `bert-search-index-1`, and `made`, the options of the vectors.
 template <class Real>
 struct SearchIndex {
     std::vector<std::string> lines;  ///< N lines
     bert::Tensor<Real, 2> vectors;   ///< [N, W]
     std::string made;                ///< options of the vectors
+    std::vector<std::string> files;  ///< names of F files
+    std::vector<LinePlace> places;   ///< of N lines; empty if not known
 };
 
 /// The `format` of the metadata.
@@ -54,6 +65,102 @@ void require_length_1(const std::string& place, const bert::Tensor<Real, 2>& vec
     }
 }
 
+/// Texts as a tensor of bytes and one of ends.
+struct Concatenated {
+    std::string bytes;          ///< the concatenated texts
+    bert::IndexTensor<1> ends;  ///< end of each text
+
+    /// @param texts  texts of any length
+    explicit Concatenated(const std::vector<std::string>& texts)
+    {
+        ends.resize({texts.size()});
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            bytes += texts[i];
+            ends(i) = static_cast<std::int64_t>(bytes.size());
+        }
+    }
+
+    /// @param name  name of the tensor
+    /// @return  a view of the bytes, U8
+    bert::TensorView view(const std::string& name) const
+    {
+        bert::TensorView view;
+        view.name = name;
+        view.dtype = bert::Dtype::U8;
+        view.shape = {bytes.size()};
+        view.data = reinterpret_cast<const std::byte*>(bytes.data());
+        view.bytes = bytes.size();
+        return view;
+    }
+};
+
+/// A tensor of an index.
+/// @param file  the index
+/// @param name  name of the tensor
+/// @return  the tensor
+/// @throws bert::InputError if there is none
+inline const bert::TensorView& tensor_of(const bert::SafetensorsFile& file, const std::string& name)
+{
+    const bert::TensorView* view = file.find(name);
+    if (view == nullptr) bert::fail_input(file.name(), "tensor \"" + name + "\": expected, got no such tensor");
+    return *view;
+}
+
+/// Splits concatenated texts.
+/// @param file  the index
+/// @param bytes_name  name of the tensor of their bytes
+/// @param ends_name  name of the tensor of their ends
+/// @return  the texts
+/// @throws bert::InputError if a tensor is missing, of another type, or inconsistent with the other one
+inline std::vector<std::string> split_texts(const bert::SafetensorsFile& file, const std::string& bytes_name,
+                                            const std::string& ends_name)
+{
+    const auto ends = bert::read_tensor<std::int64_t, 1>(tensor_of(file, ends_name));
+    const bert::TensorView& bytes = tensor_of(file, bytes_name);
+    if (bytes.dtype != bert::Dtype::U8 || bytes.shape.size() != 1)
+        bert::fail_input(file.name(), "tensor \"" + bytes_name + "\": expected U8 of rank 1, got " +
+                                          std::string(bert::dtype_info(bytes.dtype).name) + " " + bert::shape_text(bytes.shape));
+    std::vector<std::string> texts;
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        if (ends(i) < static_cast<std::int64_t>(begin) || ends(i) > static_cast<std::int64_t>(bytes.bytes))
+            bert::fail_input(file.name(), "tensor \"" + ends_name + "\"[" + std::to_string(i) + "]: expected " +
+                                              std::to_string(begin) + " to " + std::to_string(bytes.bytes) + ", got " +
+                                              std::to_string(ends(i)));
+        const auto end = static_cast<std::size_t>(ends(i));
+        texts.emplace_back(reinterpret_cast<const char*>(bytes.data) + begin, end - begin);
+        begin = end;
+    }
+    if (begin != bytes.bytes)
+        bert::fail_input(file.name(), "tensor \"" + ends_name + "\": expected " + std::to_string(bytes.bytes) +
+                                          " as the last, got " + std::to_string(begin));
+    return texts;
+}
+
+/// Reads where N lines stand.
+/// @param file  the index
+/// @param N  number of lines
+/// @param F  number of files
+/// @return  a place for each line
+/// @throws bert::InputError if the tensor is missing, or a place isn't in one of the files
+inline std::vector<LinePlace> read_places(const bert::SafetensorsFile& file, std::size_t N, std::size_t F)
+{
+    const bert::TensorView& view = tensor_of(file, "places");
+    const auto numbers = bert::read_tensor<std::int64_t, 2>(view);
+    bert::check_tensor<std::int64_t>(view, std::vector<std::size_t>{N, 2});
+    std::vector<LinePlace> places;
+    for (std::size_t i = 0; i < N; ++i) {
+        const std::string place = "tensor \"places\"[" + std::to_string(i) + "]: ";
+        if (numbers(i, 0) < 0 || numbers(i, 0) >= static_cast<std::int64_t>(F))
+            bert::fail_input(file.name(), place + "expected the index of one of " + std::to_string(F) + " files, got " +
+                                              std::to_string(numbers(i, 0)));
+        if (numbers(i, 1) < 1)
+            bert::fail_input(file.name(), place + "expected the number of a line, got " + std::to_string(numbers(i, 1)));
+        places.push_back({static_cast<std::size_t>(numbers(i, 0)), static_cast<std::size_t>(numbers(i, 1))});
+    }
+    return places;
+}
+
 /// Reads and checks an index.
 /// @param path  the file
 /// @param width  W
@@ -67,39 +174,20 @@ SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size
         const auto found = file.metadata().find(key);
         return found == file.metadata().end() ? "" : found->second;
     };
-    const auto tensor = [&](const char* name) -> const bert::TensorView& {
-        const bert::TensorView* view = file.find(name);
-        if (view == nullptr) bert::fail_input(file.name(), std::string("tensor \"") + name + "\": expected, got no such tensor");
-        return *view;
-    };
     if (metadata("format") != search_index_format)
         bert::fail_input(file.name(), std::string("format: expected ") + search_index_format + ", got " +
                                           (metadata("format").empty() ? "none" : bert::in_quotes(metadata("format"))));
 
-    const auto ends = bert::read_tensor<std::int64_t, 1>(tensor("ends"));
-    const bert::TensorView& texts = tensor("texts");
-    const std::size_t N = ends.size();
-    if (texts.dtype != bert::Dtype::U8 || texts.shape.size() != 1)
-        bert::fail_input(file.name(), "tensor \"texts\": expected U8 of rank 1, got " +
-                                          std::string(bert::dtype_info(texts.dtype).name) + " " + bert::shape_text(texts.shape));
-    bert::check_tensor<Real>(tensor("vectors"), std::vector<std::size_t>{N, width});
-
-    SearchIndex<Real> index{{}, bert::read_tensor<Real, 2>(tensor("vectors")), metadata("made")};
+    std::vector<std::string> lines = split_texts(file, "texts", "ends");
+    const std::size_t N = lines.size();
+    bert::check_tensor<Real>(tensor_of(file, "vectors"), std::vector<std::size_t>{N, width});
+    SearchIndex<Real> index{std::move(lines), bert::read_tensor<Real, 2>(tensor_of(file, "vectors")), metadata("made"), {}, {}};
     require_length_1(file.name(), index.vectors);
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < N; ++i) {
-        const std::string place = file.name() + ": tensor \"ends\"[" + std::to_string(i) + "]";
-        if (ends(i) < static_cast<std::int64_t>(begin) || ends(i) > static_cast<std::int64_t>(texts.bytes))
-            bert::fail_input(place, "expected " + std::to_string(begin) + " to " + std::to_string(texts.bytes) + ", got " +
-                                        std::to_string(ends(i)));
-        const auto end = static_cast<std::size_t>(ends(i));
-        index.lines.emplace_back(reinterpret_cast<const char*>(texts.data) + begin, end - begin);
-        bert::require_utf8(file.name() + ": text " + std::to_string(i), index.lines.back());
-        begin = end;
-    }
-    if (begin != texts.bytes)
-        bert::fail_input(file.name(), "tensor \"ends\": expected " + std::to_string(texts.bytes) + " as the last, got " +
-                                          std::to_string(begin));
+    for (std::size_t i = 0; i < N; ++i)
+        bert::require_utf8(file.name() + ": text " + std::to_string(i), index.lines[i]);
+    if (file.find("places") == nullptr) return index;
+    index.files = split_texts(file, "files", "file_ends");
+    index.places = read_places(file, N, index.files.size());
     return index;
 }
 
@@ -110,21 +198,17 @@ SearchIndex<Real> read_search_index(const std::filesystem::path& path, std::size
 template <class Real>
 void write_search_index(const std::filesystem::path& path, const SearchIndex<Real>& index)
 {
-    std::string texts;
-    bert::IndexTensor<1> ends;
-    ends.resize({index.lines.size()});
-    for (std::size_t i = 0; i < index.lines.size(); ++i) {
-        texts += index.lines[i];
-        ends(i) = static_cast<std::int64_t>(texts.size());
+    const Concatenated lines(index.lines), files(index.files);
+    bert::IndexTensor<2> places;
+    places.resize({index.places.size(), 2});
+    for (std::size_t i = 0; i < index.places.size(); ++i) {
+        places(i, 0) = static_cast<std::int64_t>(index.places[i].file);
+        places(i, 1) = static_cast<std::int64_t>(index.places[i].line);
     }
-    bert::TensorView bytes;
-    bytes.name = "texts";
-    bytes.dtype = bert::Dtype::U8;
-    bytes.shape = {texts.size()};
-    bytes.data = reinterpret_cast<const std::byte*>(texts.data());
-    bytes.bytes = texts.size();
     const Uninterrupted writing(path);
-    bert::write_safetensors(path, {bert::view_of("vectors", index.vectors), bert::view_of("ends", ends), bytes},
+    bert::write_safetensors(path,
+                            {bert::view_of("vectors", index.vectors), lines.view("texts"), bert::view_of("ends", lines.ends),
+                             files.view("files"), bert::view_of("file_ends", files.ends), bert::view_of("places", places)},
                             {{"format", search_index_format}, {"made", index.made}});
 }
 

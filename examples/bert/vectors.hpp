@@ -65,6 +65,8 @@ public:
     /// @throws bert::InputError for a name that the folder doesn't have
     void use_prompt(const VectorOptions& options);
 
+    /// @return  the ways of pooling, given or the folder's
+    const std::vector<bert::Pooling>& pooling() const { return options_.pooling; }
     /// @return  the model's tokenizer
     const bert::Tokenizer& tokenizer() const { return tokenizer_; }
 
