@@ -2,9 +2,15 @@
 /// bert diff
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <limits>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <bert/io/safetensors.hpp>
@@ -22,15 +28,36 @@ namespace program {
 
 namespace {
 
+/// A tensor's position in the order in which verify lists them. Beyond bert::order_in_computation, heads begin with what precedes
+/// their logits, and gradients are in the order of backward: heads, layers from the last to the first, embeddings.
+bert::OrderInComputation order_of(const std::string& name)
+{
+    constexpr std::array<std::string_view, 3> head_tensors{"forward.pooled", "forward.mlm.transform", "forward.logits.start"};
+    constexpr std::size_t last = std::numeric_limits<std::size_t>::max();
+    bert::OrderInComputation order = bert::order_in_computation(name);
+    if (name.starts_with("forward.") && order.layer == last)
+        order.tensor = static_cast<std::size_t>(std::find(head_tensors.begin(), head_tensors.end(), name) - head_tensors.begin());
+    if (!name.starts_with("grad.")) return order;
+    constexpr std::string_view layers = ".layer.";
+    const std::size_t place = name.find(layers);
+    std::size_t layer = 0;
+    order.layer = name.find("embeddings") == name.npos ? 0 : last;
+    if (place != name.npos &&
+        std::from_chars(name.data() + place + layers.size(), name.data() + name.size(), layer).ec == std::errc())
+        order.layer = last - 1 - std::min(layer, last - 2);
+    order.tensor =
+        name.starts_with("grad.forward.") ? 0 : 1;  // the gradient of a layer's result precedes those of its parameters
+    return order;
+}
+
 /// All tensors of the reference format, in the order of the computation.
 std::vector<bert::NamedTensor> tensors_of(const bert::SafetensorsFile& file)
 {
     std::vector<bert::NamedTensor> tensors;
     for (const bert::TensorView& view : file.tensors())
         if (!bert::kind_of(view.name).empty()) tensors.push_back(bert::named_tensor(view));
-    std::sort(tensors.begin(), tensors.end(), [](const bert::NamedTensor& a, const bert::NamedTensor& b) {
-        return bert::order_in_computation(a.name) < bert::order_in_computation(b.name);
-    });
+    std::sort(tensors.begin(), tensors.end(),
+              [](const bert::NamedTensor& a, const bert::NamedTensor& b) { return order_of(a.name) < order_of(b.name); });
     if (tensors.empty()) bert::fail_input(file.name(), "expected tensors named forward.*, loss.*, grad.* or train.*, got none");
     return tensors;
 }
@@ -46,6 +73,36 @@ std::vector<KindRow> without_counterpart(const std::vector<bert::NamedTensor>& f
         if (count > 0) rows.push_back({kind, 0, 0, 0, 0, count});
     }
     return rows;
+}
+
+/// Which of the tensors are in both files.
+struct Shared {
+    std::vector<std::string> names;  ///< those that both have, sorted
+    std::size_t only_found = 0, only_expected = 0;
+
+    bool contains(const std::string& name) const { return std::binary_search(names.begin(), names.end(), name); }
+};
+
+constexpr std::array<const char*, 3> inputs{"input.ids", "input.segments", "input.mask"};
+
+std::vector<std::string> names_of(const bert::SafetensorsFile& file)
+{
+    std::vector<std::string> names;
+    for (const bert::TensorView& view : file.tensors())
+        if (!bert::kind_of(view.name).empty() || std::find(inputs.begin(), inputs.end(), view.name) != inputs.end())
+            names.push_back(view.name);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Shared shared(const bert::SafetensorsFile& found, const bert::SafetensorsFile& expected)
+{
+    const std::vector<std::string> a = names_of(found), b = names_of(expected);
+    Shared shared;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(shared.names));
+    shared.only_found = a.size() - shared.names.size();
+    shared.only_expected = b.size() - shared.names.size();
+    return shared;
 }
 
 bert::IndexTensor<2> mask_of(const bert::SafetensorsFile& found, const bert::SafetensorsFile& expected)
@@ -71,15 +128,20 @@ int diff(const DiffOptions& options)
     if (options.limit) limits = {*options.limit, *options.limit, *options.limit, *options.limit, *options.limit};
 
     std::vector<bert::Comparison> comparisons;
-    for (const char* name : {"input.ids", "input.segments", "input.mask"}) {
+    for (const char* name : inputs) {
         const bert::TensorView *a = found.find(name), *b = expected.find(name);
         if (a != nullptr && b != nullptr)
             comparisons.push_back(bert::compare(bert::named_tensor(*a), bert::named_tensor(*b), {}, 0));
     }
     const std::vector<bert::NamedTensor> computed = tensors_of(found);
     std::vector<bert::NamedTensor> wanted = tensors_of(expected);
-    const std::vector<KindRow> not_compared = without_counterpart(computed, wanted);
-    const std::vector<bert::Comparison> all = bert::compare_all(computed, wanted, mask_of(found, expected), limits);
+    std::vector<KindRow> not_compared;
+    if (!options.only_common) not_compared = without_counterpart(computed, wanted);
+    std::vector<bert::Comparison> all = bert::compare_all(computed, wanted, mask_of(found, expected), limits);
+    const Shared both = shared(found, expected);
+    // Left out after the comparison: the scale of an error is that of all expected tensors of its kind.
+    if (options.only_common) std::erase_if(all, [&](const bert::Comparison& c) { return !both.contains(c.name); });
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return order_of(a.name) < order_of(b.name); });
     comparisons.insert(comparisons.end(), all.begin(), all.end());
 
     const bool holds =
@@ -89,11 +151,20 @@ int diff(const DiffOptions& options)
     if (options.common.json) {
         JsonObject object;
         object.add("found", options.found.string()).add("expected", options.expected.string()).add("holds", holds);
+        if (options.only_common)
+            object.add("compared", both.names.size())
+                .add("only_in_found", both.only_found)
+                .add("only_in_expected", both.only_expected);
         add_comparisons(rows, comparisons, options.verbose, object);
         print(object.text() + "\n");
     } else {
         print(options.found.string() + " against " + options.expected.string() + "\n" +
               comparison_table(rows, comparisons, options.verbose));
+        if (options.only_common)
+            print("  " + std::to_string(both.names.size()) + " of " +
+                  std::to_string(both.names.size() + both.only_found + both.only_expected) +
+                  " compared: " + std::to_string(both.only_found) + " only in " + options.found.string() + ", " +
+                  std::to_string(both.only_expected) + " only in " + options.expected.string() + "\n");
         if (all.empty()) print("  FAILS: the files have nothing to compare\n");
     }
     return holds ? 0 : 1;

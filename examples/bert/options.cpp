@@ -474,6 +474,7 @@ DiffOptions diff_options(const Arguments& arguments)
     parser.text("EXPECTED", options.expected, "", "safetensors: what should have been")->required();
     parser.number<double>("--limit", options.limit, 0, std::numeric_limits<double>::max(),
                           "Largest error (default: that of reference cases, for float if FOUND is F32)");
+    parser.flag("--common", options.only_common, "Compare the tensors that both files have, and say how many these are");
     parser.flag("--verbose", options.verbose, "A row for every tensor");
     parser.common(options.common, false);
     parser.parse(arguments);

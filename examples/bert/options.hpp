@@ -122,6 +122,7 @@ struct DiffOptions {
     CommonOptions common;
     std::filesystem::path found, expected;
     std::optional<double> limit;  ///< if empty, the limits of the reference format
+    bool only_common = false;     ///< leave out tensors that one of the files lacks
     bool verbose = false;         ///< a row for each tensor
 };
 
