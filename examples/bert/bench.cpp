@@ -202,11 +202,11 @@ void show(const BenchOptions& options, const Result& result)
     Table table("ll");
     table.row({"  model", result.model});
     const std::string precision = options.common.precision == Precision::bf16 ? " in bf16, " : ", ";
-    table.row({"  engine", engine + precision + here.instruction_set + ", " + std::to_string(here.threads) + " threads"});
+    table.row({"  engine", engine + precision + here.instruction_set + ", " + counted(here.threads, "thread")});
     table.row({"  work", std::string(options.train ? "training steps, " : "") + std::to_string(options.batch) + " x " +
-                             std::to_string(options.length) + " tokens, " + rounded(result.operations * 1e-9) + " GFLOP"});
+                             counted(options.length, "token") + ", " + rounded(result.operations * 1e-9) + " GFLOP"});
     table.row({"  time", rounded(1e3 * median) + " ms (quartiles " + rounded(1e3 * quantile(0.25)) + " and " +
-                             rounded(1e3 * quantile(0.75)) + " of " + std::to_string(options.repeat) + " runs)"});
+                             rounded(1e3 * quantile(0.75)) + " of " + counted(options.repeat, "run") + ")"});
     table.row({"  speed", rounded(result.tokens / median) + " tokens/s, " + rounded(gflops) + " GFLOP/s"});
     if (result.peak)
         table.row({"  peak", rounded(*result.peak) + " GFLOP/s measured from registers, of which " +

@@ -134,9 +134,8 @@ int dump(const DumpOptions& options)
                 names.push_back(tensor.name);
             print(JsonObject().add("output", options.output.string()).add("tensors", names).text() + "\n");
         } else {
-            print(options.output.string() + ": " + std::to_string(trace.size()) + " tensors of " +
-                  std::to_string(batch.sequences.count()) + " sequences, " + std::to_string(batch.sequences.tokens()) +
-                  " tokens\n");
+            print(options.output.string() + ": " + counted(trace.size(), "tensor") + " of " +
+                  counted(batch.sequences.count(), "sequence") + ", " + counted(batch.sequences.tokens(), "token") + "\n");
         }
         return 0;
     });

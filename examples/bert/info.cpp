@@ -130,7 +130,7 @@ void describe_tokenizer(const bert::Tokenizer& tokenizer, Description& descripti
     object.add("vocab_size", tokenizer.vocab_size()).add("lowercase", normalizer.lowercase);
     description.object().add("tokenizer", object);
     description.row("tokenizer",
-                    std::to_string(tokenizer.vocab_size()) + " tokens, " + (normalizer.lowercase ? "lower-cases" : "keeps case"));
+                    counted(tokenizer.vocab_size(), "token") + ", " + (normalizer.lowercase ? "lower-cases" : "keeps case"));
 }
 
 std::vector<const bert::TensorView*> pointers(const std::vector<bert::TensorView>& views)

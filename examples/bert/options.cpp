@@ -348,7 +348,8 @@ TokenizeOptions tokenize_options(const Arguments& arguments)
     parser.texts(options.texts);
     parser.text("--pair", options.pair, "TEXT", "The second text of a pair, of which the argument is the first");
     parser.text("--tokenizer", options.tokenizer, "PATH", "Folder, tokenizer.json or vocab.txt (default: the model's)");
-    parser.flag_or_not("--lowercase,!--no-lowercase", options.lowercase, "For a vocab.txt: whether to lower-case");
+    parser.flag_or_not("--lowercase,!--no-lowercase", options.lowercase,
+                       "For a vocab.txt: whether to lower-case; a tokenizer.json says it itself");
     parser.count("--max-length", options.encode.max_length, 1, "Tokens that a window may hold, special ones included");
     parser.truncation(options.encode.truncation, "Which text of a pair is truncated above --max-length (default: longest_first)");
     side(parser, "--truncation-side", options.truncation_side, "Where it is truncated (default: the tokenizer's own)");
@@ -365,6 +366,8 @@ TokenizeOptions tokenize_options(const Arguments& arguments)
         bert::fail_input("--stride", "expected --max-length beside it, got none");
     if (options.skip_special_tokens && !options.decode)
         bert::fail_input("--skip-special-tokens", "expected --decode beside it, got none");
+    if (options.pair && options.texts.arguments.empty() && options.texts.files.empty())
+        bert::fail_input("--pair", "expected a first text beside it, an argument or --file, got none");
     if (options.decode && (options.texts.jsonl || options.pair))
         bert::fail_input("--decode", "expected lines of ids, got --input jsonl or --pair");
     return options;
@@ -381,8 +384,9 @@ EncodeOptions encode_options(const Arguments& arguments)
     parser.parse(arguments);
     const std::string kind = options.output.extension().string();
     if (!options.output.empty() && kind != ".safetensors" && kind != ".npy")
-        bert::fail_input("--output",
-                         "expected a name that ends in .safetensors or .npy, got " + bert::in_quotes(options.output.string()));
+        bert::fail_input("--output", "expected a name that ends in .safetensors or .npy, got " +
+                                         bert::in_quotes(options.output.string()) +
+                                         (options.output == "-" ? "; without --output, vectors go to standard output" : ""));
     if (!options.output.empty() && options.common.scalar == Scalar::long_double)
         bert::fail_input("--scalar", "expected float or double, which --output can hold, got long-double");
     return options;
@@ -461,6 +465,11 @@ DumpOptions dump_options(const Arguments& arguments)
         bert::fail_input("--inputs", "expected no texts beside it, got some");
     if (options.common.scalar == Scalar::long_double)
         bert::fail_input("--scalar", "expected float or double, which a safetensors file can hold, got long-double");
+    if (options.output == "-")
+        bert::fail_input("--output", "expected the name of a file, got \"-\"; the name of standard output is /dev/stdout");
+    if (options.output.has_extension() && options.output.extension() != ".safetensors")
+        bert::fail_input("--output", "expected a name that ends in .safetensors, the only format of dump, got " +
+                                         bert::in_quotes(options.output.string()));
     return options;
 }
 

@@ -161,6 +161,11 @@ std::string rounded(double number, int digits)
     return text;
 }
 
+std::string counted(std::size_t number, std::string_view thing)
+{
+    return std::to_string(number) + " " + std::string(thing) + (number == 1 ? "" : "s");
+}
+
 void JsonObject::append_string(std::string_view text)
 {
     members_ += '"';

@@ -94,6 +94,12 @@ std::string number_text(Real number)
 /// @return  as in `0.123` or `1.2e-15`
 std::string rounded(double number, int digits = 3);
 
+/// A number of things.
+/// @param number  how many
+/// @param thing  what one of them is called; its plural adds an s
+/// @return  as in `1 token` or `5 tokens`
+std::string counted(std::size_t number, std::string_view thing);
+
 /// A JSON object on one line.
 class JsonObject {
 public:

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <vector>
 
+#include <bert/core/error.hpp>
+#include <bert/io/mapped_file.hpp>
 #include <bert/io/tokenizer_folder.hpp>
 
 #include "commands.hpp"
@@ -80,11 +82,23 @@ void decode(const bert::Tokenizer& tokenizer, const TokenizeOptions& options, Te
     }
 }
 
+/// Refuses --lowercase and --no-lowercase where they would be ignored: a tokenizer.json says itself whether it lower-cases.
+void require_vocab_txt(const std::filesystem::path& path, bool lowercase)
+{
+    std::error_code ignored;  // loading the tokenizer reports the error
+    const bool in_folder = bert::is_there(path / "tokenizer.json", ignored);
+    if (in_folder || path.extension() == ".json")
+        bert::fail_input(lowercase ? "--lowercase" : "--no-lowercase", "expected a tokenizer from a vocab.txt, got " +
+                                                                           (in_folder ? path / "tokenizer.json" : path).string() +
+                                                                           ", which says itself whether it lower-cases");
+}
+
 }  // namespace
 
 int tokenize(const TokenizeOptions& options)
 {
     const std::filesystem::path path = options.tokenizer.empty() ? transformer_folder(options.common) : options.tokenizer;
+    if (options.lowercase) require_vocab_txt(path, *options.lowercase);
     const auto tokenizer = load_tokenizer(options.common, path, options.lowercase);
     bert::EncodeOptions encode = options.encode;
     encode.truncation_side = options.truncation_side.value_or(tokenizer.options().encode.truncation_side);

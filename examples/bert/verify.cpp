@@ -35,9 +35,25 @@ std::vector<std::filesystem::path> cases_of(const VerifyOptions& options)
     return {folder};
 }
 
+/// Refuses a folder that holds cases but is none, with a message that says how to verify them all.
+void require_case(const std::filesystem::path& folder)
+{
+    std::error_code ignored;  // opening the case reports the error
+    if (std::filesystem::exists(folder / "case.json", ignored)) return;
+    std::size_t cases = 0;
+    for (std::filesystem::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+        std::error_code unreadable;
+        cases += std::filesystem::exists(entry->path() / "case.json", unreadable) ? 1 : 0;
+    }
+    if (cases > 0)
+        bert::fail_input(folder.string(), "expected a case, which is a folder with case.json, got a folder of " +
+                                              counted(cases, "case") + "; all of them: " + (folder / "*").string());
+}
+
 template <class Real, class Ops>
 bert::CaseReport run_case(const std::filesystem::path& folder)
 {
+    require_case(folder);
     try {
         return bert::verify_case<Real, Ops>(bert::ReferenceCase(folder));
     } catch (const std::invalid_argument& error) {  // inputs that don't fit the model
