@@ -10,7 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include <bert/core/error.hpp>
 #include <bert/core/finite.hpp>
+#include <bert/core/one_line.hpp>
 #include <bert/pretrained.hpp>
 #include <bert/sentence_vectors.hpp>
 
@@ -32,20 +34,83 @@ struct FillScratch {
     bert::MaskedLmActivations<Real> head;
 };
 
-template <class Real, class Ops>
-void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const FillMaskOptions& options,
-          FillScratch<Real>& scratch)
+/// The ids of --targets, each once. A word that isn't in the vocabulary as it stands is tokenized: an uncased vocabulary has
+/// "paris" for "Paris".
+std::vector<std::size_t> target_ids(const bert::Tokenizer& tokenizer, const bert::Config& config,
+                                    const std::vector<std::string>& words)
 {
-    const bert::Model<Real, Ops>& model = pretrained.model;
-    const bert::Tokenizer& tokenizer = pretrained.tokenizer;
-    const bert::Batch batch =
-        batch_of(tokenizer, model.config, {text}, bert::Truncation::none, model.config.max_position_embeddings, false);
+    bert::EncodeOptions without_special_tokens;
+    without_special_tokens.special_tokens = false;
+    std::vector<std::size_t> ids;
+    for (const std::string& word : words) {
+        const std::string place = "--targets: " + bert::in_quotes(word);
+        std::optional<std::int64_t> id = tokenizer.id(word);
+        if (!id) {
+            const bert::Encoding pieces = tokenizer.encode(word, without_special_tokens);
+            if (pieces.size() != 1 || pieces.ids[0] == tokenizer.unk_id()) {
+                std::string found;
+                for (const std::string_view token : tokenizer.tokens(pieces))
+                    found += (found.empty() ? "" : " ") + bert::one_line(token);
+                bert::fail_input(place, "expected one token of the vocabulary, got " + (found.empty() ? "none" : found));
+            }
+            id = pieces.ids[0];
+        }
+        const auto v = static_cast<std::size_t>(*id);
+        if (v >= config.vocab_size)
+            bert::fail_input(
+                place, "expected an id below vocab_size (" + std::to_string(config.vocab_size) + "), got " + std::to_string(v));
+        if (std::find(ids.begin(), ids.end(), v) == ids.end()) ids.push_back(v);
+    }
+    return ids;
+}
+
+/// The positions of [MASK] in a text. One that truncation has cut off is an error, because it would be missing in the result.
+std::vector<std::size_t> masked_positions(const bert::Tokenizer& tokenizer, const Text& text, const bert::Batch& batch,
+                                          const FillMaskOptions& options)
+{
+    const std::string& mask = tokenizer.options().special.mask;
     std::vector<std::size_t> masked;
     for (std::size_t t = 0; t < batch.ids.size(); ++t)
         if (batch.ids(t) == tokenizer.mask_id()) masked.push_back(t);
-    if (masked.empty())
-        bert::fail_input(text.place,
-                         "expected " + tokenizer.options().special.mask + " in the text, got " + bert::in_quotes(text.text));
+    if (options.truncation != bert::Truncation::none) {
+        const bert::Encoding whole = encoding_of(tokenizer, text, {});
+        const auto all = static_cast<std::size_t>(std::count(whole.ids.begin(), whole.ids.end(), tokenizer.mask_id()));
+        if (masked.size() < all)
+            bert::fail_input(text.place, "expected every " + mask + " in the " + counted(batch.ids.size(), "token") +
+                                             " that --truncation leaves, got " + std::to_string(masked.size()) + " of " +
+                                             std::to_string(all));
+    }
+    if (masked.empty()) bert::fail_input(text.place, "expected " + mask + " in the text, got " + bert::in_quotes(text.text));
+    return masked;
+}
+
+/// The words to show for one [MASK], the most likely one first.
+/// @param probabilities  of each word that has a name
+/// @param targets  ids of --targets; if empty, any word
+template <class Real>
+std::vector<std::size_t> words_to_show(std::span<const Real> probabilities, const std::vector<std::size_t>& targets,
+                                       const FillMaskOptions& options)
+{
+    if (targets.empty()) return largest(probabilities, options.top.value_or(5));
+    std::vector<Real> of_targets;
+    for (const std::size_t v : targets)
+        of_targets.push_back(probabilities[v]);
+    std::vector<std::size_t> words;
+    for (const std::size_t i : largest(std::span<const Real>(of_targets), options.top.value_or(targets.size())))
+        words.push_back(targets[i]);
+    return words;
+}
+
+template <class Real, class Ops>
+void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const std::vector<std::size_t>& targets,
+          const FillMaskOptions& options, FillScratch<Real>& scratch)
+{
+    const bert::Model<Real, Ops>& model = pretrained.model;
+    const bert::Tokenizer& tokenizer = pretrained.tokenizer;
+    const std::size_t positions = model.config.max_position_embeddings;
+    const bert::Batch batch =
+        batch_of(tokenizer, model.config, {text}, options.truncation, options.max_length > 0 ? options.max_length : positions);
+    const std::vector<std::size_t> masked = masked_positions(tokenizer, text, batch, options);
 
     const LittleWork threads(model.config, batch.sequences.tokens());
     const bert::Tensor<Real, 2> hidden = bert::token_vectors(model, batch, {}, scratch.body);  // [T, H]
@@ -58,11 +123,12 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
 
     std::vector<JsonObject> masks;
     Table table("rlr");
+    table.row({"position", "token", "probability"});
     for (std::size_t i = 0; i < masked.size(); ++i) {
         const std::size_t V = probabilities.shape(1), words_with_names = std::min(V, tokenizer.vocab_size());
         const std::span<const Real> of_words(probabilities.data() + i * V, words_with_names);
         std::vector<JsonObject> words;
-        for (const std::size_t v : largest(of_words, options.top)) {
+        for (const std::size_t v : words_to_show(of_words, targets, options)) {
             const std::string_view token = tokenizer.token(static_cast<std::int64_t>(v));
             words.push_back(JsonObject().add("token", token).add("id", v).add("probability", probabilities(i, v)));
             table.row({std::to_string(masked[i]), std::string(token), rounded(static_cast<double>(probabilities(i, v)), 4)});
@@ -82,13 +148,18 @@ int fill_mask(const FillMaskOptions& options)
             bert::fail_input(
                 model_folder(options.common).string(),
                 "expected a model with a masked-LM head, as BertForMaskedLM, got " + pretrained.model.config.architecture);
+        const bert::Config& config = pretrained.model.config;
+        if (options.max_length > config.max_position_embeddings)
+            bert::fail_input("--max-length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
+                                                 " positions, got " + std::to_string(options.max_length));
+        const std::vector<std::size_t> targets = target_ids(pretrained.tokenizer, config, options.targets);
         FillScratch<Real> scratch;
         TextReader reader(options.texts, options.common.quiet);
         bool first = true;
         while (const std::optional<Text> text = reader.next()) {
             if (!first && !options.common.json) print("\n");
             first = false;
-            fill(pretrained, *text, options, scratch);
+            fill(pretrained, *text, targets, options, scratch);
         }
         return 0;
     });

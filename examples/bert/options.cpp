@@ -427,11 +427,20 @@ SearchOptions search_options(const Arguments& arguments)
 FillMaskOptions fill_mask_options(const Arguments& arguments)
 {
     FillMaskOptions options;
+    std::optional<std::string> targets;
     Parser parser("fill-mask", "The most likely words for each [MASK] in a text, with their probabilities.");
     parser.texts(options.texts);
-    parser.count("--top", options.top, 1, "Words to show (default: 5)");
+    parser.text("--targets", targets, "WORD,...", "Only these words, each of which must be one token of the vocabulary");
+    parser.count("--top", options.top, 1, "Words to show (default: 5, or all targets)");
+    parser.truncation(options.truncation, "Which text of a pair is truncated if both are too long; without it, they are refused");
+    parser.count("--max-length", options.max_length, 1, "Tokens that a text may have (default: the model's positions)");
     parser.common(options.common);
     parser.parse(arguments);
+    for (std::size_t begin = 0; targets && begin <= targets->size();) {
+        const std::size_t end = std::min(targets->find(',', begin), targets->size());
+        options.targets.push_back(targets->substr(begin, end - begin));
+        begin = end + 1;
+    }
     return options;
 }
 

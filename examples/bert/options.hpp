@@ -99,7 +99,10 @@ struct SearchOptions {
 struct FillMaskOptions {
     CommonOptions common;
     TextOptions texts;
-    std::size_t top = 5;
+    std::vector<std::string> targets;                      ///< the words to show; if empty, the most likely ones
+    std::optional<std::size_t> top;                        ///< most words to show; if empty, 5, or all targets
+    bert::Truncation truncation = bert::Truncation::none;  ///< if none, a text that is too long is an error
+    std::size_t max_length = 0;                            ///< most tokens of a text; if 0, the model's positions
 };
 
 /// bert verify
