@@ -29,15 +29,40 @@ install_packages() {
     { "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}"; } >/dev/null </dev/null
 }
 
-# build PRESET [TARGET...]: configures and builds; silent but for one line and what goes wrong.
+# progress: reads what ninja prints and shows how far it is, in place on a terminal, and elsewhere a line for each tenth. Lines
+# that say nothing new are left out; all others, such as the messages of a compiler, are printed.
+progress() {
+    local line done all tenth=0 width=0
+    while IFS= read -r line; do
+        if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\ (Re-checking|Re-running)? ]]; then
+            done=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+            [[ ! ${BASH_REMATCH[3]} ]] || continue
+            if [[ -t 1 ]]; then
+                line="  $done of $all"
+                printf '\r%s' "$line"
+                width=${#line}
+            elif ((done * 10 / all > tenth)); then
+                tenth=$((done * 10 / all))
+                echo "  $done of $all"
+            fi
+        elif [[ $line != "ninja: no work to do." ]]; then
+            ((width == 0)) || printf '\r%*s\r' "$width" ''
+            width=0
+            printf '%s\n' "$line"
+        fi
+    done
+    ((width == 0)) || printf '\r%*s\r' "$width" ''
+}
+
+# build PRESET [TARGET...]: configures and builds; shows progress and what goes wrong.
 build() {
     local preset=$1 log
     shift
-    echo "Building build/$preset"
+    echo "Building build/$preset (the first time takes minutes)"
     mkdir -p build
     log=build/$preset.configure.log
     cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
-    cmake --build --preset "$preset" ${1:+--target "$@"} -- --quiet -k 0
+    NINJA_STATUS='[%f/%t] ' cmake --build --preset "$preset" ${1:+--target "$@"} -- -k 0 | progress
 }
 
 # skips PRESET...: the lines in which the tests of these builds say what they left out, each once.
