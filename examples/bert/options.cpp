@@ -421,6 +421,9 @@ SearchOptions search_options(const Arguments& arguments)
     parser.parse(arguments);
     if (options.texts.files.empty() && options.index.empty())
         bert::fail_input("search", "expected --file or --index, got neither");
+    const auto& files = options.texts.files;
+    if (options.queries.empty() && std::find(files.begin(), files.end(), "-") != files.end())
+        bert::fail_input("search", "expected a QUERY beside --file -, which reads standard input to its end, got none");
     return options;
 }
 

@@ -35,11 +35,13 @@ std::vector<std::filesystem::path> cases_of(const VerifyOptions& options)
     return {folder};
 }
 
-/// Refuses a folder that holds cases but is none, with a message that says how to verify them all.
+/// Refuses a file, and a folder that holds cases but is none, with a message that says how to verify them all.
 void require_case(const std::filesystem::path& folder)
 {
     std::error_code ignored;  // opening the case reports the error
     if (std::filesystem::exists(folder / "case.json", ignored)) return;
+    if (std::filesystem::is_regular_file(folder, ignored))
+        bert::fail_input(folder.string(), "expected a case, which is a folder with case.json, got a file");
     std::size_t cases = 0;
     for (std::filesystem::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
         std::error_code unreadable;

@@ -74,6 +74,15 @@ TEST_CASE("verify says how to verify the cases of a folder")
     CHECK(error({"verify", cases}) == "bert: " + cases + says + "2 cases; all of them: " + cases + "/*\n");
     CHECK(error({"verify", cases + "/none"}) ==
           "bert: " + cases + "/none/case.json: expected a readable file: No such file or directory\n");
+    CHECK(error({"verify", cases + "/one/case.json"}) ==
+          "bert: " + cases + "/one/case.json: expected a case, which is a folder with case.json, got a file\n");
+}
+
+TEST_CASE("search can't read lines and queries from standard input")
+{
+    CHECK(error({"search", "--file", "-"}, "a\n") ==
+          "bert: search: expected a QUERY beside --file -, which reads standard input to its end, got none\n");
+    CHECK(run({"search", "--quiet", "--file", "-", "a"}, "a\n").out == "1  1  a\n");
 }
 
 TEST_CASE("a file of another format is named where safetensors are expected")
