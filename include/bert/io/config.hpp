@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -88,25 +89,26 @@ public:
         const bool has_names = names && !names->is_null(), has_number = number && !number->is_null();
         if (has_names && !names->is_object()) fail("id2label", "an object", *names);
         if (!has_names && !has_number) return otherwise;
-        std::size_t C = has_names ? names->size() : 0;
+        std::map<std::int64_t, nlohmann::json> by_number;
+        if (has_names)
+            for (const auto& [key, name] : names->items())
+                by_number[label_number(key, *names)] = name;
+        std::size_t C = by_number.size();
         if (has_number) convert("num_labels", *number, C);
         if (C > most) fail("num_labels", "at most " + std::to_string(most), *number);
         std::vector<std::string> labels;
         for (std::size_t c = 0; c < C; ++c)
             labels.push_back("LABEL_" + std::to_string(c));
         if (!has_names) return labels;
-        if (C != names->size()) {
+        if (C != by_number.size()) {
             warn("id2label", "expected " + std::to_string(C) + " names, as num_labels says, got " +
-                                 std::to_string(names->size()) + "; isn't followed");
+                                 std::to_string(by_number.size()) + "; isn't followed");
             return labels;
         }
         std::size_t named = 0;
-        for (const auto& [key, name] : names->items()) {
-            std::size_t c = 0;
-            const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), c);
-            if (error != std::errc() || end != key.data() + key.size()) fail("id2label", "whole numbers as keys", *names);
-            if (c >= C || name.is_null()) continue;
-            labels[c] = name.is_string() ? name.get<std::string>() : one_line(name.dump());
+        for (const auto& [c, name] : by_number) {
+            if (c < 0 || c >= static_cast<std::int64_t>(C) || name.is_null()) continue;
+            labels[static_cast<std::size_t>(c)] = name.is_string() ? name.get<std::string>() : one_line(name.dump());
             ++named;
         }
         if (named < C)
@@ -178,6 +180,18 @@ public:
     std::string rest() const { return object_.dump(); }
 
 private:
+    /// The number of a label from its key, which may have a sign, zeros and spaces in front.
+    std::int64_t label_number(std::string_view key, const nlohmann::json& names) const
+    {
+        const std::size_t first = key.find_first_not_of(' ');
+        std::string_view digits = key.substr(std::min(first, key.size()));
+        if (digits.starts_with('+')) digits.remove_prefix(1);
+        std::int64_t number = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+        if (error != std::errc() || end != digits.data() + digits.size()) fail("id2label", "whole numbers as keys", names);
+        return number;
+    }
+
     /// @param key  as BERT has it
     std::optional<nlohmann::json> take(const char* key)
     {
