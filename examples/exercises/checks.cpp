@@ -36,6 +36,12 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// A message, and the guess at the mistake behind it, if there is one.
+std::string with_hint(const std::string& message, const std::string& guess)
+{
+    return guess.empty() ? message : message + ". Hint: " + guess;
+}
+
 /// Runs a check, and turns every error into a verdict.
 Verdict check(const std::string& exercise, const std::function<void()>& all_of_it)
 {
@@ -54,7 +60,7 @@ Verdict check(const std::string& exercise, const std::function<void()>& all_of_i
         std::string what = error.what();
         std::replace_if(
             what.begin(), what.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
-        return {false, exercise + ": it ended with: " + what};
+        return {false, exercise + ": it ended with: " + with_hint(what, exception_hint(what))};
     }
 }
 
@@ -75,8 +81,7 @@ void hold(const NamedTensor& found, const NamedTensor& expected, double limit, c
 {
     const bert::Comparison comparison = bert::compare(found, expected, {}, limit);
     if (comparison.holds) return;
-    const std::string guess = hint(found, expected, clues);
-    throw Wrong(comparison.message + (guess.empty() ? "" : ". Hint: " + guess));
+    throw Wrong(with_hint(comparison.message, hint(found, expected, clues)));
 }
 
 template <class Tensor>
@@ -88,6 +93,15 @@ void hold(const std::string& name, const Tensor& found, const Tensor& expected, 
 constexpr double exact = 1e-12;         // limit for stored numbers
 constexpr double by_difference = 1e-7;  // limit for finite differences
 
+/// Compares a gradient with finite differences, and with the project's own gradient, which has more correct digits.
+template <class Tensor>
+void hold_gradient(const std::string& name, const Tensor& found, const Tensor& differences, const Tensor& own,
+                   const Clues& clues = {})
+{
+    hold(name, found, differences, by_difference, clues);
+    hold(name, found, own, exact, clues);
+}
+
 /// Numbers between -1 and 1 without a pattern, the same in every run.
 template <std::size_t rank>
 bert::Tensor<double, rank> some_numbers(const std::array<std::size_t, rank>& shape, double seed)
@@ -97,6 +111,15 @@ bert::Tensor<double, rank> some_numbers(const std::array<std::size_t, rank>& sha
     for (std::size_t i = 0; i < tensor.size(); ++i)
         tensor.data()[i] = std::sin(1.7 * static_cast<double>(i * i) + seed + 0.9 * static_cast<double>(i));
     return tensor;
+}
+
+const std::string last_term = "this is the last term of the sum alone: write `+=` in the loop, not `=`";
+
+/// All numbers of a matrix in one row.
+Matrix in_one_row(Matrix x)
+{
+    x.reshape({std::size_t{1}, x.size()});
+    return x;
 }
 
 /// The transpose, [columns, rows] of [rows, columns].
@@ -147,7 +170,8 @@ void hold_cases(const std::vector<std::string>& names)
     for (const std::string& name : names)
         for (const bert::Comparison& comparison :
              bert::verify_case<double, WithChecked>(bert::ReferenceCase(cases_folder() + name)).comparisons)
-            if (!comparison.holds) throw Wrong("case " + name + ": " + comparison.message);
+            if (!comparison.holds)
+                throw Wrong(with_hint("case " + name + ": " + comparison.message, small_error_hint(comparison.error)));
 }
 
 const std::vector<std::string> whole_models{"pretraining_gelu", "pretraining_hole", "question_answering"};
@@ -235,13 +259,11 @@ Verdict check_gelu(void (*gelu)(const Matrix&, Matrix&))
         Matrix input = some_numbers<2>({3, 5}, 1), d_x;
         const Matrix weights = some_numbers<2>({3, 5}, 2);
         Reference::gelu_backward(weights, input, d_x);
-        hold("d_x", d_x,
-             difference_gradient(input,
-                                 [&] {
-                                     gelu(input, y);
-                                     return weighted_sum(weights, y);
-                                 }),
-             by_difference);
+        const Matrix by_differences = difference_gradient(input, [&] {
+            gelu(input, y);
+            return weighted_sum(weights, y);
+        });
+        hold("d_x by differences of y", by_differences, d_x, by_difference);
         checked.gelu = gelu;
         hold_cases(whole_models);
     });
@@ -250,25 +272,29 @@ Verdict check_gelu(void (*gelu)(const Matrix&, Matrix&))
 Verdict check_gelu_backward(void (*gelu_backward)(const Matrix&, const Matrix&, Matrix&))
 {
     return check("02_gelu_backward", [&] {
-        Matrix x = some_numbers<2>({4, 5}, 1), y, d_x;
+        Matrix x = some_numbers<2>({4, 5}, 1), y, d_x, own;
         const Matrix d_y = some_numbers<2>({4, 5}, 2);
         const Matrix expected = difference_gradient(x, [&] {
             Reference::gelu(x, y);
             return weighted_sum(d_y, y);
         });
-        Matrix without_x = expected, without_d_y = expected, first_term = expected;
+        Reference::gelu_backward(d_y, x, own);
+        Matrix without_x = expected, without_d_y = expected, first_term = expected, second_term = expected;
         for (std::size_t i = 0; i < x.size(); ++i) {
             const double number = x.data()[i], probability = std::erfc(-number / std::sqrt(2.0)) / 2;
             const double density = std::exp(-number * number / 2) / std::sqrt(2 * std::acos(-1.0));
             without_x.data()[i] = d_y.data()[i] * (probability + density);
             first_term.data()[i] = d_y.data()[i] * probability;
+            second_term.data()[i] = d_y.data()[i] * number * density;
             without_d_y.data()[i] = probability + number * density;
         }
         gelu_backward(d_y, x, d_x);
-        hold("d_x", d_x, expected, by_difference,
-             {.mistakes = {{values(first_term), "the second term of the product rule, x times the density, is missing"},
-                           {values(without_x), "the density is not multiplied by x"},
-                           {values(without_d_y), "this is the derivative alone: it is not multiplied by d_y"}}});
+        hold_gradient("d_x", d_x, expected, own,
+                      {.mistakes = {{values(first_term), "the second term of the product rule, x times the density, is missing"},
+                                    {values(second_term),
+                                     "the probability is missing, or 0: 1 / 2 is an integer division, and 1.0 / 2 is 0.5"},
+                                    {values(without_x), "the density is not multiplied by x"},
+                                    {values(without_d_y), "this is the derivative alone: it is not multiplied by d_y"}}});
         checked.gelu_backward = gelu_backward;
         hold_cases(whole_models);
     });
@@ -297,9 +323,9 @@ Verdict check_linear(void (*linear)(const Matrix&, const Matrix&, const Vector&,
             linear(input, weight, bias, y);
             return weighted_sum(d_y, y);
         };
-        hold("d_x", d_x, difference_gradient(input, loss), by_difference);
-        hold("d_weight", d_weight, difference_gradient(weight, loss), by_difference);
-        hold("d_bias", d_bias, difference_gradient(bias, loss), by_difference);
+        hold("d_x by differences of y", difference_gradient(input, loss), d_x, by_difference);
+        hold("d_weight by differences of y", difference_gradient(weight, loss), d_weight, by_difference);
+        hold("d_bias by differences of y", difference_gradient(bias, loss), d_bias, by_difference);
         checked.linear = linear;
         hold_cases(whole_models);
     });
@@ -324,14 +350,28 @@ Verdict check_linear_backward(void (*linear_backward)(const Matrix&, const Matri
         Vector unused_bias = bias;
         Reference::linear_backward(d_y, x, transposed(weight), unused_weight, unused_bias, d_x_turned, workspace);
 
+        // The right gradients, and those of the last row alone.
+        Matrix own_weight = start_weight, own_d_x, last_weight = weight, last_d_x = x;
+        Vector own_bias = start_bias, last_bias = bias;
+        Reference::linear_backward(d_y, x, weight, own_weight, own_bias, own_d_x, workspace);
+        for (std::size_t o = 0; o < out; ++o) {
+            last_bias(o) = d_y(T - 1, o);
+            for (std::size_t i = 0; i < in; ++i)
+                last_weight(o, i) = d_y(T - 1, o) * x(T - 1, i);
+        }
+        for (std::size_t t = 0; t < T; ++t)
+            for (std::size_t i = 0; i < in; ++i)
+                last_d_x(t, i) = d_y(t, out - 1) * weight(out - 1, i);
+
         linear_backward(d_y, x, weight, d_weight, d_bias, d_x);
         const std::vector<std::pair<double, std::string>> mean{{1.0 / T, "a mean over the rows for a sum: divided by T"}};
-        hold("d_x", d_x, difference_gradient(x, loss), by_difference,
-             {.mistakes = {{values(d_x_turned), "a transpose: d_x is d_y W, with W as it is, [out, in]"}}});
-        hold("d_weight", d_weight, sum_of(difference_gradient(weight, loss), start_weight), by_difference,
-             {.factors = mean, .start = values(start_weight)});
-        hold("d_bias", d_bias, sum_of(difference_gradient(bias, loss), start_bias), by_difference,
-             {.factors = mean, .start = values(start_bias)});
+        hold_gradient("d_x", d_x, difference_gradient(x, loss), own_d_x,
+                      {.mistakes = {{values(d_x_turned), "a transpose: d_x is d_y W, with W as it is, [out, in]"},
+                                    {values(last_d_x), last_term}}});
+        hold_gradient("d_weight", d_weight, sum_of(difference_gradient(weight, loss), start_weight), own_weight,
+                      {.factors = mean, .mistakes = {{values(last_weight), last_term}}, .start = values(start_weight)});
+        hold_gradient("d_bias", d_bias, sum_of(difference_gradient(bias, loss), start_bias), own_bias,
+                      {.factors = mean, .mistakes = {{values(last_bias), last_term}}, .start = values(start_bias)});
         checked.linear_backward = linear_backward;
         hold_cases(whole_models);
     });
@@ -348,28 +388,54 @@ Verdict check_layer_norm(void (*layer_norm)(const Matrix&, const bert::LayerNorm
         bert::LayerNormActivations<double> act, right;
         layer_norm(x, norm, epsilon, act);
         Reference::layer_norm(x, norm, epsilon, right);
-        Vector variance_as_rstd = right.rstd, deviation = right.rstd;
+        bert::LayerNormActivations<double> of_columns;
+        Reference::layer_norm(transposed(x), bert::make_layer_norm<double>(x.shape(0)), epsilon, of_columns);
+        Vector variance_as_rstd = right.rstd, deviation = right.rstd, without_mean = right.rstd, by_column = right.rstd;
+        Vector without_variance = right.rstd, ones = right.rstd;
+        without_variance.fill(1 / std::sqrt(epsilon));
+        ones.fill(1);
         for (std::size_t t = 0; t < right.rstd.size(); ++t) {
             deviation(t) = 1 / right.rstd(t);
             variance_as_rstd(t) = right.rstd(t) * right.rstd(t);
+            by_column(t) = t < of_columns.rstd.size() ? of_columns.rstd(t) : unwritten;
+            double squares = 0;
+            for (std::size_t h = 0; h < x.shape(1); ++h)
+                squares += x(t, h) * x(t, h);
+            without_mean(t) = 1 / std::sqrt(squares / H + epsilon);
         }
         hold("rstd", act.rstd, right.rstd, exact,
              {.factors = {{std::sqrt((H - 1) / H), "divided by H - 1: the variance here is the mean of the squares, over H"},
                           {1 / std::sqrt(H), "a sum for a mean: the variance is not divided by H"}},
               .mistakes = {{values(deviation), "this is the standard deviation: r is one over it"},
-                           {values(variance_as_rstd), "this is one over the variance: the root is missing"}}});
-        Matrix not_centred = right.x_hat;
-        for (std::size_t t = 0; t < x.shape(0); ++t)
-            for (std::size_t h = 0; h < x.shape(1); ++h)
+                           {values(variance_as_rstd), "this is one over the variance: the root is missing"},
+                           {values(by_column), "columns for rows: mean and variance are taken over h, for each row t"},
+                           {values(without_mean), "the mean is missing, or 0: 1 / H is an integer division, and 1.0 / H is not"},
+                           {values(without_variance), "the variance is 0: 1 / H is an integer division, and 1.0 / H is not"},
+                           {values(ones), "the exponent is 0: -1 / 2 is an integer division, and -1.0 / 2 is -0.5"}}});
+        Matrix not_centred = right.x_hat, without_beta = right.y, without_gamma = right.y;
+        for (std::size_t t = 0; t < x.shape(0); ++t) {
+            for (std::size_t h = 0; h < x.shape(1); ++h) {
                 not_centred(t, h) = x(t, h) * right.rstd(t);
+                without_beta(t, h) = norm.gamma(h) * right.x_hat(t, h);
+                without_gamma(t, h) = right.x_hat(t, h) + norm.beta(h);
+            }
+        }
         hold("x_hat", act.x_hat, right.x_hat, exact, {.mistakes = {{values(not_centred), "the mean is not taken off"}}});
         hold("forward.layer.0.attention", act.y, stored.rows("forward.layer.0.attention"), exact,
-             {.mistakes = {{values(right.x_hat), "this is x_hat: gamma and beta are missing"}}});
+             {.mistakes = {{values(right.x_hat), "this is x_hat: gamma and beta are missing"},
+                           {values(without_gamma), "gamma is missing"},
+                           {values(without_beta), "beta is missing"}}});
 
         const Matrix constant{{3, 3, 3, 3}};
         const bert::LayerNorm<double> plain{{1, 1, 1, 1}, {0, 0, 0, 0}};
         layer_norm(constant, plain, 0.25, act);
         hold("rstd", act.rstd, Vector{2}, exact, {.mistakes = {{{4.0}, "epsilon stands under the root"}}});
+        // The mean is 1e8, the variance 1, and r is 1 / sqrt(1 + 0.5625). The squares of x, 1e16, have no digit left for a 1. A
+        // mean that is summed up in another way may be off by its last digit, 1e-8.
+        const Matrix far{{1e8 - 1, 1e8 + 1, 1e8 + 1, 1e8 - 1}};
+        layer_norm(far, plain, 0.5625, act);
+        hold("rstd of a row with the mean 1e8 and the variance 1", act.rstd, Vector{0.8}, 1e-6,
+             {.any = "E[x^2] - mean^2 cancels: subtract the mean first, then square"});
 
         Matrix input = some_numbers<2>({3, 5}, 1), y;
         bert::LayerNorm<double> own{some_numbers<1>({5}, 2), some_numbers<1>({5}, 3)};
@@ -382,9 +448,9 @@ Verdict check_layer_norm(void (*layer_norm)(const Matrix&, const bert::LayerNorm
             layer_norm(input, own, 0.1, act);
             return weighted_sum(d_y, act.y);
         };
-        hold("d_x", d_x, difference_gradient(input, loss), by_difference);
-        hold("d_gamma", d_own.gamma, difference_gradient(own.gamma, loss), by_difference);
-        hold("d_beta", d_own.beta, difference_gradient(own.beta, loss), by_difference);
+        hold("d_x by differences of y", difference_gradient(input, loss), d_x, by_difference);
+        hold("d_gamma by differences of y", difference_gradient(own.gamma, loss), d_own.gamma, by_difference);
+        hold("d_beta by differences of y", difference_gradient(own.beta, loss), d_own.beta, by_difference);
         checked.layer_norm = layer_norm;
         hold_cases(whole_models);
     });
@@ -425,18 +491,27 @@ Verdict check_layer_norm_backward(void (*layer_norm_backward)(const Matrix&, con
                 without_gamma(t, h) = act.rstd(t) * (d_y(t, h) - plain_s - act.x_hat(t, h) * plain_a);
             }
         }
+        bert::LayerNorm<double> own_norm = start;
+        Matrix own_d_x;
+        Reference::layer_norm_backward(d_y, norm, act, own_norm, own_d_x);
+        Vector last_gamma = norm.gamma, last_beta = norm.beta;
+        for (std::size_t h = 0; h < H; ++h) {
+            last_gamma(h) = d_y(T - 1, h) * act.x_hat(T - 1, h);
+            last_beta(h) = d_y(T - 1, h);
+        }
         layer_norm_backward(d_y, norm, act, d_norm, d_x);
-        hold(
-            "d_x", d_x, difference_gradient(x, loss), by_difference,
-            {.mistakes = {{values(one_term), "two of the three terms are missing: a number moves its row's mean and spread, too"},
-                          {values(without_s), "the term s is missing: a number moves its row's mean, too"},
-                          {values(without_a), "the term a is missing: a number moves its row's spread, too"},
-                          {values(without_gamma), "gamma is missing: d_x_hat is gamma times d_y"}}});
+        hold_gradient("d_x", d_x, difference_gradient(x, loss), own_d_x,
+                      {.mistakes = {{values(one_term),
+                                     "s and a are missing (a number moves its row's mean and spread, too), or 0: 1 / H is an "
+                                     "integer division, and 1.0 / H is not"},
+                                    {values(without_s), "the term s is missing: a number moves its row's mean, too"},
+                                    {values(without_a), "the term a is missing: a number moves its row's spread, too"},
+                                    {values(without_gamma), "gamma is missing: d_x_hat is gamma times d_y"}}});
         const std::vector<std::pair<double, std::string>> mean{{1.0 / T, "a mean over the rows for a sum: divided by T"}};
-        hold("d_gamma", d_norm.gamma, sum_of(difference_gradient(norm.gamma, loss), start.gamma), by_difference,
-             {.factors = mean, .start = values(start.gamma)});
-        hold("d_beta", d_norm.beta, sum_of(difference_gradient(norm.beta, loss), start.beta), by_difference,
-             {.factors = mean, .start = values(start.beta)});
+        hold_gradient("d_gamma", d_norm.gamma, sum_of(difference_gradient(norm.gamma, loss), start.gamma), own_norm.gamma,
+                      {.factors = mean, .mistakes = {{values(last_gamma), last_term}}, .start = values(start.gamma)});
+        hold_gradient("d_beta", d_norm.beta, sum_of(difference_gradient(norm.beta, loss), start.beta), own_norm.beta,
+                      {.factors = mean, .mistakes = {{values(last_beta), last_term}}, .start = values(start.beta)});
         checked.layer_norm_backward = layer_norm_backward;
         hold_cases(whole_models);
     });
@@ -448,14 +523,9 @@ Verdict check_softmax(void (*softmax)(const Matrix&, Matrix&))
         Stored stored;
         const Matrix scores = stored.pairs("forward.layer.0.scores"), right = stored.pairs("forward.layer.0.probabilities");
         const std::size_t n = scores.shape(0);
-        Matrix p, by_column = right, not_divided = right;
-        for (std::size_t j = 0; j < n; ++j) {
-            double sum = 0;
-            for (std::size_t i = 0; i < n; ++i)
-                sum += std::exp(scores(i, j));
-            for (std::size_t i = 0; i < n; ++i)
-                by_column(i, j) = std::exp(scores(i, j)) / sum;
-        }
+        Matrix p, by_column, not_divided = right, over_all;
+        Reference::softmax(transposed(scores), by_column);
+        Reference::softmax(in_one_row(scores), over_all);
         for (std::size_t i = 0; i < n; ++i) {
             double largest = scores(i, 0);
             for (std::size_t k = 0; k < n; ++k)
@@ -465,7 +535,8 @@ Verdict check_softmax(void (*softmax)(const Matrix&, Matrix&))
         }
         softmax(scores, p);
         hold("forward.layer.0.probabilities", p, right, exact,
-             {.mistakes = {{values(by_column), "columns sum to 1, and rows should: a transpose"},
+             {.mistakes = {{values(transposed(by_column)), "columns sum to 1, and rows should: a transpose"},
+                           {values(over_all), "all numbers together sum to 1, and each row should"},
                            {values(not_divided), "the rows are not divided by their sums"}}});
         softmax({{1000, 1000 - std::log(3.0)}, {-2000, -2000}}, p);
         hold("probabilities", p, Matrix{{0.75, 0.25}, {0.5, 0.5}}, exact);
@@ -474,13 +545,11 @@ Verdict check_softmax(void (*softmax)(const Matrix&, Matrix&))
         const Matrix d_p = some_numbers<2>({3, 5}, 2);
         Reference::softmax(input, p);
         Reference::softmax_backward(d_p, p, d_scores);
-        hold("d_scores", d_scores,
-             difference_gradient(input,
-                                 [&] {
-                                     softmax(input, p);
-                                     return weighted_sum(d_p, p);
-                                 }),
-             by_difference);
+        const Matrix by_differences = difference_gradient(input, [&] {
+            softmax(input, p);
+            return weighted_sum(d_p, p);
+        });
+        hold("d_scores by differences of probabilities", by_differences, d_scores, by_difference);
         checked.softmax = softmax;
         hold_cases(whole_models);
     });
@@ -498,20 +567,29 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
         const double D = static_cast<double>(head.D);
         hold("forward.layer.0.scores", scores, stored.pairs("forward.layer.0.scores"), exact,
              {.factors = {{std::sqrt(D), "the scale is missing: scores are divided by the root of D"},
-                          {1 / std::sqrt(D), "the scale is applied twice, or is D instead of its root"}}});
+                          {1 / std::sqrt(D), "the scale is applied twice, or is D instead of its root"},
+                          {std::sqrt(D / static_cast<double>(head.n)), "the wrong axis: D is query.shape(1), not shape(0)"}}});
         const Matrix right = stored.pairs("forward.layer.0.probabilities");
+        Matrix over_queries, over_all;
+        Reference::softmax(transposed(scores), over_queries);
+        Reference::softmax(in_one_row(scores), over_all);
         hold("forward.layer.0.probabilities", probabilities, right, exact,
-             {.mistakes = {{values(scores), "these are the scores: softmax is missing"}}});
-        Matrix turned = bert::zeros<double, 2>({head.n, head.D}), mean = turned;
+             {.mistakes = {
+                  {values(scores), "these are the scores: softmax is missing"},
+                  {values(transposed(over_queries)), "the wrong axis: softmax is over the keys j, so that each row sums to 1"},
+                  {values(over_all), "softmax over all scores: it is over the keys j, so that each row sums to 1"}}});
+        Matrix turned = bert::zeros<double, 2>({head.n, head.D}), mean = turned, of_scores = turned;
         for (std::size_t i = 0; i < head.n; ++i)
             for (std::size_t d = 0; d < head.D; ++d)
                 for (std::size_t j = 0; j < head.n; ++j) {
                     turned(i, d) += right(j, i) * value(j, d);
+                    of_scores(i, d) += scores(i, j) * value(j, d);
                     mean(i, d) += value(j, d) / static_cast<double>(head.n);
                 }
         hold("forward.layer.0.context", context, head.take(stored.rows("forward.layer.0.context")), exact,
              {.factors = {{1 / static_cast<double>(head.n), "a mean for a sum: the probabilities sum to 1 already"}},
               .mistakes = {{values(turned), "a transpose: row i of the probabilities belongs to the token that asks"},
+                           {values(of_scores), "the values are weighted by the scores: take the probabilities"},
                            {values(mean), "this is the plain mean of the values: the probabilities are not used"}}});
 
         OneHead one(4);
@@ -525,9 +603,9 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
             attention(qkv.query, qkv.key, qkv.value, scores, probabilities, context);
             return weighted_sum(d_context, context);
         };
-        hold("d_query", d_qkv.query, difference_gradient(qkv.query, loss), by_difference);
-        hold("d_key", d_qkv.key, difference_gradient(qkv.key, loss), by_difference);
-        hold("d_value", d_qkv.value, difference_gradient(qkv.value, loss), by_difference);
+        hold("d_query by differences of context", difference_gradient(qkv.query, loss), d_qkv.query, by_difference);
+        hold("d_key by differences of context", difference_gradient(qkv.key, loss), d_qkv.key, by_difference);
+        hold("d_value by differences of context", difference_gradient(qkv.value, loss), d_qkv.value, by_difference);
         checked.attention = attention;
         hold_cases(whole_models);
     });
@@ -543,15 +621,18 @@ Verdict check_attention_backward(void (*attention_backward)(const Matrix&, const
         Matrix &q = qkv.query, &k = qkv.key, &v = qkv.value;
         Matrix d_q, d_k, d_v;
         const Matrix d_context = some_numbers<2>({n, D}, 4);
-        bert::AttentionActivations<double> act, moved;
+        bert::AttentionActivations<double> act, moved, d_act;
+        bert::QueryKeyValue<double> own;
         Reference::attention(Reference{}, qkv, one.pass(), act);
+        Reference::attention_backward(Reference{}, d_context, qkv, one.pass(), act, d_act, own);
         const Matrix& p = act.probabilities[0];
         const auto loss = [&] {
             Reference::attention(Reference{}, qkv, one.pass(), moved);
             return weighted_sum(d_context, moved.context);
         };
-        // The right gradient of the scores, the one without the average, and the gradient of value with p transposed by mistake.
-        Matrix d_scores = p, no_average = p;
+        // The right gradient of the scores, the one without the average, and gradients of value with a mistake: p transposed, and
+        // the last term alone.
+        Matrix d_scores = p, no_average = p, value_last = v;
         auto value_turned = bert::zeros<double, 2>({n, D});
         for (std::size_t i = 0; i < n; ++i) {
             double average = 0;
@@ -560,6 +641,7 @@ Verdict check_attention_backward(void (*attention_backward)(const Matrix&, const
                 for (std::size_t d = 0; d < D; ++d) {
                     d_p += d_context(i, d) * v(j, d);
                     value_turned(i, d) += p(i, j) * d_context(j, d);
+                    value_last(j, d) = p(i, j) * d_context(i, d);
                 }
                 no_average(i, j) = p(i, j) * d_p;
                 average += p(i, j) * d_p;
@@ -567,27 +649,32 @@ Verdict check_attention_backward(void (*attention_backward)(const Matrix&, const
             for (std::size_t j = 0; j < n; ++j)
                 d_scores(i, j) = no_average(i, j) - p(i, j) * average;
         }
-        const auto through = [&](const Matrix& d_s, const Matrix& other, bool turned) {
+        // d_query or d_key from d_scores, all terms of the sum or the last one alone.
+        const auto through = [&](const Matrix& d_s, const Matrix& other, std::size_t first_term = 0) {
             auto result = bert::zeros<double, 2>({n, D});
             for (std::size_t i = 0; i < n; ++i)
-                for (std::size_t j = 0; j < n; ++j)
+                for (std::size_t j = first_term; j < n; ++j)
                     for (std::size_t d = 0; d < D; ++d)
-                        result(i, d) += (turned ? d_s(j, i) : d_s(i, j)) * other(j, d) / std::sqrt(static_cast<double>(D));
+                        result(i, d) += d_s(i, j) * other(j, d) / std::sqrt(static_cast<double>(D));
             return values(result);
         };
         const std::string average = "the average is missing: softmax's gradient is p times (d_p less its mean under p)";
         const std::vector<std::pair<double, std::string>> scale{
             {std::sqrt(static_cast<double>(D)), "the scale is missing: it is in backward, too"}};
         attention_backward(d_context, q, k, v, p, d_q, d_k, d_v);
-        hold("d_value", d_v, difference_gradient(v, loss), by_difference,
-             {.mistakes = {{values(value_turned), "a transpose: a value hears from all who took of it, column j of p"}}});
-        hold("d_query", d_q, difference_gradient(q, loss), by_difference,
-             {.factors = scale,
-              .mistakes = {{through(no_average, k, false), average}, {through(d_scores, k, true), "a transpose of the scores"}}});
-        hold("d_key", d_k, difference_gradient(k, loss), by_difference,
-             {.factors = scale,
-              .mistakes = {{through(no_average, q, true), average},
-                           {through(d_scores, q, false), "a transpose: a key hears from all who asked it, column j of d_s"}}});
+        hold_gradient("d_value", d_v, difference_gradient(v, loss), own.value,
+                      {.mistakes = {{values(value_turned), "a transpose: a value hears from all who took of it, column j of p"},
+                                    {values(value_last), last_term}}});
+        hold_gradient("d_query", d_q, difference_gradient(q, loss), own.query,
+                      {.factors = scale,
+                       .mistakes = {{through(no_average, k), average},
+                                    {through(transposed(d_scores), k), "a transpose of the scores"},
+                                    {through(d_scores, k, n - 1), last_term}}});
+        hold_gradient("d_key", d_k, difference_gradient(k, loss), own.key,
+                      {.factors = scale,
+                       .mistakes = {{through(transposed(no_average), q), average},
+                                    {through(d_scores, q), "a transpose: a key hears from all who asked it, column j of d_s"},
+                                    {through(transposed(d_scores), q, n - 1), last_term}}});
         checked.attention_backward = attention_backward;
         hold_cases(whole_models);
     });
@@ -635,9 +722,9 @@ void hold_parameters(const bert::ReferenceCase& reference, TrainingRun& run, std
     Model::parameters([&](const std::string& name, const auto& tensor) { found.push_back(named(name, tensor)); }, "", run.model);
     const std::vector<NamedTensor> expected = parameters_after(reference, steps, [](bert::OptimizerOptions&) {});
     const std::vector<double> all = joined(found).values;
-    Clues clues;
+    std::string guess;
     const auto suspect = [&](const char* meaning, const std::function<void(bert::OptimizerOptions&)>& change) {
-        if (detail::same(joined(parameters_after(reference, steps, change)).values, all)) clues.mistakes.push_back({{}, meaning});
+        if (guess.empty() && detail::same(joined(parameters_after(reference, steps, change)).values, all)) guess = meaning;
     };
     suspect("biases and layer norms are decayed, too", [](bert::OptimizerOptions& options) { options.no_decay.clear(); });
     suspect("nothing is decayed", [](bert::OptimizerOptions& options) { options.weight_decay = 0; });
@@ -650,8 +737,8 @@ void hold_parameters(const bert::ReferenceCase& reference, TrainingRun& run, std
     for (std::size_t i = 0; i < expected.size(); ++i) {
         const bert::Comparison comparison = bert::compare(found[i], expected[i], {}, 1e-9);
         if (comparison.holds) continue;
-        throw Wrong("after step " + std::to_string(steps - 1) + ": " + comparison.message +
-                    (clues.mistakes.empty() ? "" : ". Hint: " + clues.mistakes[0].second));
+        throw Wrong(with_hint("after step " + std::to_string(steps - 1) + ": " + comparison.message,
+                              guess.empty() ? small_error_hint(comparison.error) : guess));
     }
 }
 
@@ -667,8 +754,9 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
         const auto hold_number = [](const std::string& name, std::size_t k, double found, const Vector& expected,
                                     const std::string& guess) {
             if (std::abs(found - expected(k)) <= 1e-10 * std::max(1.0, std::abs(expected(k)))) return;
-            throw Wrong(name + "[" + std::to_string(k) + "]: expected " + bert::detail::number_text(expected(k), 10) + ", got " +
-                        bert::detail::number_text(found, 10) + (guess.empty() ? "" : ". Hint: " + guess));
+            throw Wrong(with_hint(name + "[" + std::to_string(k) + "]: expected " + bert::detail::number_text(expected(k), 10) +
+                                      ", got " + bert::detail::number_text(found, 10),
+                                  guess));
         };
         for (std::size_t k = 0; k < loss.size(); ++k) {
             const StepResult step = training_step(run);
@@ -681,6 +769,10 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
                             : "");
             if (run.steps != k + 1)
                 throw Wrong("run.steps: expected " + std::to_string(k + 1) + " after the step, got " + std::to_string(run.steps));
+            if (bert::gradient_norm(bert::parameter_list<double>(run.m), [](std::size_t) { return true; }).value == 0)
+                throw Wrong(
+                    with_hint("after step " + std::to_string(k) + ": run.m: expected moments of the gradient, got 0 everywhere",
+                              "adamw's step is counted from 1: with 0 it divides by 1 - beta^0, and changes nothing"));
             hold_parameters(reference, run, k + 1);
         }
         Model::parameters(

@@ -11,8 +11,9 @@
 namespace exercise {
 
 /// `x(t, h)` is a number, `x.shape(0)` and `x.shape(1)` are the sizes. A result, [out], has no size yet: `y.resize({T, out})`
-/// sets it and leaves the numbers uninitialized, so write them with `=` before any `+=`. A parameter that is added to, [in,out],
-/// has its size and its numbers. To declare a matrix: `Matrix a; a.resize({n, n});`
+/// sets it and leaves the numbers unwritten, so write them with `=` before any `+=`. (Here unwritten numbers are NaN; elsewhere
+/// they can be anything.) A parameter that is added to, [in,out], has its size and its numbers. To declare a matrix:
+/// `Matrix a; a.resize({n, n});`
 using Matrix = bert::Tensor<double, 2>;
 using Vector = bert::Tensor<double, 1>;  ///< as Matrix, with one index: `b(h)`
 
