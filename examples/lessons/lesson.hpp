@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include <bert/core/peek.hpp>  // for `call peek(x)` in a debugger
 
@@ -82,19 +84,82 @@ inline void claim(bool holds, const char* text)
     if (!holds) std::exit(1);
 }
 
-/// Prints an exercise's question and checks the answer. A wrong one ends the program with status 1.
-/// `is_right` is called only if there is an answer.
+/// A number as text, with up to six digits.
+inline std::string text_of(double value)
+{
+    char text[64];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
+}
+
+/// Numbers as text: (1, 2, 3).
+inline std::string text_of(const std::vector<double>& values)
+{
+    std::string text = "(";
+    for (std::size_t i = 0; i < values.size(); ++i)
+        text += (i == 0 ? "" : ", ") + text_of(values[i]);
+    return text + ")";
+}
+
+/// The numbers of one row of a matrix.
+template <class Tensor>
+std::vector<double> row_values(const Tensor& matrix, std::size_t row)
+{
+    const auto* const begin = matrix.data() + row * matrix.shape(1);
+    return {begin, begin + matrix.shape(1)};
+}
+
+/// What is wrong with numbers that an answer gave for an input: empty if they are close to the expected ones.
+inline std::string wrong_for(const std::string& input, const std::vector<double>& got, const std::vector<double>& expected,
+                             double limit)
+{
+    bool holds = got.size() == expected.size();
+    for (std::size_t i = 0; holds && i < got.size(); ++i)
+        holds = got[i] == expected[i] || std::abs(got[i] - expected[i]) < limit;
+    return holds ? "" : "for " + input + ": expected " + text_of(expected) + ", got " + text_of(got);
+}
+
+/// The same for a single number.
+inline std::string wrong_for(const std::string& input, double got, double expected, double limit)
+{
+    if (std::abs(got - expected) < limit) return "";
+    return "for " + input + ": expected " + text_of(expected) + ", got " + text_of(got);
+}
+
+/// What is wrong with an answer that is a number; it doesn't say which one is right.
+inline std::string wrong_number(double answer, double right, double limit)
+{
+    if (std::abs(answer - right) < limit) return "";
+    return text_of(answer) + (answer < right ? " is too small" : answer > right ? " is too large" : " isn't a number");
+}
+
+inline int wrong_answers = 0;  ///< how many there were so far
+
+/// Prints an exercise's question and checks the answer. After a wrong one the lesson goes on, and status() is 1.
+/// `what_is_wrong` is called only if there is an answer; it returns what came out for which input, and nothing for a right one.
 template <class Check>
-void exercise(int number, const char* question, bool answered, Check is_right)
+void exercise(int number, const char* question, bool answered, Check what_is_wrong)
 {
     std::printf("Exercise %d. %s\n", number, question);
     if (!answered) {
         std::puts("   not answered yet");
         return;
     }
-    const bool right = is_right();
-    std::puts(right ? "   right" : "   WRONG: think again");
-    if (!right) std::exit(1);
+    std::string wrong;
+    try {
+        wrong = what_is_wrong();
+    } catch (const std::exception& error) {
+        wrong = error.what();
+    }
+    if (wrong.empty()) {
+        std::puts("   right");
+    } else {
+        std::printf("   WRONG: %s\n", wrong.c_str());
+        ++wrong_answers;
+    }
 }
+
+/// The exit status of a lesson: 1 if an answer was wrong.
+inline int status() { return wrong_answers == 0 ? 0 : 1; }
 
 }  // namespace lesson

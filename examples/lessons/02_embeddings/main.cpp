@@ -116,6 +116,7 @@ int main()
           "the message says where, what was expected and what was found");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -139,11 +140,11 @@ void exercises()
         const Tensor<double, 2> x = {{1, 1, 1, 5}};
         LayerNormActivations<double> act;
         Reference::layer_norm(x, embeddings.norm, 1e-12, act);
-        return std::abs(*answer_1 - act.y(0, 3)) < 0.01;
+        return wrong_number(*answer_1, act.y(0, 3), 0.01);
     });
 
     exercise(2, "Which position row makes both dogs the same?", !answer_2.empty(), [&] {
-        if (answer_2.size() != 4) return false;
+        if (answer_2.size() != 4) return "expected four numbers, got " + std::to_string(answer_2.size());
         Embeddings<double> changed = make_embeddings();
         for (std::size_t h = 0; h < 4; ++h)
             changed.position(2, h) = answer_2[h];
@@ -152,10 +153,7 @@ void exercises()
         Workspace workspace;
         EmbeddingsActivations<double> act;
         changed.forward(dogs, {config, dogs.sequences, workspace}, act);
-        double difference = 0;
-        for (std::size_t h = 0; h < 4; ++h)
-            difference += std::abs(act.y(0, h) - act.y(2, h));
-        return difference < 1e-9;
+        return wrong_for("the second dog with the row " + text_of(answer_2), row_values(act.y, 2), row_values(act.y, 0), 1e-9);
     });
 
     exercise(3, "Layer normalization, written by you.", !your_layer_norm({1, 1, 3, 3}, 1e-12).empty(), [&] {
@@ -163,10 +161,10 @@ void exercises()
         LayerNormActivations<double> act;
         Reference::layer_norm(x, embeddings.norm, 1e-12, act);
         for (std::size_t t = 0; t < 4; ++t) {
-            const std::vector<double> yours = your_layer_norm({x(t, 0), x(t, 1), x(t, 2), x(t, 3)}, 1e-12);
-            for (std::size_t h = 0; h < 4; ++h)
-                if (!(yours.size() == 4 && std::abs(yours[h] - act.y(t, h)) < 1e-6)) return false;
+            const std::vector<double> row = row_values(x, t);
+            const std::string wrong = wrong_for(text_of(row), your_layer_norm(row, 1e-12), row_values(act.y, t), 1e-6);
+            if (!wrong.empty()) return wrong;
         }
-        return true;
+        return std::string();
     });
 }

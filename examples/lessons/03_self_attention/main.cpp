@@ -235,6 +235,7 @@ int main()
     claim(std::isnan(from_mine(0, 0)), "Mine: not a number");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -263,7 +264,7 @@ void exercises()
         const Tensor<double, 2> scores = {{0, *answer_1}};
         Tensor<double, 2> probabilities;
         Reference::softmax(scores, probabilities);
-        return std::abs(probabilities(0, 1) - 0.9) < 0.001;
+        return wrong_for("the scores 0 and " + text_of(*answer_1), probabilities(0, 1), 0.9, 0.001);
     });
 
     const Tensor<double, 2> scores = {{0, 1, 2, -3}, {1000, 999, 0, -1000}, {-1000, -1000, -1000, -1000}, {5, -infinity, 5, 5}};
@@ -271,7 +272,14 @@ void exercises()
     Yours::softmax(scores, yours);
     exercise(2, "A softmax for scores of any size.", yours.size() > 0, [&] {
         Reference::softmax(scores, expected);
-        return max_difference(yours, expected) < 1e-12;
+        if (yours.shape() != expected.shape())
+            return "expected " + shape_text(expected.shape()) + ", got " + shape_text(yours.shape());
+        for (std::size_t i = 0; i < 4; ++i) {
+            const std::string wrong =
+                wrong_for("the scores " + text_of(row_values(scores, i)), row_values(yours, i), row_values(expected, i), 1e-12);
+            if (!wrong.empty()) return wrong;
+        }
+        return std::string();
     });
 
     exercise(3, "Which tokens may token i see in a model that writes from left to right?", may_see(0, 0).has_value(), [&] {
@@ -290,6 +298,11 @@ void exercises()
             for (std::size_t j = 0; j < 4; ++j)
                 if (!may_see(i, j).value_or(false)) visible(i, j) = -infinity;
         Reference::softmax(visible, probabilities);
-        return max_difference(probabilities, act.probabilities[0]) < 1e-12;
+        for (std::size_t i = 0; i < 4; ++i) {
+            const std::string wrong = wrong_for("the probabilities of token i = " + std::to_string(i),
+                                                row_values(probabilities, i), row_values(act.probabilities[0], i), 1e-12);
+            if (!wrong.empty()) return wrong;
+        }
+        return std::string();
     });
 }

@@ -141,6 +141,7 @@ int main()
     claim(12 * in_base == 85054464, "its twelve blocks hold 85 of BERT-base's 110 million parameters");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -165,7 +166,8 @@ void exercises()
         large.hidden_size = 1024;
         large.num_attention_heads = 16;
         large.intermediate_size = 4096;
-        return answer_1 == count_parameters(EncoderBlock<float>::make(large));
+        const auto right = static_cast<double>(count_parameters(EncoderBlock<float>::make(large)));
+        return wrong_number(static_cast<double>(answer_1), right, 0.5);
     });
 
     exercise(2, "Which gamma and beta give mean 5 and deviation 2?", answer_2_gamma && answer_2_beta, [] {
@@ -183,17 +185,21 @@ void exercises()
                 mean += act.y()(t, h) / 4;
             for (std::size_t h = 0; h < 4; ++h)
                 variance += (act.y()(t, h) - mean) * (act.y()(t, h) - mean) / 4;
-            if (!(std::abs(mean - 5) < 1e-6 && std::abs(variance - 4) < 1e-6)) return false;
+            const std::string wrong =
+                wrong_for("mean and deviation of token " + std::to_string(t), {mean, std::sqrt(variance)}, {5, 2}, 1e-6);
+            if (!wrong.empty()) return wrong;
         }
-        return true;
+        return std::string();
     });
 
     exercise(3, "GELU, written by you.", your_gelu(1).has_value(), [] {
         const Tensor<double, 2> x = {{-3, -1, -0.5, 0, 0.5, 1, 2, 10}};
         Tensor<double, 2> y;
         Reference::gelu(x, y);
-        for (std::size_t i = 0; i < x.size(); ++i)
-            if (!(std::abs(your_gelu(x(0, i)).value_or(0) - y(0, i)) < 1e-9)) return false;
-        return true;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const std::string wrong = wrong_for("x = " + text_of(x(0, i)), your_gelu(x(0, i)).value(), y(0, i), 1e-9);
+            if (!wrong.empty()) return wrong;
+        }
+        return std::string();
     });
 }

@@ -31,6 +31,7 @@ int main()
 {
     try {
         read_and_run();
+        return status();
     } catch (const std::exception& error) {  // for instance, a file is missing
         std::fprintf(stderr, "%s\n", error.what());
         return 2;
@@ -191,7 +192,8 @@ void exercises(const Pretrained<double, Reference>& bert, const ReferenceCase& r
         const std::size_t V = bert.model.config.vocab_size;
         const Tensor<double, 2> logits = zeros<double, 2>({1, V});
         const IndexTensor<1> labels = zeros<std::int64_t, 1>({1});
-        return std::abs(*answer_1(static_cast<double>(V)) - Reference::cross_entropy(logits, labels).value) < 1e-6;
+        return wrong_for(std::to_string(V) + " words", answer_1(static_cast<double>(V)).value(),
+                         Reference::cross_entropy(logits, labels).value, 1e-6);
     });
 
     exercise(2, "All key biases of layer 1 are raised by 1. Which tensor after the scores is right again?", !answer_2.empty(),
@@ -200,12 +202,17 @@ void exercises(const Pretrained<double, Reference>& bert, const ReferenceCase& r
                  Tensor<double, 1>& bias = changed.body.encoder.layer[1].attention.key.bias;
                  for (std::size_t h = 0; h < bias.size(); ++h)
                      bias(h) += 1;
-                 bool behind_scores = false;
+                 bool behind_scores = false, is_first = true;
                  for (const Comparison& comparison : compared(changed, reference)) {
-                     if (behind_scores && comparison.holds) return answer_2 == comparison.name;
+                     if (comparison.name == answer_2) {
+                         if (!behind_scores) return answer_2 + " doesn't come after the scores";
+                         if (!comparison.holds) return "still wrong: " + comparison.message;
+                         return is_first ? "" : answer_2 + " is right, but it isn't the first one";
+                     }
+                     is_first = is_first && !(behind_scores && comparison.holds);
                      behind_scores = behind_scores || comparison.name == "forward.layer.1.scores";
                  }
-                 return false;
+                 return "no tensor is called " + answer_2;
              });
 
     exercise(3, "Cosine, written by you.", your_cosine({1, 0}, {1, 0}).has_value(), [&] {
@@ -219,6 +226,7 @@ void exercises(const Pretrained<double, Reference>& bert, const ReferenceCase& r
             b.push_back(vectors(1, h) / 5);
             expected += vectors(0, h) * vectors(1, h);
         }
-        return std::abs(*your_cosine(a, b) - expected) < 1e-9 && std::abs(*your_cosine({3, 4}, {-6, -8}) + 1) < 1e-9;
+        const std::string wrong = wrong_for("(3, 4) and (-6, -8)", your_cosine({3, 4}, {-6, -8}).value(), -1, 1e-9);
+        return wrong.empty() ? wrong_for("two vectors of the model", your_cosine(a, b).value(), expected, 1e-9) : wrong;
     });
 }

@@ -220,6 +220,7 @@ int main()
           "one wrong number is found and named: .output.dense.weight[2, 5]");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -251,16 +252,18 @@ void exercises()
             Reference::linear(x, weight, {1}, y, workspace);
             return half_squares(y, wanted);
         };
-        return std::abs(*answer_1 - by_differences(weight, loss)(0, 0)) < 1e-6;
+        return wrong_number(*answer_1, by_differences(weight, loss)(0, 0), 1e-6);
     });
 
     exercise(2, "What is the slope of x s(x)?", your_slope(1).has_value(), [] {
         for (double x : {-3.0, -1.0, 0.0, 0.5, 2.0}) {
             Tensor<double, 1> number = {x};
             const auto bend = [&] { return number(0) / (1 + std::exp(-number(0))); };
-            if (!(std::abs(your_slope(x).value_or(0) - by_differences(number, bend)(0)) < 1e-6)) return false;
+            const std::string wrong =
+                wrong_for("x = " + text_of(x), your_slope(x).value(), by_differences(number, bend)(0), 1e-6);
+            if (!wrong.empty()) return wrong;
         }
-        return true;
+        return std::string();
     });
 
     const Tensor<double, 2> d_y = {{1, 2}, {0, -1}, {3, 1}}, x = {{1, 0, 2, 1}, {5, 1, 0, 0}, {0, -2, 1, 4}};
@@ -270,6 +273,14 @@ void exercises()
         Tensor<double, 1> d_bias = zeros<double, 1>({2});
         Workspace workspace;
         Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
-        return max_difference(your_d_weight(d_y, x), d_weight) < 1e-9;
+        const Tensor<double, 2> yours = your_d_weight(d_y, x);
+        if (yours.shape() != d_weight.shape())
+            return "expected " + shape_text(d_weight.shape()) + ", got " + shape_text(yours.shape());
+        for (std::size_t o = 0; o < 2; ++o) {
+            const std::string wrong =
+                wrong_for("row " + std::to_string(o) + " of d_weight", row_values(yours, o), row_values(d_weight, o), 1e-9);
+            if (!wrong.empty()) return wrong;
+        }
+        return std::string();
     });
 }

@@ -232,6 +232,7 @@ int main()
     claim(largest(gradient.query.bias) > 0.01 && largest(gradient.value.bias) > 0.01, "the other two biases have a gradient");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -256,7 +257,7 @@ void exercises()
         const Tensor<double, 2> d_p = {{4, 0}}, p = {{0.5, 0.5}};
         Tensor<double, 2> d_s;
         Reference::softmax_backward(d_p, p, d_s);
-        return std::abs(*answer_1 - d_s(0, 0)) < 1e-6;
+        return wrong_number(*answer_1, d_s(0, 0), 1e-6);
     });
 
     exercise(2, "What is the sum of a column of d_value?", answer_2.has_value(), [] {
@@ -273,7 +274,7 @@ void exercises()
         QueryKeyValue<double> d_qkv;
         Reference::attention(Reference{}, qkv, pass, act);
         Reference::attention_backward(Reference{}, ones, qkv, pass, act, d_act, d_qkv);
-        return std::abs(*answer_2 - column_sums(d_qkv.value)(0)) < 1e-6;
+        return wrong_number(*answer_2, column_sums(d_qkv.value)(0), 1e-6);
     });
 
     exercise(3, "Softmax's gradient, written by you.", !your_softmax_backward({1, 0}, {0.5, 0.5}).empty(), [] {
@@ -283,11 +284,11 @@ void exercises()
         Reference::softmax(scores, p);
         Reference::softmax_backward(d_p, p, d_s);
         for (std::size_t i = 0; i < 3; ++i) {
-            const std::vector<double> yours =
-                your_softmax_backward({d_p(i, 0), d_p(i, 1), d_p(i, 2), d_p(i, 3)}, {p(i, 0), p(i, 1), p(i, 2), p(i, 3)});
-            for (std::size_t j = 0; j < 4; ++j)
-                if (!(yours.size() == 4 && std::abs(yours[j] - d_s(i, j)) < 1e-9)) return false;
+            const std::vector<double> d_p_row = row_values(d_p, i), p_row = row_values(p, i);
+            const std::string wrong = wrong_for("d_p = " + text_of(d_p_row) + " and p = " + text_of(p_row),
+                                                your_softmax_backward(d_p_row, p_row), row_values(d_s, i), 1e-9);
+            if (!wrong.empty()) return wrong;
         }
-        return true;
+        return std::string();
     });
 }

@@ -214,6 +214,7 @@ int main()
     claim(!check_of_wrong.holds, "with the loss of section 5, check_tensor_gradient finds the mistake");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -250,7 +251,7 @@ void exercises()
         LayerNorm<double> d_norm = make_layer_norm<double>(4);
         Tensor<double, 2> d_x;
         Reference::layer_norm_backward(d_y, plain, normalized({{1, 1, 3, 3}}, plain), d_norm, d_x);
-        return std::abs(*answer_1 - d_x(0, 0)) < 1e-6;
+        return wrong_number(*answer_1, d_x(0, 0), 1e-6);
     });
 
     exercise(2, "Which term is not in RMSNorm's gradient?", !answer_2.empty(), [&] {
@@ -261,9 +262,12 @@ void exercises()
         act.x_hat = x;
         for (std::size_t h = 0; h < 4; ++h)
             act.x_hat(0, h) *= act.rstd(0);
+        if (answer_2 != "x_k" && answer_2 != "mean" && answer_2 != "spread")
+            return "expected \"x_k\", \"mean\" or \"spread\", got \"" + answer_2 + "\"";
         const Terms terms{.own = answer_2 != "x_k", .mean = answer_2 != "mean", .spread = answer_2 != "spread"};
         const auto loss = [&] { return rms_loss(x, d_y); };
-        return max_difference(gradient_with(terms, d_y, plain, act), by_differences(x, loss)) < 1e-8;
+        return wrong_for("x = " + text_of(row_values(x, 0)) + " without " + answer_2,
+                         row_values(gradient_with(terms, d_y, plain, act), 0), row_values(by_differences(x, loss), 0), 1e-8);
     });
 
     exercise(3, "A layer norm's gradient, written by you.", !your_backward({1, 0}, {-1, 1}, 1).empty(), [&] {
@@ -274,12 +278,12 @@ void exercises()
         Tensor<double, 2> d_x;
         Reference::layer_norm_backward(d_y, plain, act, d_norm, d_x);
         for (std::size_t t = 0; t < 3; ++t) {
-            const std::vector<double> yours =
-                your_backward({d_y(t, 0), d_y(t, 1), d_y(t, 2), d_y(t, 3)},
-                              {act.x_hat(t, 0), act.x_hat(t, 1), act.x_hat(t, 2), act.x_hat(t, 3)}, act.rstd(t));
-            for (std::size_t h = 0; h < 4; ++h)
-                if (!(yours.size() == 4 && std::abs(yours[h] - d_x(t, h)) < 1e-9)) return false;
+            const std::vector<double> d_x_hat = row_values(d_y, t), x_hat = row_values(act.x_hat, t);
+            const std::string wrong =
+                wrong_for("d_x_hat = " + text_of(d_x_hat) + ", x_hat = " + text_of(x_hat) + " and r = " + text_of(act.rstd(t)),
+                          your_backward(d_x_hat, x_hat, act.rstd(t)), row_values(d_x, t), 1e-9);
+            if (!wrong.empty()) return wrong;
         }
-        return true;
+        return std::string();
     });
 }

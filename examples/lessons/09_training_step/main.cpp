@@ -266,6 +266,7 @@ int main()
           "computed by hand it is the same, with 1 - beta^2 as correction");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -288,12 +289,13 @@ void exercises()
     exercise(1, "What does the 4 become?", answer_1.has_value(), [] {
         Linear<double> gradient{{{3, 4}}, {0, 12}};
         const GradientNorm norm = gradient_norm(parameter_list<double>(gradient), [](std::size_t) { return true; });
-        return std::abs(*answer_1 - 4 * Clipping{}.scale(norm.value)) < 1e-4;
+        return wrong_number(*answer_1, 4 * Clipping{}.scale(norm.value), 1e-4);
     });
 
     exercise(2, "In which other step is half the peak used?", answer_2.has_value(), [] {
         const Schedule schedule{.kind = ScheduleKind::linear, .warmup_steps = 100, .total_steps = 1000};
-        return *answer_2 != 50 && std::abs(schedule.factor(*answer_2) - 0.5) < 1e-12;
+        if (*answer_2 == 50) return std::string("expected another step than 50");
+        return wrong_for("step " + std::to_string(*answer_2), schedule.factor(*answer_2), 0.5, 1e-12);
     });
 
     double first = 0, second = 0;
@@ -307,9 +309,12 @@ void exercises()
             update.weight_decay = 0.01;
             update.step = t;
             Reference::adamw<double>(g, update, {p, m, v});
-            yours = your_adamw(yours, g[0], your_m, your_v, static_cast<double>(t)).value_or(0);
-            if (!(std::abs(yours - p[0]) < 1e-9)) return false;
+            const double before = yours;
+            yours = your_adamw(yours, g[0], your_m, your_v, static_cast<double>(t)).value();
+            const std::string wrong = wrong_for(
+                "t = " + std::to_string(t) + ", p = " + text_of(before) + " and g = " + text_of(g[0]), yours, p[0], 1e-9);
+            if (!wrong.empty()) return wrong;
         }
-        return true;
+        return std::string();
     });
 }

@@ -244,6 +244,7 @@ int main()
     claim(at_end < 0.1, "and learns both classes");
 
     exercises();
+    return status();
 }
 
 // Exercises. Put your answers where it says YOUR ANSWER, then build and run the lesson again.
@@ -270,7 +271,8 @@ void exercises()
         Config config = tiny_config("BertForTokenClassification", 9);
         config.hidden_size = 768;
         const auto head = TokenClassificationHead<double>::make(config);
-        return *answer_1 == head.dense.weight.size() + head.dense.bias.size();
+        return wrong_number(static_cast<double>(*answer_1),
+                            static_cast<double>(head.dense.weight.size() + head.dense.bias.size()), 0.5);
     });
 
     exercise(2, "By which number is the third micro-batch's sum divided?", answer_2.has_value(), [] {
@@ -280,7 +282,7 @@ void exercises()
             std::fill(target.begin() + static_cast<std::ptrdiff_t>(labelled), target.end(), ignored_label);
             whole += TokenClassificationHead<double>::count({}, target);
         }
-        return static_cast<double>(*answer_2) == whole;
+        return wrong_number(static_cast<double>(*answer_2), whole, 0.5);
     });
 
     exercise(3, "Which span is the best answer?", best_span({0}, {0}).has_value(), [] {
@@ -291,9 +293,13 @@ void exercises()
             for (std::size_t i = 0; i < 3; ++i)
                 for (std::size_t j = i; j < 3; ++j)
                     best = std::max(best, starts[k][i] + ends[k][j]);
-            const Span found = *best_span(starts[k], ends[k]);
-            if (found.first > found.last || found.last >= 3 || starts[k][found.first] + ends[k][found.last] != best) return false;
+            const Span found = best_span(starts[k], ends[k]).value();
+            const std::string input = "for starts " + text_of(starts[k]) + " and ends " + text_of(ends[k]) + ": from " +
+                                      std::to_string(found.first) + " to " + std::to_string(found.last);
+            if (found.first > found.last || found.last >= 3) return input + " is no span";
+            const double sum = starts[k][found.first] + ends[k][found.last];
+            if (sum != best) return input + " the sum is " + text_of(sum) + ", and another span's is larger";
         }
-        return true;
+        return std::string();
     });
 }
