@@ -11,7 +11,7 @@ LESSON = "examples/lessons/03_self_attention/main.cpp"
 # What to print at a STOP line.
 LOOKED_AT = {
     1: ["act", "query", "$at(act.context, 0, 3)", "$at(act.context, 0, 4)", "$at(act.context, 0)", "$at(act.scores, 0, 0)"],
-    2: ["mean_square", "of_heads"],
+    2: ["mean_squares", "of_divided", "of_heads"],
     3: ["of_heads.scores", "of_heads.context"],
     4: ["back.context"],
     5: ["batch.positions", "mask", "padded_context", "packed.scores", "packed.context"],

@@ -5,6 +5,7 @@
 #include <bert/attention.hpp>
 #include <bert/core/parameters.hpp>
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lesson.hpp"
 
@@ -130,19 +132,28 @@ int main()
     claim(std::abs(act.context(1, 3) - 8) < 1e-12, "column 3 is 8 in every value, so it is 8 in every context");
 
     std::puts("2. Why divide by sqrt(D)? Over all q and k whose elements are +1 or -1, the mean of (q.k)^2 is D.");
-    double squares = 0;
-    for (unsigned q = 0; q < 16; ++q) {
-        for (unsigned k = 0; k < 16; ++k) {
-            int product = 0;
-            for (unsigned d = 0; d < 4; ++d)
-                product += (q >> d & 1) == (k >> d & 1) ? 1 : -1;
-            squares += product * product;
+    const std::vector<unsigned> widths = {1, 2, 4, 8};  // values of D
+    Tensor<double, 1> mean_squares = zeros<double, 1>({4});
+    for (std::size_t w = 0; w < 4; ++w) {
+        const unsigned D = widths[w], count = 1U << D;
+        for (unsigned q = 0; q < count; ++q) {
+            for (unsigned k = 0; k < count; ++k) {
+                const int product = int(D) - 2 * std::popcount(q ^ k);  // a bit is a sign, and each pair that differs gives -1
+                mean_squares(w) += double(product * product) / count / count;
+            }
         }
+        std::printf("   D = %u: mean of (q.k)^2 = %.1f\n", D, mean_squares(w));
     }
-    const double mean_square = squares / 256;
-    std::printf("   D = 4: mean of (q.k)^2 = %.1f\n", mean_square);  // STOP 2: mean_square
-    claim(mean_square == 4,
-          "divided by sqrt(D), scores are of the same size for every D, and softmax doesn't saturate in wide heads");
+    const Tensor<double, 2> undivided = {{8, 0, -8}}, divided = {{1, 0, -1}};  // for D = 64, where sqrt(D) = 8
+    Tensor<double, 2> of_undivided, of_divided;
+    Reference::softmax(undivided, of_undivided);
+    Reference::softmax(divided, of_divided);
+    show("softmax of 8, 0 and -8", of_undivided, 4);
+    show("softmax of 1, 0 and -1", of_divided, 4);  // STOP 2: mean_squares, of_undivided and of_divided
+    claim(max_difference(mean_squares, Tensor<double, 1>{1, 2, 4, 8}) < 1e-12,
+          "so q.k is about sqrt(D) in size, and divided by sqrt(D) about 1: for D = 1, 2, 4 and 8");
+    claim(of_undivided(0, 0) > 0.999 && of_divided(0, 0) < 0.7,
+          "scores of 8, as for D = 64 without the division, give one token all of the attention; scores of 1 do not");
 
     std::puts("3. With A heads the columns are divided into A groups of D = H/A, each with its own scores and probabilities.");
     AttentionActivations<double> of_heads;
