@@ -6,7 +6,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 # Debian's packages: for the program and the tests (gdb: a test steps through a lesson), and what .ci/run needs beside them.
 packages=(g++ cmake ninja-build pkg-config
           libxtensor-dev libxtensor-blas-dev libxsimd-dev libopenblas-dev libdnnl-dev nlohmann-json3-dev libcli11-dev catch2 gdb)
-ci_packages=(clang clang-format libclang-rt-dev libomp-dev doxygen libjs-mathjax)
+ci_packages=(clang clang-format libclang-rt-dev libomp-dev doxygen doxygen-awesome-css libjs-katex)
 
 # install_packages PACKAGE...: installs what is missing, or says what to install and ends.
 install_packages() {
