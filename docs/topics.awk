@@ -14,7 +14,7 @@ BEGIN {
     }
 }
 
-# The place that a header is listed under: its file, or the innermost of its folders. Doxygen stops at a group that doesn't exist.
+# The place that a header is listed under: its file, or the innermost of its folders.
 function place_of(header, i, result) {
     for (i in place)
         if (index(header, place[i]) == 1 && length(place[i]) > length(result)) result = place[i]
@@ -32,7 +32,6 @@ FNR == 1 {
     header = FILENAME
     is_header = sub(/.*\/include\/bert\//, "", header)
     group = topic[place_of(header)]
-    if (group == "") group = "that_docs_topics_dox_lists_for_this_header"
 }
 /^\/\/! / {
     if (!in_table) print "/** @addtogroup " name "\n\n| header | contents |\n| --- | --- |"
@@ -44,7 +43,12 @@ FNR == 1 {
 in_table { print "*/"; in_table = 0 }
 !is_header && match($0, /@defgroup [a-z_]+/) { name = substr($0, RSTART + 10, RLENGTH - 10) }
 is_header && /^#pragma once$/ { pragma = FNR; print "/** @file"; next }
-pragma && FNR == pragma + 1 && $0 == "" { print " *  @ingroup " group " */"; next }
+pragma && FNR == pragma + 1 && $0 == "" {
+    # Doxygen stops at a reference that leads nowhere.
+    print " *  " (group == "" ? "@ref a_topic_that_docs_topics_dox_lists" : "@ingroup " group) " */"
+    next
+}
+group == "" { print; next }
 is_header && /^namespace bert.*{$/ { print $0 "  /** @addtogroup " group " */ /** @{ */"; next }
 is_header && /^}  \/\/ namespace bert/ { print "/** @} */ " $0; next }
 { print }
