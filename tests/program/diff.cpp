@@ -117,10 +117,10 @@ TEST_CASE("what verify lists, diff lists in the same order")
     const std::string expected = default_case() + "/expected.safetensors", found = folder / "found.safetensors";
     REQUIRE(run({"dump", "--scalar", "double", "--inputs", expected, "--output", found}).status == 0);
     const auto names = [](const Run& result) {
-        std::vector<std::string> names;
+        std::vector<std::string> tensors;
         for (const Json& tensor : result.json()[0]["tensors"])
-            if (!tensor["name"].get<std::string>().starts_with("input.")) names.push_back(tensor["name"]);
-        return names;
+            if (!tensor["name"].get<std::string>().starts_with("input.")) tensors.push_back(tensor["name"]);
+        return tensors;
     };
     CHECK(names(run({"diff", "--json", "--verbose", found, expected})) == names(run({"verify", "--json", "--verbose"})));
 }
