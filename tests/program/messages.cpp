@@ -38,7 +38,7 @@ TEST_CASE("dump writes safetensors only, to a file that has a name")
     CHECK(folder.names() == std::vector<std::string>{"trace"});
 }
 
-TEST_CASE("--lowercase and --no-lowercase are refused for a tokenizer.json, which says it itself")
+TEST_CASE("a tokenizer.json says itself whether to lower-case: --lowercase and --no-lowercase are refused")
 {
     const TemporaryFolder folder;
     const std::string tokenizer = folder / "tokenizer.json";
@@ -52,7 +52,7 @@ TEST_CASE("--lowercase and --no-lowercase are refused for a tokenizer.json, whic
     CHECK(run({"tokenize", "--json", "--no-lowercase", "A"}).status == 0);  // the default model's vocab.txt
 }
 
-TEST_CASE("--pair needs a first text")
+TEST_CASE("the text of --pair needs a first text")
 {
     CHECK(error({"tokenize", "--pair", "b"}, "a\n") ==
           "bert: --pair: expected a first text beside it, an argument or --file, got none\n");
