@@ -119,10 +119,10 @@ TEST_CASE("what verify lists, diff lists in the same order")
     const auto names = [](const Run& result) {
         REQUIRE(result.status == 0);
         const Json line = result.json()[0];
-        std::vector<std::string> names;
+        std::vector<std::string> tensors;
         for (const Json& tensor : line["tensors"])
-            if (!tensor["name"].get<std::string>().starts_with("input.")) names.push_back(tensor["name"]);
-        return names;
+            if (!tensor["name"].get<std::string>().starts_with("input.")) tensors.push_back(tensor["name"]);
+        return tensors;
     };
     const std::vector<std::string> verified = names(run({"verify", "--json", "--verbose"}));
     CHECK(verified.size() == 23);
