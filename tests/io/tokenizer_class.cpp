@@ -3,9 +3,9 @@
 
 #include "catch.hpp"
 
-using bert::detail::TokenizerClass;
 using bert::detail::tokenizer_class_named;
 using bert::detail::tokenizer_class_of_model;
+using bert::detail::TokenizerClass;
 
 TEST_CASE("what a class makes of the files")
 {

@@ -40,7 +40,8 @@ public:
         } else if (is_there(index, ignored)) {
             open_shards(folder, index);
         } else {
-            fail_input(folder.string(), "expected model.safetensors or model.safetensors.index.json, got neither" + other(folder));
+            fail_input(folder.string(),
+                       "expected model.safetensors or model.safetensors.index.json, got neither" + other(folder));
         }
         for (const auto& [name, file] : files_)
             for (const TensorView& tensor : file.tensors())
