@@ -23,6 +23,8 @@ using Names = std::set<std::string>;
 
 /// Folders that the library refuses and we read.
 const Names read_all_the_same{
+    "new_task_unknown",       // what it doesn't mean to us does no harm
+    "new_no_output_name",     //
     "modules_no_path",        // the folder itself
     "modules_no_name",        // which isn't used
     "modules_short_type",     // the name of a class says enough
@@ -37,29 +39,37 @@ const Names read_all_the_same{
 
 /// Folders that the library reads and we refuse, with one line.
 const Names refused{
-    "no_pooling",           // the library fails at the first text
-    "no_transformer",       //
-    "pooling_new_empty",    //
-    "length_string",        //
-    "length_fraction",      //
-    "modules_same_name",    // of which the library takes one in place of the other
-    "pooling_number",       // neither true nor false
-    "pooling_string",       //
-    "lower_string",         //
-    "length_one",           // no room for a token of a text
-    "length_two",           //
-    "prompts_truncated",    // nothing but the prompt is left; the library's vector is zeros
-    "normalize_tokens",     // modules on the tokens' vectors
-    "dense_tokens",         //
-    "dense_output_name",    //
-    "dense_leaky",          // functions of their own
-    "dense_softmax",        //
-    "module_word_weights",  // other modules
-    "module_bow",           //
+    "module_weighted_layers",  // modules that only some models have
+    "module_lstm",             //
+    "module_cnn",              //
+    "module_static",           //
+    "new_pooler",              //
+    "no_pooling",              // the library fails at the first text
+    "no_transformer",          //
+    "pooling_new_empty",       //
+    "length_string",           //
+    "length_fraction",         //
+    "modules_same_name",       // of which the library takes one in place of the other
+    "pooling_number",          // neither true nor false
+    "pooling_string",          //
+    "lower_string",            //
+    "length_one",              // no room for a token of a text
+    "length_two",              //
+    "prompts_truncated",       // nothing but the prompt is left; the library's vector is zeros
+    "normalize_tokens",        // modules on the tokens' vectors
+    "dense_tokens",            //
+    "dense_output_name",       //
+    "dense_leaky",             // functions of their own
+    "dense_softmax",           //
+    "module_word_weights",     // other modules
+    "module_bow",              //
 };
 
 /// Folders that are read otherwise.
 const Names read_otherwise{
+    "new_processing",     // lengths that are not followed, with a warning
+    "new_query_length",   //
+    "new_half",           // is computed in float, not in half
     "tokenizer_in_root",  // where the library doesn't look: it takes a vocabulary of five special tokens
     "no_modules",         // not a folder of that library: long texts are refused
     "half",               // is computed in float, not in half

@@ -2,6 +2,7 @@
 // program and with Pretrained (tests/pretrained.cpp).
 #include "bert/io/sentence_folder.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -89,8 +90,8 @@ TEST_CASE("prompts are read; the default one must be there")
         R"({"prompts": {"query": "query: ", "document": null}, "default_prompt_name": "query"})");
     const auto prompted = pipeline("[" + transformer + "," + pooling + "]", "{}", folder);
     CHECK(prompted.prompt == "query: ");
-    CHECK(prompted.prompts.size() == 1);
-    put(folder / "config_sentence_transformers.json", R"({"default_prompt_name": "query"})");
+    CHECK(prompted.prompts == std::map<std::string, std::string>{{"query", "query: "}, {"document", ""}});
+    put(folder / "config_sentence_transformers.json", R"({"default_prompt_name": "other"})");
     CHECK(input_error([&] { bert::load_pipeline<double>(folder.path()); }).find("default_prompt_name: expected the name of") !=
           std::string::npos);
 }

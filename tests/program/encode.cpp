@@ -178,6 +178,7 @@ TEST_CASE("a token that the tokenizer has and the model hasn't is named")
     // A tokenizer without special tokens.
     put(model / "tokenizer.json", R"({"model": {"vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"},
                                       "pre_tokenizer": {"type": "BertPreTokenizer"}})");
+    put(model / "tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
     CHECK(run({"encode", "--model", model, "a"}).status == 0);
     for (const char* pooling : {"mean", "none"})
         CHECK(run({"encode", "--model", model, "--pooling", pooling, ""}).error ==

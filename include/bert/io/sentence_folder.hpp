@@ -189,8 +189,9 @@ namespace detail {
 
 /// Reads how long texts may be, and whether they are lower-cased.
 /// @param[in,out] pipeline  max_length and lowercase are set; transformer is read
+/// @param[in,out] warnings  what isn't followed is appended
 template <class Real>
-void read_transformer_config(SentencePipeline<Real>& pipeline)
+void read_transformer_config(SentencePipeline<Real>& pipeline, std::vector<std::string>& warnings)
 {
     std::error_code failed;
     std::filesystem::path file = pipeline.transformer / "sentence_bert_config.json";
@@ -205,6 +206,8 @@ void read_transformer_config(SentencePipeline<Real>& pipeline)
     for (const char* key : {"tokenizer_args", "processor_kwargs"})
         if (json.has(key) && json.at(key).has("model_max_length")) length(json.at(key).at("model_max_length"));
     pipeline.lowercase = json.truth("do_lower_case", false);
+    for (const char* key : {"processing_kwargs", "query_length", "document_length", "query_expansion"})
+        if (json.has(key) && !json.at(key).value.empty()) warnings.push_back(json.at(key).place + " isn't followed");
 }
 
 /// Reads prompts, and how many numbers of the vectors are taken.
@@ -283,7 +286,7 @@ SentencePipeline<Real> load_pipeline(const std::filesystem::path& folder, std::v
         }
     }
     if (!is_pooled) fail_input(list.string(), "expected a Pooling module, got none");
-    detail::read_transformer_config(pipeline);
+    detail::read_transformer_config(pipeline, found);
     detail::read_prompts(folder, pipeline);
     if (warnings != nullptr) warnings->insert(warnings->end(), found.begin(), found.end());
     return pipeline;

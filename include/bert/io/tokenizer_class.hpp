@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "bert/core/language.hpp"
+
 namespace bert::detail {
 
 /// How a class makes a tokenizer of the files.
