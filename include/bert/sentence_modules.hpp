@@ -93,7 +93,9 @@ Tensor<Real, 2> apply_module(const LayerNormModule<Real>& module, const Tensor<R
     return act.y;
 }
 
-/// @copydoc apply_module(const DenseModule<Real>&, const Tensor<Real, 2>&)
+/// Scales to length 1.
+/// @param x  a row for each text, [B, W]
+/// @return  [B, W]
 template <class Real>
 Tensor<Real, 2> apply_module(const NormalizeModule&, const Tensor<Real, 2>& x)
 {
