@@ -76,6 +76,21 @@ inline void require_pooled(const JsonPlace& json)
         if (json.has(key)) json.at(key).one_of({"sentence_embedding"});
 }
 
+/// Reads a tensor of a module.
+/// @param files  the module's files
+/// @param folder  their folder, for the message
+/// @param name  of the tensor
+/// @param[in,out] tensor  of the expected shape
+/// @throws InputError if it isn't there, or has another shape
+template <class Real, std::size_t rank>
+void read_tensor_of(const SafetensorsFolder& files, const std::filesystem::path& folder, const std::string& name,
+                    Tensor<Real, rank>& tensor)
+{
+    const TensorView* const view = files.find(name);
+    if (view == nullptr) fail_input(folder.string(), "tensor " + in_quotes(name) + ": expected, got no such tensor");
+    read_into(*view, tensor);
+}
+
 /// Reads a dense module.
 /// @param folder  its folder
 /// @param json  its config.json
@@ -90,14 +105,9 @@ DenseModule<Real> dense_module_from(const std::filesystem::path& folder, const J
     const auto in = static_cast<std::size_t>(json.at("in_features").number(most));
     const auto out = static_cast<std::size_t>(json.at("out_features").number(most));
     const SafetensorsFolder files(folder);
-    const auto read = [&](const char* name, auto& tensor) {
-        const TensorView* const view = files.find(name);
-        if (view == nullptr) fail_input(folder.string(), "tensor " + in_quotes(name) + ": expected, got no such tensor");
-        read_into(*view, tensor);
-    };
     DenseModule<Real> module{make_linear<Real>(out, in)};
-    read("linear.weight", module.linear.weight);
-    if (json.truth("bias", true)) read("linear.bias", module.linear.bias);
+    read_tensor_of(files, folder, "linear.weight", module.linear.weight);
+    if (json.truth("bias", true)) read_tensor_of(files, folder, "linear.bias", module.linear.bias);
     if (json.has("activation_function")) {
         const std::string name = json.at("activation_function").text();  // as in torch.nn.modules.activation.Tanh
         const std::string_view last = std::string_view(name).substr(name.rfind('.') + 1);
@@ -119,7 +129,7 @@ DenseModule<Real> dense_module_from(const std::filesystem::path& folder, const J
     module.adds_residual = json.truth("use_residual", false);
     if (module.adds_residual && in != out) {
         module.residual = zeros<Real, 2>({out, in});
-        read("residual.weight", *module.residual);
+        read_tensor_of(files, folder, "residual.weight", *module.residual);
     }
     return module;
 }
@@ -134,11 +144,8 @@ LayerNormModule<Real> layer_norm_module_from(const std::filesystem::path& folder
     const auto W = static_cast<std::size_t>(json.at("dimension").number(1 << 20));
     const SafetensorsFolder files(folder);
     LayerNormModule<Real> module{{zeros<Real, 1>({W}), zeros<Real, 1>({W})}};
-    for (const auto& [name, tensor] : {std::pair{"norm.weight", &module.norm.gamma}, std::pair{"norm.bias", &module.norm.beta}}) {
-        const TensorView* const view = files.find(name);
-        if (view == nullptr) fail_input(folder.string(), "tensor " + in_quotes(name) + ": expected, got no such tensor");
-        read_into(*view, *tensor);
-    }
+    read_tensor_of(files, folder, "norm.weight", module.norm.gamma);
+    read_tensor_of(files, folder, "norm.bias", module.norm.beta);
     return module;
 }
 
