@@ -6,6 +6,7 @@
 
 #include "bert/io/tokenizer_folder.hpp"
 #include "bert/io/tokenizer_writer.hpp"
+#include "folders.hpp"
 #include "text/reference.hpp"
 
 namespace {
@@ -49,4 +50,29 @@ TEST_CASE("a vocabulary with gaps or line ends has no vocab.txt")
         CHECK_FALSE(std::filesystem::exists(folder.path / "vocab.txt"));
         CHECK(bert::load_tokenizer(folder.path).id("a") == 4);
     }
+}
+
+TEST_CASE("tokenizers of odd folders are the same when they are written and read again")
+{
+    std::size_t count = 0;
+    for (const std::string kind : {"spellings", "vocabulary_lines", "added_tokens"}) {
+        for (const nlohmann::json& expected : folders::expected(kind)) {
+            const folders::Copy folder(expected);
+            INFO(expected["name"].get<std::string>());
+            try {
+                const bert::FastTokenizer tokenizer = bert::load_tokenizer(folder.path);
+                const std::filesystem::path again = folder.path / "again";
+                std::filesystem::create_directories(again);
+                bert::save_tokenizer(tokenizer, again);
+                const bert::FastTokenizer read = bert::load_tokenizer(again);
+                const nlohmann::json encodings = expected.value("encodings", nlohmann::json::array());
+                for (const nlohmann::json& wanted : encodings)
+                    CHECK(read.encode(wanted["text"].get<std::string>()).ids ==
+                          tokenizer.encode(wanted["text"].get<std::string>()).ids);
+                ++count;
+            } catch (const bert::InputError&) {  // a folder that is refused
+            }
+        }
+    }
+    CHECK(count > 100);
 }

@@ -34,11 +34,13 @@ inline std::vector<std::string> vocabulary_from(const JsonPlace& json)
     // Ids may leave gaps, but none so large that a small file fills the memory.
     const std::size_t limit = 2 * json.object().value.size() + 1000;
     std::vector<std::string> tokens;
+    std::optional<std::size_t> blank;  // the id of the empty token, which is never found
     for (const auto& [token, id] : json.value.items()) {
         const JsonPlace entry{id, json.place + "[" + in_quotes(token) + "]"};
         const auto row = static_cast<std::size_t>(entry.number(static_cast<std::int64_t>(limit)));
         if (row >= tokens.size()) tokens.resize(row + 1);
-        if (!tokens[row].empty())
+        if (token.empty()) blank = row;
+        if (!tokens[row].empty() || (blank == row && !token.empty()))
             fail_input(entry.place, "id " + std::to_string(row) + " is already that of " + in_quotes(tokens[row]));
         tokens[row] = token;
     }

@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include "bert/io/atomic_file.hpp"
+#include "bert/text/normalizer.hpp"
+#include "bert/text/pre_tokenizer.hpp"
 #include "bert/tokenizer.hpp"
 
 namespace bert {
@@ -34,6 +36,58 @@ inline nlohmann::ordered_json added_token_json(const AddedToken& token)
 inline nlohmann::ordered_json strip_accents_json(const NormalizerOptions& options)
 {
     return options.strip_accents ? nlohmann::ordered_json(*options.strip_accents) : nlohmann::ordered_json(nullptr);
+}
+
+/// BERT's normalizer in the form of tokenizer.json.
+/// @param options  its options
+/// @return  the object
+inline nlohmann::ordered_json bert_normalizer_json(const NormalizerOptions& options)
+{
+    return {{"type", "BertNormalizer"},
+            {"clean_text", options.clean_text},
+            {"handle_chinese_chars", options.handle_chinese_chars},
+            {"strip_accents", strip_accents_json(options)},
+            {"lowercase", options.lowercase}};
+}
+
+/// The normalizer in the form of tokenizer.json.
+/// @param options  its options
+/// @return  BERT's normalizer, or a sequence of steps
+inline nlohmann::ordered_json normalizer_json(const NormalizerOptions& options)
+{
+    if (options.other_steps.empty()) return bert_normalizer_json(options);
+    nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+    for (const NormalizerStep step : options.other_steps) {
+        NormalizerOptions alone{false, false, false, false};  // a BertNormalizer that takes this step only
+        alone.clean_text = step == NormalizerStep::clean_text;
+        alone.handle_chinese_chars = step == NormalizerStep::space_chinese;
+        alone.strip_accents = step == NormalizerStep::remove_marks;
+        switch (step) {
+            case NormalizerStep::decompose: steps.push_back({{"type", "NFD"}}); break;
+            case NormalizerStep::remove_all_marks: steps.push_back({{"type", "StripAccents"}}); break;
+            case NormalizerStep::lower_case: steps.push_back({{"type", "Lowercase"}}); break;
+            default: steps.push_back(bert_normalizer_json(alone));
+        }
+    }
+    return {{"type", "Sequence"}, {"normalizers", steps}};
+}
+
+/// The pre-tokenizers in the form of tokenizer.json.
+/// @param pre_tokenizers  in their order
+/// @return  one, a sequence, or null for none
+inline nlohmann::ordered_json pre_tokenizer_json(const std::vector<PreTokenizer>& pre_tokenizers)
+{
+    nlohmann::ordered_json parts = nlohmann::ordered_json::array();
+    for (const PreTokenizer pre_tokenizer : pre_tokenizers) {
+        switch (pre_tokenizer) {
+            case PreTokenizer::bert: parts.push_back({{"type", "BertPreTokenizer"}}); break;
+            case PreTokenizer::whitespace: parts.push_back({{"type", "Whitespace"}}); break;
+            case PreTokenizer::whitespace_split: parts.push_back({{"type", "WhitespaceSplit"}}); break;
+            case PreTokenizer::punctuation: parts.push_back({{"type", "Punctuation"}, {"behavior", "Isolated"}}); break;
+        }
+    }
+    if (parts.size() <= 1) return parts.empty() ? nlohmann::ordered_json(nullptr) : parts.front();
+    return {{"type", "Sequence"}, {"pretokenizers", parts}};
 }
 
 /// The elements of a template. Its special tokens are added to a table.
@@ -64,6 +118,11 @@ inline nlohmann::ordered_json tokenizer_json(const Tokenizer& tokenizer)
     auto& entries = vocabulary.get_ref<nlohmann::ordered_json::object_t&>();
     for (std::size_t id = 0; id < tokenizer.base_vocab_size(); ++id)
         if (!tokenizer.vocabulary().pieces()[id].empty()) entries.emplace_back(tokenizer.vocabulary().pieces()[id], id);
+    // A blank line of a vocab.txt counts where the ids of new tokens begin.
+    const std::vector<std::string>& pieces = tokenizer.vocabulary().pieces();
+    const auto blank = std::find(pieces.begin(), pieces.end(), "");
+    if (options.first_new_id.value_or(0) > entries.size() && blank != pieces.end())
+        entries.emplace_back("", blank - pieces.begin());
     nlohmann::ordered_json added = nlohmann::ordered_json::array();
     for (const AddedToken& token : options.added_tokens) {
         nlohmann::ordered_json entry = {{"id", *tokenizer.id(token.content)}};
@@ -77,13 +136,8 @@ inline nlohmann::ordered_json tokenizer_json(const Tokenizer& tokenizer)
             {"truncation", nullptr},
             {"padding", nullptr},
             {"added_tokens", added},
-            {"normalizer",
-             {{"type", "BertNormalizer"},
-              {"clean_text", options.normalizer.clean_text},
-              {"handle_chinese_chars", options.normalizer.handle_chinese_chars},
-              {"strip_accents", strip_accents_json(options.normalizer)},
-              {"lowercase", options.normalizer.lowercase}}},
-            {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+            {"normalizer", normalizer_json(options.normalizer)},
+            {"pre_tokenizer", pre_tokenizer_json(options.pre_tokenizers)},
             {"post_processor",
              {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", special_tokens}}},
             {"decoder",
@@ -113,9 +167,10 @@ inline nlohmann::ordered_json tokenizer_config_json(const Tokenizer& tokenizer)
         });
     };
     const auto cls = tokenizer.id(options.special.cls), sep = tokenizer.id(options.special.sep);
-    bool usual = cls && sep && options.normalizer.clean_text && options.wordpiece.continuing_prefix == "##" &&
-                 options.wordpiece.max_characters_per_word == 100 && options.decode_cleanup &&
-                 same(options.single, {{true, *cls, 0}, {false, 0, 0}, {true, *sep, 0}}) &&
+    bool usual = cls && sep && options.normalizer.clean_text && options.normalizer.other_steps.empty() &&
+                 options.pre_tokenizers == std::vector<PreTokenizer>{PreTokenizer::bert} &&
+                 options.wordpiece.continuing_prefix == "##" && options.wordpiece.max_characters_per_word == 100 &&
+                 options.decode_cleanup && same(options.single, {{true, *cls, 0}, {false, 0, 0}, {true, *sep, 0}}) &&
                  same(options.pair, {{true, *cls, 0}, {false, 0, 0}, {true, *sep, 0}, {false, 1, 1}, {true, *sep, 1}});
     for (const AddedToken& special : special_added_tokens(options.special, options.wordpiece.unknown_token))
         usual = usual && added.contains(std::to_string(tokenizer.id(special.content).value_or(-1)));
@@ -131,6 +186,7 @@ inline nlohmann::ordered_json tokenizer_config_json(const Tokenizer& tokenizer)
                                      {"truncation_side", side(options.encode.truncation_side)},
                                      {"padding_side", side(options.encode.padding_side)},
                                      {"added_tokens_decoder", added}};
+    if (options.split_special_tokens) result["split_special_tokens"] = true;
     if (options.model_max_length > 0) result["model_max_length"] = options.model_max_length;
     return result;
 }
