@@ -4,11 +4,17 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include <unistd.h>
 #include <nlohmann/json.hpp>
+
+#include "bert/core/error.hpp"
+#include "catch.hpp"
 
 namespace folders {
 
@@ -50,10 +56,6 @@ struct Copy {
     Copy& operator=(const Copy&) = delete;
     ~Copy() { std::filesystem::remove_all(path); }
 
-    /// @param name  of a file
-    /// @return  whether the folder has it
-    bool has(const std::string& name) const { return std::filesystem::exists(path / name); }
-
     void write(const std::string& name, const nlohmann::json& document) const
     {
         std::filesystem::create_directories((path / name).parent_path());
@@ -62,5 +64,44 @@ struct Copy {
 
     std::filesystem::path path = std::filesystem::temp_directory_path() / ("bert_folder_" + std::to_string(::getpid()));
 };
+
+/// Folders that aren't read as the library reads them, by their names.
+struct Exceptions {
+    std::set<std::string> read_all_the_same;  ///< the library refuses them, we don't
+    std::set<std::string> refused;            ///< the library reads them, we refuse them with one line
+    std::set<std::string> read_otherwise;     ///< both read them, with another result
+};
+
+/// Holds the reading of a folder to what was stored of the library's.
+/// @param name  of the folder, as in the exceptions
+/// @param description  its description
+/// @param is_refused  whether the library refuses it
+/// @param exceptions  folders that aren't read as the library reads them
+/// @param difference  called with the folder's Copy, reads it; what differs from the library's result, empty if nothing
+template <class Difference>
+void compare(const std::string& name, const nlohmann::json& description, bool is_refused, const Exceptions& exceptions,
+             const Difference& difference)
+{
+    const Copy folder(description);
+    INFO(name << ": " << description["point"].get<std::string>());
+    std::optional<std::string> found;  // what differs; empty if the folder is refused
+    std::string message;
+    try {
+        found = difference(folder);
+    } catch (const bert::InputError& error) {
+        message = error.what();
+    } catch (const std::invalid_argument& error) {
+        message = error.what();
+    }
+    INFO(message);
+    if (exceptions.refused.contains(name))
+        CHECK_FALSE(found.has_value());
+    else if (is_refused)
+        CHECK(found.has_value() == exceptions.read_all_the_same.contains(name));
+    else if (exceptions.read_otherwise.contains(name))
+        CHECK_FALSE(found.value_or("refused").empty());
+    else
+        CHECK(found.value_or("refused") == "");
+}
 
 }  // namespace folders

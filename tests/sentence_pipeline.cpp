@@ -102,27 +102,11 @@ std::string difference(const bert::Pretrained<float, bert::Fast>& pretrained, co
 TEST_CASE("vectors of sentence-transformers folders are the library's")
 {
     for (const json& expected : folders::expected("sentences")) {
-        const std::string name = expected["name"];
-        const folders::Copy folder(expected);
-        INFO(name << ": " << expected["point"].get<std::string>());
-        std::optional<std::string> found;  // what differs; empty if the folder is refused
-        std::string message;
-        try {
-            const auto pretrained = bert::load<float, bert::Fast>(folder.path);
-            found = expected.contains("refused") ? "" : difference(pretrained, expected);
-        } catch (const bert::InputError& error) {
-            message = error.what();
-        } catch (const std::invalid_argument& error) {
-            message = error.what();
-        }
-        INFO(message);
-        if (refused.contains(name))
-            CHECK_FALSE(found.has_value());
-        else if (expected.contains("refused"))
-            CHECK(found.has_value() == read_all_the_same.contains(name));
-        else if (read_otherwise.contains(name))
-            CHECK_FALSE(found.value_or("refused").empty());
-        else
-            CHECK(found.value_or("refused") == "");
+        const bool is_refused = expected.contains("refused");
+        folders::compare(expected["name"], expected, is_refused, {read_all_the_same, refused, read_otherwise},
+                         [&](const folders::Copy& folder) {
+                             const auto pretrained = bert::load<float, bert::Fast>(folder.path);
+                             return is_refused ? "" : difference(pretrained, expected);
+                         });
     }
 }

@@ -68,6 +68,19 @@ struct Config {
 
 namespace detail {
 
+/// The values of problem_type.
+inline constexpr std::array<std::string_view, 3> problem_types{"regression", "single_label_classification",
+                                                               "multi_label_classification"};
+/// The values of dtype.
+inline constexpr std::array<std::string_view, 4> dtypes{"float32", "float64", "float16", "bfloat16"};
+
+/// Whether a name is one of several.
+template <class Names>
+bool is_one_of(const Names& names, std::string_view name)
+{
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// Joins names: `a, b or c`.
 template <class Names>
 std::string one_of(const Names& names)
@@ -156,14 +169,11 @@ inline void check_config(const Config& config, std::string_view place = "config"
     if (config.has_head("question_answering") && config.num_labels() != 2)
         fail_key(place, "id2label", "2 labels (start and end) for question answering", config.num_labels());
 
-    constexpr std::array<std::string_view, 3> problems{"regression", "single_label_classification", "multi_label_classification"};
-    if (!config.problem_type.empty() && std::find(problems.begin(), problems.end(), config.problem_type) == problems.end())
-        fail_key(place, "problem_type", detail::one_of(problems), config.problem_type);
+    if (!config.problem_type.empty() && !detail::is_one_of(detail::problem_types, config.problem_type))
+        fail_key(place, "problem_type", detail::one_of(detail::problem_types), config.problem_type);
     if (config.problem_type == "single_label_classification" && config.num_labels() == 1)
         fail_key(place, "problem_type", "regression for a single label", config.problem_type);
-    constexpr std::array<std::string_view, 4> dtypes{"float32", "float64", "float16", "bfloat16"};
-    if (std::find(dtypes.begin(), dtypes.end(), config.dtype) == dtypes.end())
-        fail_key(place, "dtype", detail::one_of(dtypes), config.dtype);
+    if (!detail::is_one_of(detail::dtypes, config.dtype)) fail_key(place, "dtype", detail::one_of(detail::dtypes), config.dtype);
 }
 
 }  // namespace bert

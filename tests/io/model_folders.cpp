@@ -124,26 +124,10 @@ bool is_refused(const json& expected)
 
 TEST_CASE("models of folders are the transformers library's")
 {
-    for (const json& expected : folders::expected("models")) {
-        const std::string name = expected["name"];
-        const folders::Copy folder(expected);
-        INFO(name << ": " << expected["point"].get<std::string>());
-        std::optional<std::string> found;  // what differs; empty if the folder is refused
-        std::string message;
-        try {
-            const Model model = bert::load_model<double, bert::Reference>(folder.path);
-            found = is_refused(expected) ? "" : difference(model, expected);
-        } catch (const bert::InputError& error) {
-            message = error.what();
-        }
-        INFO(message);
-        if (refused.contains(name))
-            CHECK_FALSE(found.has_value());
-        else if (is_refused(expected))
-            CHECK(found.has_value() == read_all_the_same.contains(name));
-        else if (read_otherwise.contains(name))
-            CHECK_FALSE(found.value_or("refused").empty());
-        else
-            CHECK(found.value_or("refused") == "");
-    }
+    for (const json& expected : folders::expected("models"))
+        folders::compare(expected["name"], expected, is_refused(expected), {read_all_the_same, refused, read_otherwise},
+                         [&](const folders::Copy& folder) {
+                             const Model model = bert::load_model<double, bert::Reference>(folder.path);
+                             return is_refused(expected) ? "" : difference(model, expected);
+                         });
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -129,9 +128,8 @@ public:
         if (name == "half") name = "float16";
         if (name == "float") name = "float32";
         if (name == "double") name = "float64";
-        constexpr std::array<std::string_view, 4> known{"float32", "float64", "float16", "bfloat16"};
-        if (std::find(known.begin(), known.end(), name) != known.end()) return name;
-        warn("dtype", "expected " + one_of(known) + ", got " + in_quotes(name) + "; isn't followed");
+        if (is_one_of(dtypes, name)) return name;
+        warn("dtype", "expected " + one_of(dtypes) + ", got " + in_quotes(name) + "; isn't followed");
         return otherwise;
     }
 
@@ -140,10 +138,8 @@ public:
     {
         std::string name = otherwise;
         if (const std::optional<nlohmann::json> value = take("problem_type")) convert("problem_type", *value, name);
-        constexpr std::array<std::string_view, 3> known{"regression", "single_label_classification",
-                                                        "multi_label_classification"};
-        if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return name;
-        warn("problem_type", "expected " + one_of(known) + ", got " + in_quotes(name) + "; isn't followed");
+        if (name.empty() || is_one_of(problem_types, name)) return name;
+        warn("problem_type", "expected " + one_of(problem_types) + ", got " + in_quotes(name) + "; isn't followed");
         return otherwise;
     }
 
