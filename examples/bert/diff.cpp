@@ -3,14 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <vector>
 
 #include <bert/io/safetensors.hpp>
@@ -28,27 +24,10 @@ namespace program {
 
 namespace {
 
-/// A tensor's position in the order in which verify lists them. Beyond bert::order_in_computation, heads begin with what precedes
-/// their logits, and gradients are in the order of backward: heads, layers from the last to the first, embeddings.
-bert::OrderInComputation order_of(const std::string& name)
-{
-    constexpr std::array<std::string_view, 3> head_tensors{"forward.pooled", "forward.mlm.transform", "forward.logits.start"};
-    constexpr std::size_t last = std::numeric_limits<std::size_t>::max();
-    bert::OrderInComputation order = bert::order_in_computation(name);
-    if (name.starts_with("forward.") && order.layer == last)
-        order.tensor = static_cast<std::size_t>(std::find(head_tensors.begin(), head_tensors.end(), name) - head_tensors.begin());
-    if (!name.starts_with("grad.")) return order;
-    constexpr std::string_view layers = ".layer.";
-    const std::size_t place = name.find(layers);
-    std::size_t layer = 0;
-    order.layer = name.find("embeddings") == name.npos ? 0 : last;
-    if (place != name.npos &&
-        std::from_chars(name.data() + place + layers.size(), name.data() + name.size(), layer).ec == std::errc())
-        order.layer = last - 1 - std::min(layer, last - 2);
-    order.tensor =
-        name.starts_with("grad.forward.") ? 0 : 1;  // the gradient of a layer's result precedes those of its parameters
-    return order;
-}
+/// Whether tensor a is computed before tensor b.
+constexpr auto comes_first = [](const auto& a, const auto& b) {
+    return bert::order_in_computation(a.name) < bert::order_in_computation(b.name);
+};
 
 /// All tensors of the reference format, in the order of the computation.
 std::vector<bert::NamedTensor> tensors_of(const bert::SafetensorsFile& file)
@@ -56,8 +35,7 @@ std::vector<bert::NamedTensor> tensors_of(const bert::SafetensorsFile& file)
     std::vector<bert::NamedTensor> tensors;
     for (const bert::TensorView& view : file.tensors())
         if (!bert::kind_of(view.name).empty()) tensors.push_back(bert::named_tensor(view));
-    std::sort(tensors.begin(), tensors.end(),
-              [](const bert::NamedTensor& a, const bert::NamedTensor& b) { return order_of(a.name) < order_of(b.name); });
+    std::sort(tensors.begin(), tensors.end(), comes_first);
     if (tensors.empty()) bert::fail_input(file.name(), "expected tensors named forward.*, loss.*, grad.* or train.*, got none");
     return tensors;
 }
@@ -141,7 +119,7 @@ int diff(const DiffOptions& options)
     const Shared both = shared(found, expected);
     // Left out after the comparison: the scale of an error is that of all expected tensors of its kind.
     if (options.only_common) std::erase_if(all, [&](const bert::Comparison& c) { return !both.contains(c.name); });
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return order_of(a.name) < order_of(b.name); });
+    std::sort(all.begin(), all.end(), comes_first);
     comparisons.insert(comparisons.end(), all.begin(), all.end());
 
     const bool holds =

@@ -146,8 +146,7 @@ void describe_folder(const std::filesystem::path& named, const InfoOptions& opti
     const std::filesystem::path folder = bert::transformer_folder(named);
     std::vector<std::string> warnings;
     describe_config(bert::read_config(folder / "config.json", bert::bert_family, &warnings), description);
-    for (const std::string& warning : warnings)
-        warn(options.common.quiet, warning);
+    warn(options.common.quiet, warnings);
     if (has_random_weights(named)) {
         description.object().add("weights", "random");
         description.row("weights", "random: what this model computes has no meaning");

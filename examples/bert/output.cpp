@@ -92,6 +92,12 @@ void warn(bool quiet, std::string_view text)
     if (!quiet) write_error("bert: warning: " + bert::one_line(text, text.size()) + "\n");
 }
 
+void warn(bool quiet, const std::vector<std::string>& texts)
+{
+    for (const std::string& text : texts)
+        warn(quiet, text);
+}
+
 void complain(std::string_view reason)
 {
     try {

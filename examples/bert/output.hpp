@@ -36,6 +36,11 @@ void flush_output();
 /// @param text  one line without its end; control characters in it are escaped as in JSON
 void warn(bool quiet, std::string_view text);
 
+/// Prints warnings on standard error.
+/// @param quiet  whether to omit them
+/// @param texts  one line each, as above
+void warn(bool quiet, const std::vector<std::string>& texts);
+
 /// Flushes the output of print, then prints on standard error why the program ends.
 /// @param reason  one line without its end; control characters in it are escaped as in JSON
 void complain(std::string_view reason);

@@ -29,15 +29,13 @@ bert::FastTokenizer load_tokenizer(const CommonOptions& common, const std::files
 {
     std::vector<std::string> warnings;
     bert::FastTokenizer tokenizer = bert::load_tokenizer(path, lowercase, &warnings);
-    for (const std::string& warning : warnings)
-        warn(common.quiet, warning);
+    warn(common.quiet, warnings);
     return tokenizer;
 }
 
 void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report)
 {
-    for (const std::string& warning : report.warnings)
-        warn(common.quiet, warning);
+    warn(common.quiet, report.warnings);
     if (report.ignored.empty()) return;
     const std::size_t count = report.ignored.size();
     warn(common.quiet, model_folder(common).string() + ": " + std::to_string(count) +

@@ -27,8 +27,7 @@ bert::SentencePipeline<Real> pipeline_of(const CommonOptions& common)
 {
     std::vector<std::string> warnings;
     bert::SentencePipeline<Real> pipeline = bert::load_pipeline<Real>(model_folder(common), &warnings);
-    for (const std::string& warning : warnings)
-        warn(common.quiet, warning);
+    warn(common.quiet, warnings);
     return pipeline;
 }
 

@@ -15,10 +15,19 @@ TEST_CASE("tensors are sorted as they are computed, whatever the order of a file
                                             "forward.layer.0.output",
                                             "forward.layer.2.query",
                                             "forward.layer.10.query",
-                                            "forward.logits.mlm",
                                             "forward.pooled",
+                                            "forward.mlm.transform",
+                                            "forward.logits.mlm",
+                                            "forward.logits.nsp",
                                             "loss.total",
-                                            "grad.embeddings.LayerNorm.bias"};
+                                            "grad.cls.predictions.bias",
+                                            "grad.forward.layer.10.output",
+                                            "grad.bert.encoder.layer.10.output.dense.bias",
+                                            "grad.forward.layer.2.output",
+                                            "grad.bert.encoder.layer.2.attention.self.key.bias",
+                                            "grad.forward.embeddings",
+                                            "grad.bert.embeddings.LayerNorm.bias",
+                                            "train.loss"};
     std::vector<std::string> sorted = computed;
     std::sort(sorted.begin(), sorted.end());
     REQUIRE(sorted != computed);

@@ -2,12 +2,8 @@
 /// Reads and checks a config.json, a configuration under its published names. (io/config_writer.hpp writes it.)
 #pragma once
 
-#include <algorithm>
-#include <charconv>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -23,6 +19,7 @@
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
 #include "bert/io/architectures.hpp"
+#include "bert/io/class_labels.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
@@ -78,41 +75,15 @@ public:
         return name.get<std::string>();
     }
 
-    /// `num_labels` and `id2label`, the names by the number of the class. Where they disagree, the number counts, and the labels
-    /// get the transformers library's names; so do single classes without one.
+    /// `num_labels` and `id2label`: the names of the classes (io/class_labels.hpp).
     std::vector<std::string> labels(std::vector<std::string> otherwise)
     {
-        constexpr std::size_t most = 1'000'000;
-        const std::optional<nlohmann::json> names = take("id2label"), number = take("num_labels");
+        const nlohmann::json names = take("id2label").value_or(nullptr), number = take("num_labels").value_or(nullptr);
         take("label2id");  // id2label counts
-        const bool has_names = names && !names->is_null(), has_number = number && !number->is_null();
-        if (has_names && !names->is_object()) fail("id2label", "an object", *names);
-        if (!has_names && !has_number) return otherwise;
-        std::map<std::int64_t, nlohmann::json> by_number;
-        if (has_names)
-            for (const auto& [key, name] : names->items())
-                by_number[label_number(key, *names)] = name;
-        std::size_t C = by_number.size();
-        if (has_number) convert("num_labels", *number, C);
-        if (C > most) fail("num_labels", "at most " + std::to_string(most), *number);
-        std::vector<std::string> labels;
-        for (std::size_t c = 0; c < C; ++c)
-            labels.push_back("LABEL_" + std::to_string(c));
-        if (!has_names) return labels;
-        if (C != by_number.size()) {
-            warn("id2label", "expected " + std::to_string(C) + " names, as num_labels says, got " +
-                                 std::to_string(by_number.size()) + "; isn't followed");
-            return labels;
-        }
-        std::size_t named = 0;
-        for (const auto& [c, name] : by_number) {
-            if (c < 0 || c >= static_cast<std::int64_t>(C) || name.is_null()) continue;
-            labels[static_cast<std::size_t>(c)] = name.is_string() ? name.get<std::string>() : one_line(name.dump());
-            ++named;
-        }
-        if (named < C)
-            warn("id2label", "expected a name for each class from 0 to " + std::to_string(C - 1) +
-                                 ", got some; the others are called LABEL_0 and so on");
+        if (names.is_null() && number.is_null()) return otherwise;
+        std::string warning;
+        std::vector<std::string> labels = class_labels(place_, names, number, warning);
+        if (!warning.empty()) warn("id2label", warning);
         return labels;
     }
 
@@ -176,18 +147,6 @@ public:
     std::string rest() const { return object_.dump(); }
 
 private:
-    /// The number of a label from its key, which may have a sign, zeros and spaces in front.
-    std::int64_t label_number(std::string_view key, const nlohmann::json& names) const
-    {
-        const std::size_t first = key.find_first_not_of(' ');
-        std::string_view digits = key.substr(std::min(first, key.size()));
-        if (digits.starts_with('+')) digits.remove_prefix(1);
-        std::int64_t number = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-        if (error != std::errc() || end != digits.data() + digits.size()) fail("id2label", "whole numbers as keys", names);
-        return number;
-    }
-
     /// @param key  as BERT has it
     std::optional<nlohmann::json> take(const char* key)
     {

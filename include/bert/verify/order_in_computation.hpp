@@ -19,7 +19,7 @@ namespace bert {
 /// A tensor's position in the order of the computation. The smaller one comes first.
 struct OrderInComputation {
     std::size_t kind = 0;    ///< 0 forward, 1 losses, 2 gradients, 3 others
-    std::size_t layer = 0;   ///< 0 for embeddings, l + 1 for layer l, the largest number for heads
+    std::size_t layer = 0;   ///< counted from what is computed first: embeddings, layers, heads; in backward, the other way round
     std::size_t tensor = 0;  ///< the tensor's number within its layer
     std::string name;        ///< orders tensors whose other members are equal
 
@@ -27,27 +27,43 @@ struct OrderInComputation {
     friend auto operator<=>(const OrderInComputation&, const OrderInComputation&) = default;
 };
 
+/// The order of forward; gradients in that of backward: heads, layers from the last to the first, embeddings, and within a layer
+/// the gradient of its result before those of its parameters.
 /// @param name  a tensor's name, as in `forward.layer.0.scores`
 /// @return  its position
 inline OrderInComputation order_in_computation(const std::string& name)
 {
     constexpr std::array<std::string_view, 3> kinds{"forward", "loss", "grad"};
-    constexpr std::array<std::string_view, 9> tensors{"query",   "key",       "value",        "scores", "probabilities",
-                                                      "context", "attention", "intermediate", "output"};
-    constexpr std::string_view embeddings = "forward.embeddings", layers = "forward.layer.";
+    constexpr std::array<std::string_view, 9> of_layers{"query",   "key",       "value",        "scores", "probabilities",
+                                                        "context", "attention", "intermediate", "output"};
+    constexpr std::array<std::string_view, 3> of_heads{"forward.pooled", "forward.mlm.transform", "forward.logits.start"};
+    constexpr std::string_view layers = "layer.";
     constexpr std::size_t heads = std::numeric_limits<std::size_t>::max();
     const auto index_in = [](const auto& names, std::string_view wanted) {
         return static_cast<std::size_t>(std::find(names.begin(), names.end(), wanted) - names.begin());
     };
     OrderInComputation order{index_in(kinds, kind_of(name)), heads, 0, name};
-    if (name.starts_with(embeddings)) order.layer = 0;
-    if (!name.starts_with(layers)) return order;
-    std::size_t layer = 0;
-    const char* const end = name.data() + name.size();
-    const std::from_chars_result number = std::from_chars(name.data() + layers.size(), end, layer);
-    if (number.ec != std::errc() || number.ptr == end) return order;
-    order.layer = std::min(layer, heads - 2) + 1;
-    order.tensor = index_in(tensors, std::string_view(number.ptr + 1, end));
+    const bool is_gradient = name.starts_with("grad.");
+    std::string_view tensor = name;
+    std::size_t l = 0;
+    if (const std::size_t place = name.find(layers); place != name.npos) {
+        const char* const end = name.data() + name.size();
+        const std::from_chars_result number = std::from_chars(name.data() + place + layers.size(), end, l);
+        if (number.ec == std::errc() && number.ptr != end) {
+            order.layer = std::min(l, heads - 2) + 1;
+            tensor = {number.ptr + 1, end};
+        }
+    } else if (name.find("embeddings") != name.npos) {
+        order.layer = 0;
+    }
+    if (is_gradient) {
+        order.layer = heads - order.layer;
+        order.tensor = name.starts_with("grad.forward.") ? 0 : 1;
+    } else if (order.layer == heads) {
+        order.tensor = index_in(of_heads, tensor);
+    } else {
+        order.tensor = index_in(of_layers, tensor);
+    }
     return order;
 }
 

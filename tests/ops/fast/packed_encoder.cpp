@@ -41,6 +41,15 @@ bert::Encoder<Real, Ops> random_encoder(const bert::Config& config, std::mt19937
     return encoder;
 }
 
+/// Several groups; an empty sequence, one that is longer than a group, and a last one alone.
+bert::Sequences large_batch()
+{
+    bert::Sequences sequences;
+    for (const std::size_t n : {900U, 0U, 300U, 1500U, 1U, 40U, 700U, 7U})
+        sequences.begin.push_back(sequences.tokens() + n);
+    return sequences;
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("A packed encoder computes the same bits as the encoder", "", float, double)
@@ -98,10 +107,7 @@ TEST_CASE("A large batch goes through the packed encoder in groups of sequences,
     config.num_hidden_layers = 2;
     const auto encoder = random_encoder<float, bert::Fast>(config, generator);
     const auto packed = bert::pack_weights(encoder, config);
-    bert::Sequences sequences;
-    // Several groups; an empty sequence, one that is longer than a group, and a last one alone.
-    for (const std::size_t n : {900U, 0U, 300U, 1500U, 1U, 40U, 700U, 7U})
-        sequences.begin.push_back(sequences.tokens() + n);
+    const bert::Sequences sequences = large_batch();
     const std::size_t T = sequences.tokens();
     REQUIRE(T > 3 * bert::product::group_size);
     Tensor<float, 2> x, y;
@@ -147,9 +153,7 @@ TEST_CASE("The groups of a large batch by hand: each holds the next sequences un
     bert::set_engine(&engine);
     const auto packed = bert::pack_weights(encoder, config);
     bert::set_engine(nullptr);
-    bert::Sequences sequences;
-    for (const std::size_t n : {900U, 0U, 300U, 1500U, 1U, 40U, 700U, 7U})
-        sequences.begin.push_back(sequences.tokens() + n);  // 3448 tokens, three times 1024 and some: 1150 for each of three
+    const bert::Sequences sequences = large_batch();  // 3448 tokens, three times 1024 and some: 1150 for each of three
     Tensor<float, 2> x, y;
     x.resize({sequences.tokens(), 4});
     randomize(x, generator);
