@@ -8,11 +8,13 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
+from generator import albert_cases, distilbert_cases, gpt2_cases, mobilebert_cases, roberta_cases  # noqa: E402
 from generator.cases import CASES  # noqa: E402
 from generator.default_model import default_model  # noqa: E402
 
 
-MAKERS = {**CASES, "default_model": default_model}
+VARIANTS = (roberta_cases, distilbert_cases, albert_cases, gpt2_cases, mobilebert_cases)
+MAKERS = {**CASES, "default_model": default_model} | {case.name: case.make for variant in VARIANTS for case in variant.CASES}
 
 
 def main():

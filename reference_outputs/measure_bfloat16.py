@@ -34,7 +34,7 @@ def load(folder):
     batch = {name: tensor for name, tensor in stored.items() if name.startswith(("input.", "label."))}
     expected = {name: tensor for name, tensor in stored.items() if name not in batch}
     arguments = {"attn_implementation": "eager", "dtype": torch.float32}
-    if case["class"] == "BertModel":
+    if case["class"] in ("BertModel", "RobertaModel", "AlbertModel", "MobileBertModel"):
         arguments["add_pooling_layer"] = "forward.pooled" in expected
     model = getattr(transformers, case["class"]).from_pretrained(folder / case.get("model", "."), **arguments).eval()
     start = {name: p.detach().double() for name, p in model.named_parameters()}
@@ -42,8 +42,8 @@ def load(folder):
 
 
 def with_stored_branches(model, expected):
-    """A copy of the model whose ReLUs take the branches of the case; the model itself if it has none."""
-    if model.config.hidden_act != "relu":
+    """A copy of a BERT whose ReLUs take the branches of the case; the model itself if it has none, or is a variant."""
+    if not hasattr(model, "bert") or model.config.hidden_act != "relu":
         return model
     model = copy.deepcopy(model)
     for n, layer in enumerate(model.bert.encoder.layer):

@@ -4,24 +4,22 @@ import numpy
 import torch
 import transformers
 
-SAME = {  # in every case's config.json, unless the case says otherwise
-    "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0,
-    "type_vocab_size": 2,
-    "layer_norm_eps": 1e-12,
-    "pad_token_id": 0,
-    "hidden_act": "gelu",
-}
+EMBEDDINGS = ("_embeddings", "wte", "wpe")  # in the name of a table
 
 
-def make_model(class_name, config, rng, matrix_std, embedding_std=0.4, vector_std=0.3, **arguments):
-    """A model of the library whose float32 weights are drawn from rng; every bias, gamma and beta differs from its default."""
-    config = transformers.BertConfig(**{**SAME, **config}, attn_implementation="eager")
-    model = getattr(transformers, class_name)(config, **arguments)
+def make_model(class_name, config, rng, matrix_std, embedding_std=0.4, vector_std=0.3, kept="", **arguments):
+    """A model of the library whose float32 weights are drawn from rng; every bias, gamma and beta differs from its default.
+
+    kept: part of the name of parameters that stay as the library makes them.
+    """
+    model_class = getattr(transformers, class_name)
+    model = model_class(model_class.config_class(**config, attn_implementation="eager"), **arguments)
     with torch.no_grad():
         for name, p in model.named_parameters():
-            std = embedding_std if "_embeddings" in name else matrix_std if p.dim() == 2 else vector_std
-            center = 1.0 if name.endswith("LayerNorm.weight") else 0.0
+            if kept and kept in name:
+                continue
+            std = embedding_std if any(part in name for part in EMBEDDINGS) else matrix_std if p.dim() == 2 else vector_std
+            center = 1.0 if p.dim() == 1 and name.endswith("weight") else 0.0
             p.copy_(torch.from_numpy(center + std * rng.standard_normal(tuple(p.shape))))
     return model.eval()
 
@@ -33,7 +31,7 @@ def make_input(rng, config, lengths, first=1):
     real token: its row of the embedding gets no gradient from the lookup.
     """
     B, L, V = len(lengths), max(lengths), config["vocab_size"]
-    pad = config.get("pad_token_id", 0)
+    pad = config.get("pad_token_id") or 0
     some = rng.choice(numpy.arange(first, V), size=max(2, (2 * L) // 3), replace=False)
     ids = rng.choice(some, size=(B, L))
     segments = rng.integers(0, config.get("type_vocab_size", 2), size=(B, L))

@@ -4,7 +4,17 @@ import numpy
 import torch
 
 from .build import make_input, make_labels, make_model
+from .case import not_differentiated
 from .folder import sizes_of, write_case
+
+SAME = {  # in every case's config.json, unless the case says otherwise
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+    "pad_token_id": 0,
+    "hidden_act": "gelu",
+}
 
 
 def recipe(optimizer, **changes):
@@ -26,7 +36,7 @@ def recipe(optimizer, **changes):
 
 def config_of(V, H, layers, A, I, positions, **others):
     """A config from the letters."""
-    return {
+    return SAME | {
         "vocab_size": V,
         "hidden_size": H,
         "num_hidden_layers": layers,
@@ -253,16 +263,13 @@ def multiple_choice():
     write_case("multiple_choice", note, model, batch, 16, sizes, recipe("bert_adam", learning_rate=0.003))
 
 
-NOT_DIFFERENTIATED = {"loss.*": "this class has no loss", "grad.*": "no loss", "train.*": "no loss"}
-
-
 def base_with_pooler():
     config = config_of(V=43, H=28, layers=3, A=4, I=51, positions=15)
     rng = numpy.random.default_rng(17)
     model = make_model("BertModel", config, rng, 0.3)
     batch = make_input(rng, config, [5, 13, 1])
     note = "No head: the file's names have no prefix, the last output and the pooled vector are the result."
-    write_case("base_with_pooler", note, model, batch, 17, sizes_of(model, batch), left_out=NOT_DIFFERENTIATED)
+    write_case("base_with_pooler", note, model, batch, 17, sizes_of(model, batch), left_out=not_differentiated())
 
 
 def base_without_pooler():
@@ -271,7 +278,7 @@ def base_without_pooler():
     model = make_model("BertModel", config, rng, 0.3, add_pooling_layer=False)
     batch = make_input(rng, config, [9, 3])
     note = "No head and no pooler: the file holds none, and nobody may ask for one; heads of width 2, four layers."
-    write_case("base_without_pooler", note, model, batch, 18, sizes_of(model, batch), left_out=NOT_DIFFERENTIATED)
+    write_case("base_without_pooler", note, model, batch, 18, sizes_of(model, batch), left_out=not_differentiated())
 
 
 CASES = {

@@ -9,7 +9,14 @@ LIMITS = {  # kind: (double, float)
     "train": (1e-10, 5e-5),
     "train.parameter": (1e-9, 4e-4),
 }
-POOLED = ("forward.pooled", "forward.logits.nsp", "forward.logits.class", "forward.logits.choice")
+POOLED = (
+    "forward.pooled",
+    "forward.class.transform",
+    "forward.logits.nsp",
+    "forward.logits.sop",
+    "forward.logits.class",
+    "forward.logits.choice",
+)
 
 
 def kind_of(name):

@@ -7,8 +7,9 @@ import safetensors.torch
 import torch
 import transformers
 
+from .architectures import BERT
 from .folder import generator_note, sizes_of, write_json, write_list
-from .record import LOGITS, forward_and_gradients
+from .record import forward_and_gradients
 
 
 def load(folder):
@@ -17,7 +18,7 @@ def load(folder):
     if config.model_type != "bert":
         raise SystemExit(f"{folder}/config.json: model_type: expected bert, got {config.model_type}")
     name = (config.architectures or ["BertModel"])[0]
-    if name not in LOGITS or name == "BertForMultipleChoice":
+    if name.removeprefix("Bert") not in BERT.heads or name == "BertForMultipleChoice":
         name = "BertModel"
     how = {"attn_implementation": "eager", "dtype": torch.float64, "output_loading_info": True}
     model, info = getattr(transformers, name).from_pretrained(folder, **how)

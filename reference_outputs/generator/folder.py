@@ -9,6 +9,7 @@ from importlib.metadata import version
 import safetensors.torch
 import torch
 
+from .architectures import architecture_of
 from .compare import worst
 from .record import Forward, forward_and_gradients
 from .training import OPTIMIZERS, train, train_by_torch
@@ -17,6 +18,13 @@ PROJECT = pathlib.Path(__file__).resolve().parents[2]
 CASES = PROJECT / "reference_outputs" / "cases"
 LIBRARIES = ("transformers", "torch", "tokenizers", "safetensors", "numpy")
 FLOATING = ("label.value", "label.multi")
+OTHER_SIZES = {  # that only some architectures have
+    "embedding_size": "E",
+    "num_hidden_groups": "groups",
+    "inner_group_num": "inner",
+    "intra_bottleneck_size": "bottleneck",
+    "num_feedforward_networks": "ffns",
+}
 
 
 def generator_note(command):
@@ -40,8 +48,10 @@ def sizes_of(model, batch, **others):
     config = model.config
     B, L = batch["input.ids"].shape
     H, A = config.hidden_size, config.num_attention_heads
-    sizes = {"B": B, "L": L, "layers": config.num_hidden_layers, "A": A, "D": H // A, "H": H}
-    return sizes | {"I": config.intermediate_size, "V": config.vocab_size} | others
+    D = getattr(config, "true_hidden_size", H) // A  # MobileBERT's heads are as wide as its bottleneck
+    I = getattr(config, architecture_of(model).intermediate) or 4 * H  # GPT-2 may leave it open
+    sizes = {"B": B, "L": L, "layers": config.num_hidden_layers, "A": A, "D": D, "H": H, "I": I, "V": config.vocab_size}
+    return sizes | {letter: getattr(config, key) for key, letter in OTHER_SIZES.items() if hasattr(config, key)} | others
 
 
 def in_double(model):
@@ -148,6 +158,7 @@ def write_case(name, note, model, batch, seed, sizes, recipe=None, left_out=None
     folder = CASES / name
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)  # written for GPT-2; not needed
     stored = safetensors.torch.load_file(folder / "model.safetensors")
     gradients = {n.removeprefix("grad.") for n in expected if n.startswith("grad.") and not n.startswith("grad.forward.")}
     if gradients:

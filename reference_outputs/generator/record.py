@@ -6,52 +6,61 @@ Letters: B sequences, L positions, A heads, D = H / A, H hidden width, I interme
 import torch
 from torch.nn.functional import cross_entropy
 
+from .architectures import architecture_of, head_of
+
 # How the library calls what a case calls input.* and label.*.
 ARGUMENTS = {
     "input.ids": "input_ids",
     "input.segments": "token_type_ids",
     "input.mask": "attention_mask",
     "label.mlm": "labels",
+    "label.lm": "labels",
     "label.tokens": "labels",
     "label.class": "labels",
     "label.value": "labels",
     "label.multi": "labels",
     "label.choice": "labels",
     "label.next_sentence": "labels",
+    "label.sentence_order": "sentence_order_label",
     "label.start": "start_positions",
     "label.end": "end_positions",
 }
 
 # Which of a head's outputs is which logits.
 LOGITS = {
-    "BertModel": {},
-    "BertForPreTraining": {"prediction_logits": "mlm", "seq_relationship_logits": "nsp"},
-    "BertForMaskedLM": {"logits": "mlm"},
-    "BertForNextSentencePrediction": {"logits": "nsp"},
-    "BertForSequenceClassification": {"logits": "class"},
-    "BertForTokenClassification": {"logits": "tokens"},
-    "BertForQuestionAnswering": {"start_logits": "start", "end_logits": "end"},
-    "BertForMultipleChoice": {"logits": "choice"},
+    "Model": {},
+    "ForPreTraining": {"prediction_logits": "mlm", "seq_relationship_logits": "nsp", "sop_logits": "sop"},
+    "ForMaskedLM": {"logits": "mlm"},
+    "LMHeadModel": {"logits": "lm"},
+    "ForNextSentencePrediction": {"logits": "nsp"},
+    "ForSequenceClassification": {"logits": "class"},
+    "ForTokenClassification": {"logits": "tokens"},
+    "ForQuestionAnswering": {"start_logits": "start", "end_logits": "end"},
+    "ForMultipleChoice": {"logits": "choice"},
 }
 
 
 def call(model, batch):
     """Runs the model on a batch of input.* and label.*; returns the library's own output object."""
-    arguments = {ARGUMENTS[name]: tensor for name, tensor in batch.items()}
-    kind = type(model).__name__
-    if kind == "BertForPreTraining" and "label.mlm" in batch:
-        arguments["labels"] = batch["label.mlm"]
-        arguments["next_sentence_label"] = batch["label.next_sentence"]
-    if kind == "BertForMultipleChoice":  # a case has [examples x endings, L], the library takes [examples, endings, L]
+    names = dict(ARGUMENTS)
+    if head_of(model) == "ForPreTraining":
+        names["label.next_sentence"] = "next_sentence_label"
+    arguments = {names[name]: tensor for name, tensor in batch.items()}
+    if not architecture_of(model).has_segments:
+        del arguments["token_type_ids"]
+    if head_of(model) == "ForMultipleChoice":  # a case has [examples x endings, L], the library takes [examples, endings, L]
         examples = len(batch["label.choice"])
-        for name in ("input_ids", "token_type_ids", "attention_mask"):
+        for name in {"input_ids", "token_type_ids", "attention_mask"} & arguments.keys():
             arguments[name] = arguments[name].unflatten(0, (examples, -1))
     return model(**arguments)
 
 
-def base_of(model):
-    """The BertModel inside a model with a head, or the model itself."""
-    return getattr(model, "bert", model)
+def reach(module, path):
+    """The module at a path, or None."""
+    try:
+        return module.get_submodule(path)
+    except AttributeError:
+        return None
 
 
 class Forward:
@@ -59,6 +68,7 @@ class Forward:
 
     def __init__(self, model, batch):
         self.tensors = {}
+        self._layers = 0
         self._hooks = []
         try:
             self._listen(model)
@@ -66,46 +76,53 @@ class Forward:
         finally:
             for hook in self._hooks:
                 hook.remove()
-        self._add_scores(model, batch["input.mask"])
-        for field, name in LOGITS[type(model).__name__].items():
-            self.tensors[f"forward.logits.{name}"] = getattr(self.output, field)
+        self._add_scores(batch["input.mask"], architecture_of(model).is_causal)
+        for field, name in LOGITS[head_of(model)].items():
+            if field in self.output:
+                self.tensors[f"forward.logits.{name}"] = self.output[field]
         self.losses = self._losses(batch)
 
-    def _keep(self, module, *names):
-        """Keeps what a module returns; for a tuple one name an element."""
-
-        def hook(_module, _inputs, output):
-            for name, tensor in zip(names, output if isinstance(output, tuple) else (output,)):
-                self.tensors[f"forward.{name}"] = tensor
-
-        self._hooks.append(module.register_forward_hook(hook))
-
     def _listen(self, model):
-        base = base_of(model)
-        self._keep(base.embeddings, "embeddings")
-        for n, layer in enumerate(base.encoder.layer):
-            attention = layer.attention.self
-            for part in ("query", "key", "value"):
-                self._keep(getattr(attention, part), f"layer.{n}.{part}")
-            self._keep(attention, f"layer.{n}.context", f"layer.{n}.probabilities")
-            self._keep(layer.attention, f"layer.{n}.attention")
-            self._keep(layer.intermediate, f"layer.{n}.intermediate")
-            self._keep(layer, f"layer.{n}.output")
-        if base.pooler is not None:
-            self._keep(base.pooler, "pooled")
-        if hasattr(model, "cls") and hasattr(model.cls, "predictions"):
-            self._keep(model.cls.predictions.transform, "mlm.transform")
+        """Keeps what the architecture's tables name."""
+        architecture = architecture_of(model)
+        self._keep(model.base_model, "forward.", architecture.body)
+        self._keep(model, "forward.", architecture.heads[head_of(model)])
+        for layer in model.base_model.modules():
+            if type(layer).__name__ == architecture.layer_class:
+                self._hooks.append(layer.register_forward_pre_hook(self._count))
+                self._keep(layer, "forward.layer.{n}.", architecture.layer)
 
-    def _add_scores(self, model, mask):
+    def _count(self, _layer, _arguments):
+        """A layer begins. ALBERT calls the same one several times."""
+        self._layers += 1
+
+    def _keep(self, root, prefix, table):
+        """Keeps the tensors of a table of modules below root."""
+        for name, (path, pick) in table.items():
+            module = reach(root, path)
+            if module is not None:
+                self._hooks.append(module.register_forward_hook(self._keeper(prefix + name, pick)))
+
+    def _keeper(self, name, pick):
+        """The hook that keeps a tensor; {n} in its name is the number of the layer that runs."""
+
+        def keep(_module, arguments, output):
+            self.tensors[name.format(n=self._layers - 1)] = pick(arguments, output)
+
+        return keep
+
+    def _add_scores(self, mask, is_causal):
         """Scores are no module's output: computed as eager attention does, and held to its probabilities."""
-        D = base_of(model).encoder.layer[0].attention.self.attention_head_size
         masked = (1 - mask)[:, None, None, :].to(torch.bool)
-        for n in range(len(base_of(model).encoder.layer)):
+        if is_causal:
+            masked = masked | torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool).triu(1)
+        for n in range(self._layers):
+            probabilities = self.tensors[f"forward.layer.{n}.probabilities"]  # [B, A, L, L]
             query, key = (
-                self.tensors[f"forward.layer.{n}.{part}"].unflatten(-1, (-1, D)).transpose(1, 2) for part in ("query", "key")
+                self.tensors[f"forward.layer.{n}.{part}"].unflatten(-1, (probabilities.shape[1], -1)).transpose(1, 2)
+                for part in ("query", "key")
             )
-            scores = torch.matmul(query, key.transpose(2, 3)) * D**-0.5  # [B, A, L, L]
-            probabilities = self.tensors[f"forward.layer.{n}.probabilities"]
+            scores = torch.matmul(query, key.transpose(2, 3)) * query.shape[-1] ** -0.5
             again = scores.masked_fill(masked, -torch.inf).softmax(-1)
             assert torch.allclose(again, probabilities, rtol=1e-5 if scores.dtype == torch.float32 else 1e-14, atol=0)
             assert (probabilities * masked == 0).all(), "a masked key has a probability"
@@ -115,14 +132,23 @@ class Forward:
         total = getattr(self.output, "loss", None)
         if total is None:
             return {}
+        if "label.lm" in batch:
+            return self._next_token_losses(batch["label.lm"], total)
         losses = {}
-        if "label.mlm" in batch:
-            losses["loss.mlm"] = cross_entropy(self.tensors["forward.logits.mlm"].flatten(0, 1), batch["label.mlm"].flatten())
-        if "label.next_sentence" in batch:
-            losses["loss.nsp"] = cross_entropy(self.tensors["forward.logits.nsp"], batch["label.next_sentence"])
+        for name, label in (("mlm", "mlm"), ("nsp", "next_sentence"), ("sop", "sentence_order")):
+            if f"label.{label}" in batch:
+                logits = self.tensors[f"forward.logits.{name}"].flatten(0, -2)
+                losses[f"loss.{name}"] = cross_entropy(logits, batch[f"label.{label}"].flatten())
         if losses:  # the parts are ours, their sum is the library's
             assert torch.allclose(sum(losses.values()), total, rtol=1e-6 if total.dtype == torch.float32 else 1e-14, atol=0)
         return {**losses, "loss.total": total}
+
+    def _next_token_losses(self, labels, total):
+        """The library computes this loss in float32, whatever the model's precision is; so ours is kept, and held to it."""
+        logits = self.tensors["forward.logits.lm"][:, :-1]
+        loss = cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten())
+        assert torch.allclose(loss.float(), total, rtol=1e-6)
+        return {"loss.lm": loss, "loss.total": loss}
 
 
 def forward_and_gradients(model, batch):
