@@ -39,7 +39,6 @@ TEST_CASE("a size of zero is refused")
     CHECK(message([](Config& c) { c.num_attention_heads = 0; }) == "f: num_attention_heads: expected at least 1, got 0");
     CHECK(message([](Config& c) { c.intermediate_size = 0; }) == "f: intermediate_size: expected at least 1, got 0");
     CHECK(message([](Config& c) { c.max_position_embeddings = 0; }) == "f: max_position_embeddings: expected at least 1, got 0");
-    CHECK(message([](Config& c) { c.type_vocab_size = 0; }) == "f: type_vocab_size: expected at least 1, got 0");
     CHECK(message([](Config& c) {
               c.heads = {"token_classification"};
               c.labels.clear();

@@ -18,6 +18,13 @@
 /// The instances of one pair. `linkage` is `extern` to declare them, nothing to define them.
 #define BERT_INSTANCES(linkage, Real, Ops)                                                                                 \
     linkage template struct bert::Encoder<Real, Ops>;                                                                      \
+    linkage template struct bert::BertBody<Real, Ops>;                                                                     \
+    linkage template struct bert::BodyTraining<bert::BertBody<Real, Ops>>;                                                 \
+    linkage template struct bert::MaskedLmHead<Real, Ops>;                                                                 \
+    linkage template struct bert::SequenceClassificationHead<Real, Ops>;                                                   \
+    linkage template struct bert::MultipleChoiceHead<Real, Ops>;                                                           \
+    linkage template struct bert::TokenClassificationHead<Real, Ops>;                                                      \
+    linkage template struct bert::QuestionAnsweringHead<Real, Ops>;                                                        \
     linkage template struct bert::Model<Real, Ops>;                                                                        \
     linkage template bert::Model<Real, Ops> bert::load_model(const std::filesystem::path&, bert::LoadReport*,              \
                                                              const bert::Family&);                                         \

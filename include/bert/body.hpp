@@ -9,12 +9,13 @@
 /// | `make(config, has_pooler)`, `parameters` | as in every component |
 /// | `word_table()` | the embeddings' word table |
 /// | `read_rows(batch, rows)` | appends the indices of the rows of the last hidden states that the pooler reads |
-/// | `check(batch)` | throws if an id, segment or position is out of range, or a sequence can't be pooled |
+/// | `check(batch, config)` | throws if an id, segment or position is out of range, or a sequence can't be pooled |
 /// | `forward(batch, pass, act)`, `result(batch, act)` | from ids to what heads read |
 /// | `clear_result_gradients(batch, d_body, d_act)` | zeroes the gradients that heads add to |
 /// | `backward(batch, pass, act, d_body, d_act)` | from these gradients back to the parameters |
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
@@ -94,11 +95,12 @@ struct BertBody {
 
     /// Checks a batch before anything is computed.
     /// @param batch  T tokens in B sequences
+    /// @param config  the model's configuration
     /// @throws std::invalid_argument for an id, segment or position outside its table; with a pooler, for a sequence without a
     ///     first token
-    void check(const Batch& batch) const
+    void check(const Batch& batch, const Config& config) const
     {
-        embeddings.check(batch);
+        embeddings.check(batch, config);
         if (pooler) pooler->check(batch);
     }
 
@@ -122,7 +124,7 @@ struct BertBody {
     void forward(const Batch& batch, const Pass& pass, Activations& act) const
     {
         require_same_sequences(batch, pass);
-        check(batch);
+        check(batch, pass.config);
         embeddings.forward(batch, pass, act.embeddings);
         const Tensor<Real, 2>& hidden = encoder.forward(act.embeddings.y, pass, act.encoder);  // [T, H]
         if (pooler) pooler->forward(hidden, batch, pass, act.pooler);
@@ -134,7 +136,8 @@ struct BertBody {
     /// @return  references into batch, act and this body
     BodyResult<Real> result(const Batch& batch, const Activations& act) const
     {
-        const Tensor<Real, 2>& hidden = encoder.input(encoder.layer.size(), act.embeddings.y, act.encoder);  // [T, H]
+        const std::size_t layers = std::max(encoder.layer.size(), act.encoder.layer.size());   // the latter, after forward
+        const Tensor<Real, 2>& hidden = encoder.input(layers, act.embeddings.y, act.encoder);  // [T, H]
         return {batch, hidden, act.pooler.pooled, embeddings.word};
     }
 
@@ -147,7 +150,7 @@ struct BertBody {
     template <class AnyGradients>
     BodyResultGradients<Real> clear_result_gradients(const Batch& batch, BertBody& d_body, AnyGradients& d_act) const
     {
-        const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), H = embeddings.word.shape(1);
+        const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), H = embeddings.hidden_width();
         d_act.hidden.resize({T, H});
         d_act.hidden.fill(Real(0));
         d_act.pooler.pooled.resize({pooler ? B : 0, H});

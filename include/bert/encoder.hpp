@@ -20,7 +20,7 @@ namespace bert {
 /// What Encoder::forward computes.
 template <class Real>
 struct EncoderActivations {
-    std::vector<EncoderBlockActivations<Real>> layer;  ///< activations of each block
+    std::vector<EncoderBlockActivations<Real>> layer;  ///< activations of each run of a block; in BERT, of each block
 };
 
 /// What Encoder::backward computes besides the gradients of parameters and input. Its type differs from the activations':
@@ -32,7 +32,8 @@ struct EncoderGradients {
 };
 
 /// A stack of blocks of the same shape. The last one's result is the encoder's; no layer norm follows it. (Devlin et al. 2019,
-/// section 3. Published files call a block a layer; hence `layer[l]`.)
+/// section 3. Published files call a block a layer; hence `layer[l]`.) In BERT each block runs once, in order. In ALBERT blocks
+/// run several times, as Config::block_of says, and a block's gradient is the sum over its runs.
 template <class Real, class Ops = Reference>
 struct Encoder {
     std::vector<EncoderBlock<Real, Ops>> layer;  ///< published as layer.0, layer.1, ...
@@ -58,13 +59,24 @@ struct Encoder {
     static Encoder make(const Config& config)
     {
         Encoder encoder;
-        for (std::size_t l = 0; l < config.num_hidden_layers; ++l)
+        for (std::size_t l = 0; l < config.blocks(); ++l)
             encoder.layer.push_back(EncoderBlock<Real, Ops>::make(config));
         return encoder;
     }
 
+    /// How many blocks run one after the other.
+    /// @param config  in ALBERT, which of them run repeatedly
+    /// @return  the number of blocks in BERT
+    /// @throws std::invalid_argument if the encoder doesn't have the blocks that the configuration lets run repeatedly
+    std::size_t runs(const Config& config) const
+    {
+        if (config.num_hidden_groups == 0) return layer.size();
+        require_layers("encoder: shared blocks", layer.size(), config.blocks());
+        return config.block_runs();
+    }
+
     /// The input of a block: the embeddings, or the previous block's result.
-    /// @param l  the block, from 0; the number of blocks gives the encoder's result
+    /// @param l  the block's run, from 0; the number of runs gives the encoder's result
     /// @param x  embeddings, [T, H]
     /// @param act  what forward computed, up to that block
     /// @return  [T, H]
@@ -88,12 +100,13 @@ struct Encoder {
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Pass& pass, EncoderActivations<Real>& act) const
     {
         require_sequences("encoder: sequences", pass.sequences, x.shape(0));
-        act.layer.resize(layer.size());
-        for (std::size_t l = 0; l < layer.size(); ++l) {
+        const std::size_t layers = runs(pass.config);
+        act.layer.resize(layers);
+        for (std::size_t l = 0; l < layers; ++l) {
             const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
-            layer[l].forward(x_l, pass.in_layer(l), act.layer[l]);
+            layer[pass.config.block_of(l)].forward(x_l, pass.in_layer(l), act.layer[l]);
         }
-        return input(layer.size(), x, act);
+        return input(layers, x, act);
     }
 
     /// The steps of forward in reverse order, from the last block to the first.
@@ -112,15 +125,17 @@ struct Encoder {
                   Encoder& d_encoder, EncoderGradients<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
         require_layers("encoder: d_encoder", d_encoder.layer.size(), layer.size());
-        require_layers("encoder: act (forward computes it)", act.layer.size(), layer.size());
+        const std::size_t layers = runs(pass.config);
+        require_layers("encoder: act (forward computes it)", act.layer.size(), layers);
         require_shape("encoder: d_y", d_y, x.shape());
         require_sequences("encoder: sequences", pass.sequences, x.shape(0));
-        d_act.y.resize(pass.keep_all ? layer.size() : 0);
+        d_act.y.resize(pass.keep_all ? layers : 0);
         if (&d_x != &d_y) d_x = d_y;
-        for (std::size_t l = layer.size(); l-- > 0;) {      // layer.size() - 1 down to 0
+        for (std::size_t l = layers; l-- > 0;) {            // layers - 1 down to 0
             const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
+            const std::size_t block = pass.config.block_of(l);
             if (pass.keep_all) d_act.y[l] = d_x;
-            layer[l].backward(d_x, x_l, pass.in_layer(l), act.layer[l], d_encoder.layer[l], d_act.block, d_x);
+            layer[block].backward(d_x, x_l, pass.in_layer(l), act.layer[l], d_encoder.layer[block], d_act.block, d_x);
         }
     }
 

@@ -31,12 +31,12 @@ template <class Real, class Ops, class Visit>
 const Tensor<Real, 2>& infer(const Encoder<Real, Ops>& encoder, const Tensor<Real, 2>& x, const Pass& pass, std::size_t blocks,
                              InferenceActivations<Real>& act, const Visit& visit)
 {
-    if (blocks > encoder.layer.size())
-        throw std::invalid_argument("encoder: blocks: expected at most " + std::to_string(encoder.layer.size()) + ", got " +
+    if (blocks > encoder.runs(pass.config))
+        throw std::invalid_argument("encoder: blocks: expected at most " + std::to_string(encoder.runs(pass.config)) + ", got " +
                                     std::to_string(blocks));
     const Tensor<Real, 2>* input = &x;
     for (std::size_t l = 0; l < blocks; ++l) {
-        encoder.layer[l].forward(*input, pass.in_layer(l), act[l % 2]);
+        encoder.layer[pass.config.block_of(l)].forward(*input, pass.in_layer(l), act[l % 2]);
         input = &act[l % 2].y();
         visit(l, *input);
     }

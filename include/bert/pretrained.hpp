@@ -100,7 +100,7 @@ struct Pretrained {
     /// @throws InputError for a text that is too long, or has a token outside the model's tables
     Batch batch_of(const std::vector<std::string>& texts, const VectorOptions& options = {}) const
     {
-        const VectorOptions complete = completed(options, pipeline, tokenizer, model.config);
+        const VectorOptions complete = completed(options, pipeline, tokenizer.options().model_max_length, model.config);
         return batch_of(std::vector<TextOrPair>(texts.begin(), texts.end()), complete, 0, nullptr);
     }
 
@@ -162,11 +162,11 @@ struct Pretrained {
                                  std::size_t* truncated = nullptr) const
     {
         constexpr std::size_t batch_size = 32;
-        const VectorOptions complete = completed(options, pipeline, tokenizer, model.config);
+        const VectorOptions complete = completed(options, pipeline, tokenizer.options().model_max_length, model.config);
         const bool pooler = std::count(complete.pooling.begin(), complete.pooling.end(), Pooling::pooler) > 0;
         if (pooler && !model.body.pooler)
             throw std::invalid_argument("pooling: expected a model with a pooler, got " + model.config.architecture);
-        const std::size_t last = model.body.encoder.layer.size();
+        const std::size_t last = model.body.encoder.runs(model.config);
         if (pooler && (complete.layers != Layers::one || complete.layer.value_or(last) != last))
             throw std::invalid_argument("pooling: expected the last layer for the pooler, got other layers");
         const std::size_t skipped = pipeline.includes_prompt ? 0 : prompt_tokens(tokenizer, *complete.prompt);

@@ -49,15 +49,15 @@ struct SentencePipeline {
 /// Fills in what options leave open.
 /// @param options  as given
 /// @param pipeline  what the folder says
-/// @param tokenizer  the model's tokenizer
+/// @param of_tokenizer  most tokens of a text as the tokenizer's files say; 0 if they don't
 /// @param config  the model's configuration
 /// @return  options with pooling, prompt and max_length
 /// @throws std::invalid_argument for a length above the model's positions
 template <class Real>
-VectorOptions completed(VectorOptions options, const SentencePipeline<Real>& pipeline, const Tokenizer& tokenizer,
+VectorOptions completed(VectorOptions options, const SentencePipeline<Real>& pipeline, std::size_t of_tokenizer,
                         const Config& config)
 {
-    const std::size_t positions = config.max_position_embeddings;
+    const std::size_t positions = config.longest_sequence();
     if (options.max_length > positions)
         throw std::invalid_argument("max_length: expected at most the model's " + std::to_string(positions) + " positions, got " +
                                     std::to_string(options.max_length));
@@ -65,8 +65,8 @@ VectorOptions completed(VectorOptions options, const SentencePipeline<Real>& pip
     if (!options.prompt) options.prompt = pipeline.prompt;
     if (pipeline.truncates && options.truncation == Truncation::none) options.truncation = Truncation::longest_first;
     if (options.max_length == 0) {
-        const std::size_t of_tokenizer = pipeline.truncates ? tokenizer.options().model_max_length : 0;
-        const std::size_t length = pipeline.max_length > 0 ? pipeline.max_length : of_tokenizer;
+        const std::size_t of_files = pipeline.truncates ? of_tokenizer : 0;
+        const std::size_t length = pipeline.max_length > 0 ? pipeline.max_length : of_files;
         options.max_length = length > 0 ? std::min(length, positions) : positions;
     }
     return options;

@@ -79,7 +79,7 @@ Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch,
                               VectorScratch<Real>& scratch)
 {
     const Encoder<Real, Ops>& encoder = model.body.encoder;
-    const std::size_t N = encoder.layer.size(), T = batch.sequences.tokens(), H = model.config.hidden_size;
+    const std::size_t N = encoder.runs(model.config), T = batch.sequences.tokens(), H = model.config.hidden_size;
     if (options.layers != Layers::one && N < 4)
         throw std::invalid_argument("layers: expected a model with at least 4 layers, got " + std::to_string(N));
     if (options.layers != Layers::one && options.layer)

@@ -78,6 +78,7 @@ TEST_CASE("what isn't the JSON of a configuration is refused")
     CHECK(message(R"({"tie_word_embeddings":1})") == "f: tie_word_embeddings: expected true or false, got 1");
     CHECK(message(R"({"model_type":7})") == "f: model_type: expected a string, got 7");
     CHECK(message(R"({"architectures":[7]})") == "f: architectures: expected a list of names, got [7]");
+    CHECK(message(R"({"type_vocab_size":0})") == "f: type_vocab_size: expected at least 1, got 0");
     CHECK(message(R"({"id2label":["a"]})") == "f: id2label: expected an object, got [\"a\"]");
     CHECK(message(R"({"id2label":{"a":"a"}})") == R"(f: id2label: expected whole numbers as keys, got {"a":"a"})");
     CHECK(message(R"({"id2label":{},"architectures":["BertForTokenClassification"]})") ==
@@ -115,9 +116,9 @@ TEST_CASE("what contradicts itself, or isn't known and isn't needed, is not foll
           "f: id2label: expected a name for each class from 0 to 2, got some; the others are called LABEL_0 and so on");
     CHECK(parse_config("f", R"({"architectures":[]})").architecture == "BertModel");
     CHECK(parse_config("f", R"({"architectures":"BertForMaskedLM"})").architecture == "BertForMaskedLM");
-    CHECK(parse_config("f", R"({"architectures":["BertLMHeadModel"]})").architecture == "BertModel");
-    CHECK(only_warning(R"({"architectures":["BertLMHeadModel"]})") ==
-          "f: architectures: \"BertLMHeadModel\" isn't known; its encoder is used");
+    CHECK(parse_config("f", R"({"architectures":["BertForSomething"]})").architecture == "BertModel");
+    CHECK(only_warning(R"({"architectures":["BertForSomething"]})") ==
+          "f: architectures: \"BertForSomething\" isn't known; its encoder is used");
     CHECK(parse_config("f", R"({"problem_type":"foo"})").problem_type.empty());
     CHECK(only_warning(R"({"problem_type":"foo"})").find("f: problem_type: expected regression, ") == 0);
     CHECK(parse_config("f", R"({"torch_dtype":"torch.float16"})").dtype == "float16");
@@ -130,7 +131,13 @@ TEST_CASE("what contradicts itself, or isn't known and isn't needed, is not foll
 
 TEST_CASE("a configuration of another model is refused")
 {
-    CHECK(message(R"({"model_type":"roberta"})") == "f: model_type: expected bert, got \"roberta\"");
+    CHECK(message(R"({"model_type":"xlnet"})") == "f: model_type: expected bert, got \"xlnet\"");
+    CHECK(message(R"({"model_type":"roberta"})") ==
+          "f: model_type: expected bert (bert/variants/roberta.hpp loads this one), got \"roberta\"");
+    CHECK(message(R"({"architectures":["BertLMHeadModel"]})") ==
+          "f: architectures: expected BertModel, BertForPreTraining, BertForMaskedLM, BertForNextSentencePrediction, "
+          "BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering or BertForMultipleChoice, got "
+          "\"BertLMHeadModel\"");
     CHECK(message(R"({"model_type":"t5","is_encoder_decoder":true})") == "f: model_type: expected bert, got \"t5\"");
     CHECK(message(R"({"is_decoder":true})") == "f: is_decoder: expected false, got true");
     CHECK(message(R"({"add_cross_attention":true})") == "f: add_cross_attention: expected false, got true");

@@ -58,14 +58,14 @@ bool same_parameters(const Model<double>& a, const Model<double>& b)
 
 TEST_CASE("Our names become a family's: the body's prefix, then each substitution that fits")
 {
-    CHECK(family.published("bert.embeddings.LayerNorm.weight") == "base.embeddings.LayerNorm.weight");
-    CHECK(family.published("bert.encoder.layer.3.attention.self.query.bias") ==
+    CHECK(family.published("bert.embeddings.LayerNorm.weight", {}) == "base.embeddings.LayerNorm.weight");
+    CHECK(family.published("bert.encoder.layer.3.attention.self.query.bias", {}) ==
           "base.transformer.blocks.3.attention.self.query.bias");
-    CHECK(family.published("bert.encoder.layer.0.attention.output.LayerNorm.weight") ==
+    CHECK(family.published("bert.encoder.layer.0.attention.output.LayerNorm.weight", {}) ==
           "base.transformer.blocks.0.first_norm.weight");
-    CHECK(family.published("cls.predictions.transform.dense.weight") == "lm.hidden.dense.weight");
-    CHECK(family.published("embeddings.LayerNorm.weight") == "embeddings.LayerNorm.weight");  // of a model without heads
-    CHECK(family.published("qa_outputs.bias") == "qa_outputs.bias");
+    CHECK(family.published("cls.predictions.transform.dense.weight", {}) == "lm.hidden.dense.weight");
+    CHECK(family.published("embeddings.LayerNorm.weight", {}) == "embeddings.LayerNorm.weight");  // of a model without heads
+    CHECK(family.published("qa_outputs.bias", {}) == "qa_outputs.bias");
 }
 
 TEST_CASE("A configuration is read and written under the family's keys")

@@ -179,11 +179,13 @@ std::string first_failure(Mistake which, const char* name)
 
 TEMPLATE_TEST_CASE("Every case holds with products in bfloat16", "", Mistaken, MistakenBoxes)
 {
-    for (const auto& entry : std::filesystem::directory_iterator(cases))
+    for (const auto& entry : std::filesystem::directory_iterator(cases)) {
+        if (bert::model_type_of(bert::ReferenceCase(entry.path()).model_folder() / "config.json") != "bert") continue;
         for (const bert::Comparison& comparison : report_with<TestType>(Mistake::none, entry.path()).comparisons) {
             INFO(entry.path().filename() << ": " << comparison.message);
             CHECK(comparison.holds);
         }
+    }
 }
 
 TEST_CASE("In bfloat16 a factor of 0.9 is noticed where it begins")

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -16,12 +17,14 @@ namespace bert {
 /// Where dropout acts. (Devlin et al. 2019, appendix A.2: dropout of 0.1 on all layers; the sites are those of
 /// google-research/bert, modeling.py and run_classifier.py, token_classifier that of the transformers library.)
 enum class DropoutSite : std::uint32_t {
-    embeddings,        ///< the sum of the embeddings, after its layer norm
-    probabilities,     ///< attention's probabilities: a query then ignores the dropped key, in this head
-    attention,         ///< the attention sub-layer's projection, before the residual
-    feed_forward,      ///< the feed-forward sub-layer's projection, before the residual
-    classifier,        ///< the input of a classifier of sequences
-    token_classifier,  ///< the input of a classifier of tokens
+    embeddings,          ///< the sum of the embeddings, after its layer norm
+    probabilities,       ///< attention's probabilities: a query then ignores the dropped key, in this head
+    attention,           ///< the attention sub-layer's projection, before the residual
+    feed_forward,        ///< the feed-forward sub-layer's projection, before the residual
+    classifier,          ///< the input of a classifier of sequences
+    token_classifier,    ///< the input of a classifier of tokens
+    question_answering,  ///< DistilBERT's: the input of the question-answering head
+    classifier_layer,    ///< RoBERTa's: the input of the classifier's own layer
 };
 
 /// One use of dropout in one training step. Whether a number of the tensor is kept is a pure function of it.
@@ -86,15 +89,20 @@ struct DropoutPlace {
 
 /// Dropout of a model in one training step. The default drops nothing, as in inference.
 struct Dropout {
-    double hidden = 0;                           ///< probability at embeddings, attention and feed_forward
-    double probabilities = 0;                    ///< probability at attention's probabilities, attention_probs_dropout_prob
-    double classifier = 0;                       ///< probability at classifier and token_classifier
-    RandomStream stream = {};                    ///< seed and step
-    std::uint32_t layer = 0;                     ///< the block, from 0
-    DropoutSite site = DropoutSite::embeddings;  ///< where in the block
-    std::uint32_t first_token = 0;               ///< tokens of the batch before this micro-batch
-    std::uint32_t first_sequence = 0;            ///< sequences of the batch before this micro-batch
-    std::span<const std::size_t> rows = {};      ///< the rows that are computed; if empty, all
+    double hidden = 0;                                ///< probability at embeddings, attention and feed_forward
+    std::optional<double> embeddings = std::nullopt;  ///< probability at embeddings; if empty, hidden
+    double probabilities = 0;                         ///< probability at attention's probabilities, attention_probs_dropout_prob
+    double classifier = 0;                            ///< probability at classifier and classifier_layer
+    std::optional<double> token_classifier = std::nullopt;  ///< probability at token_classifier; if empty, classifier
+    double question_answering = 0;                          ///< probability at question_answering
+    bool after_attention = true;                            ///< whether there is any at attention
+    bool after_feed_forward = true;                         ///< whether there is any at feed_forward
+    RandomStream stream = {};                               ///< seed and step
+    std::uint32_t layer = 0;                                ///< the block, from 0
+    DropoutSite site = DropoutSite::embeddings;             ///< where in the block
+    std::uint32_t first_token = 0;                          ///< tokens of the batch before this micro-batch
+    std::uint32_t first_sequence = 0;                       ///< sequences of the batch before this micro-batch
+    std::span<const std::size_t> rows = {};                 ///< the rows that are computed; if empty, all
 
     /// The use of dropout at this layer and site.
     /// @return  with the site's probability and rows
@@ -102,10 +110,16 @@ struct Dropout {
     {
         DropoutPlace place{
             .probability = hidden, .stream = stream, .layer = layer, .site = site, .first_row = first_token, .rows = rows};
+        if (site == DropoutSite::embeddings) place.probability = embeddings.value_or(hidden);
         if (site == DropoutSite::probabilities) place.probability = probabilities;
-        if (site == DropoutSite::classifier || site == DropoutSite::token_classifier) place.probability = classifier;
-        if (site == DropoutSite::classifier) place.first_row = first_sequence;
-        if (site == DropoutSite::probabilities || site == DropoutSite::classifier) place.rows = {};  // always computed in full
+        const bool is_of_sequences = site == DropoutSite::classifier || site == DropoutSite::classifier_layer;
+        if (is_of_sequences) place.probability = classifier;
+        if (site == DropoutSite::token_classifier) place.probability = token_classifier.value_or(classifier);
+        if (site == DropoutSite::question_answering) place.probability = question_answering;
+        if (site == DropoutSite::attention && !after_attention) place.probability = 0;
+        if (site == DropoutSite::feed_forward && !after_feed_forward) place.probability = 0;
+        if (is_of_sequences) place.first_row = first_sequence;
+        if (is_of_sequences || site == DropoutSite::probabilities) place.rows = {};  // always computed in full
         return place;
     }
 };

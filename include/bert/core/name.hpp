@@ -12,6 +12,12 @@
 
 namespace bert {
 
+/// A part of a name, and what stands for it in the files of a family of models.
+struct NameSubstitution {
+    std::string_view ours;       ///< as in `attention.output.LayerNorm`
+    std::string_view published;  ///< as in `sa_layer_norm`
+};
+
 /// What a parameter is: initialization treats the kinds differently.
 enum class ParameterKind {
     matrix,  ///< weights of a linear layer

@@ -71,6 +71,8 @@ struct Batch {
     IndexTensor<1> positions;       ///< [T], the token's position in its padded sequence, from 0: padding in front is counted
     Sequences sequences;            ///< where each sequence begins
     std::size_t padded_length = 0;  ///< L of the padded form
+    IndexTensor<2> padded_ids;      ///< ids of the padded form, [B, L], where a mask hides some; otherwise empty. RoBERTa counts
+                                    ///< them, and MobileBERT looks at a token's neighbours
 };
 
 /// Packs the real tokens of a padded batch. Zeros inside the mask are left out too; later tokens keep their positions.
@@ -104,6 +106,7 @@ inline Batch pack(const IndexTensor<2>& ids, const IndexTensor<2>& segments, con
         }
         batch.sequences.begin.push_back(t);
     }
+    if (T < B * L) batch.padded_ids = ids;
     return batch;
 }
 

@@ -35,9 +35,9 @@ template <class Real>
 struct MaskedLmActivations {
     std::vector<std::size_t> rows;    ///< the rows that logits are computed for, [M]: the target's, or all T
     Tensor<Real, 2> selected;         ///< their hidden states, [M, H]
-    Tensor<Real, 2> pre_activation;   ///< after the linear layer, [M, H]
-    Tensor<Real, 2> activated;        ///< after the activation, [M, H]
-    LayerNormActivations<Real> norm;  ///< after the layer norm: rstd [M], x_hat and y [M, H]
+    Tensor<Real, 2> pre_activation;   ///< after the linear layer, [M, E]; in BERT, E is H
+    Tensor<Real, 2> activated;        ///< after the activation, [M, E]
+    LayerNormActivations<Real> norm;  ///< after the layer norm: rstd [M], x_hat and y [M, E]
     Tensor<Real, 2> logits;           ///< one number for each token of the vocabulary, [M, V]
 };
 
@@ -45,9 +45,9 @@ struct MaskedLmActivations {
 /// published code: google-research/bert, run_pretraining.py, get_masked_lm_output.)
 template <class Real, class Ops = Reference>
 struct MaskedLmHead {
-    Linear<Real> transform;   ///< [H, H], [H]; published as transform.dense
-    LayerNorm<Real> norm;     ///< [H] each; published as transform.LayerNorm
-    Tensor<Real, 2> decoder;  ///< [V, H], published as decoder.weight; empty if tied to the word table, as in BERT
+    Linear<Real> transform;   ///< [E, H], [E]; published as transform.dense. E is H, but in ALBERT
+    LayerNorm<Real> norm;     ///< [E] each; published as transform.LayerNorm
+    Tensor<Real, 2> decoder;  ///< [V, E], published as decoder.weight; empty if tied to the word table, as in BERT
     Tensor<Real, 1> bias;     ///< [V]; published as bias, or as decoder.bias if the decoder is not tied
 
     using Scalar = Real;                            ///< number type of the loss
@@ -92,9 +92,9 @@ struct MaskedLmHead {
     /// @return  the head, all zeros
     static MaskedLmHead make(const Config& config)
     {
-        const std::size_t H = config.hidden_size, V = config.vocab_size;
+        const std::size_t H = config.hidden_size, E = config.embedding_width(), V = config.vocab_size;
         const bool tied = config.tie_word_embeddings;
-        return {make_linear<Real>(H, H), make_layer_norm<Real>(H), tied ? zeros<Real, 2>({0, 0}) : zeros<Real, 2>({V, H}),
+        return {make_linear<Real>(E, H), make_layer_norm<Real>(E), tied ? zeros<Real, 2>({0, 0}) : zeros<Real, 2>({V, E}),
                 zeros<Real, 1>({V})};
     }
 
@@ -128,21 +128,20 @@ struct MaskedLmHead {
     ///     \mathrm{logits}_{mv} = y_m \cdot E_v + \mathrm{bias}_v \f]
     /// where x are the hidden states of the masked positions only, because each costs V logits. In training these are the 15 % of
     /// the tokens that were chosen: most are replaced by `[MASK]`, some by another token, some are unchanged.
-    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ `pass.config.hidden_act`,
+    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ hidden_act (in RoBERTa always gelu),
     /// \f$z\f$ `act.activated`, \f$y\f$ `act.norm.y`, \f$E\f$ `table`: the body's word table if tied, or else `decoder`; bias
     /// `bias`.
     /// @param body  hidden states and word table
     /// @param target  the masked positions; without a target, all positions are computed
-    /// @param pass  hidden_act and layer_norm_eps
+    /// @param pass  hidden_act, or masked_lm_act, and layer_norm_eps
     /// @param[out] act  every tensor of the formula
     /// @throws std::invalid_argument for a row out of range, or if a shape doesn't fit
     void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
     {
-        const Tensor<Real, 2>& table = decoder.size() == 0 ? body.word_table : decoder;  // [V, H]
-        const std::size_t V = table.shape(0), H = body.hidden.shape(1);
-        require_linear("masked_lm: transform", transform, H, H);
-        require_layer_norm("masked_lm: LayerNorm", norm, H);
-        require_shape("masked_lm: table", table, {V, H});
+        const Tensor<Real, 2>& table = decoder.size() == 0 ? body.word_table : decoder;  // [V, E]
+        const std::size_t V = table.shape(0), E = table.shape(1), H = body.hidden.shape(1);
+        require_linear("masked_lm: transform", transform, E, H);
+        require_layer_norm("masked_lm: LayerNorm", norm, E);
         require_shape("masked_lm: bias", bias, {V});
         if (target) {
             require_rows("masked_lm", target->rows, body.hidden.shape(0));
@@ -153,7 +152,7 @@ struct MaskedLmHead {
         }
         take_rows("masked_lm", body.hidden, act.rows, act.selected);
         Ops::linear(act.selected, transform.weight, transform.bias, act.pre_activation, pass.workspace);
-        Ops::activate(Ops{}, pass.config.hidden_act, act.pre_activation, act.activated);
+        Ops::activate(Ops{}, pass.config.masked_lm_activation(), act.pre_activation, act.activated);
         Ops::layer_norm(act.activated, norm, Real(pass.config.layer_norm_eps), act.norm);
         Ops::linear(act.norm.y, table, bias, act.logits, pass.workspace);
     }
@@ -210,16 +209,17 @@ struct MaskedLmHead {
         require_rows("masked_lm: d_hidden", act.rows, d_body.hidden.shape(0));
         require_shape("masked_lm: d_hidden", d_body.hidden, body.hidden.shape());
         const bool tied = decoder.size() == 0;
-        const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, H]
-        Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, H]
-        const std::size_t V = table.shape(0), H = body.hidden.shape(1);
-        require_shape("masked_lm: d_table", d_table, {V, H});
+        const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, E]
+        Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, E]
+        const std::size_t V = table.shape(0), E = table.shape(1), H = body.hidden.shape(1);
+        require_shape("masked_lm: d_table", d_table, {V, E});
         require_shape("masked_lm: d_bias", d_head.bias, {V});
-        require_layer_norm("masked_lm: d_LayerNorm", d_head.norm, H);
-        require_linear("masked_lm: d_transform", d_head.transform, H, H);
+        require_layer_norm("masked_lm: d_LayerNorm", d_head.norm, E);
+        require_linear("masked_lm: d_transform", d_head.transform, E, H);
         Ops::linear_backward(d_act.logits, act.norm.y, table, d_table, d_head.bias, d_act.norm.y, pass.workspace);
         Ops::layer_norm_backward(d_act.norm.y, norm, act.norm, d_head.norm, d_act.activated);
-        Ops::activate_backward(Ops{}, pass.config.hidden_act, d_act.activated, act.pre_activation, d_act.pre_activation);
+        Ops::activate_backward(Ops{}, pass.config.masked_lm_activation(), d_act.activated, act.pre_activation,
+                               d_act.pre_activation);
         Ops::linear_backward(d_act.pre_activation, act.selected, transform.weight, d_head.transform.weight, d_head.transform.bias,
                              d_act.selected, pass.workspace);
         add_rows("masked_lm: d_hidden", d_act.selected, act.rows, d_body.hidden);

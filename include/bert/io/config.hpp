@@ -2,6 +2,7 @@
 /// Reads and checks a config.json, a configuration under its published names. (io/config_writer.hpp writes it.)
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -47,6 +48,33 @@ void visit_config(AnyConfig& config, Visit&& visit)
     visit("classifier_dropout", config.classifier_dropout);
     visit("pad_token_id", config.pad_token_id);
     visit("tie_word_embeddings", config.tie_word_embeddings);
+    // BERT's files don't have these.
+    visit("embedding_size", config.embedding_size);
+    visit("num_hidden_groups", config.num_hidden_groups);
+    visit("inner_group_num", config.inner_group_num);
+    visit("sinusoidal_positions", config.sinusoidal_positions);
+    visit("question_answering_dropout", config.question_answering_dropout);
+    visit("embeddings_dropout_prob", config.embeddings_dropout_prob);
+    if (config.mobilebert) {
+        auto& own = *config.mobilebert;
+        visit("trigram_input", own.trigram_input);
+        visit("use_bottleneck", own.use_bottleneck);
+        visit("intra_bottleneck_size", own.intra_bottleneck_size);
+        visit("use_bottleneck_attention", own.use_bottleneck_attention);
+        visit("key_query_shared_bottleneck", own.key_query_shared_bottleneck);
+        visit("num_feedforward_networks", own.num_feedforward_networks);
+        visit("normalization_type", own.normalization_type);
+        visit("classifier_activation", own.classifier_activation);
+    }
+}
+
+/// What to say of a configuration of another family.
+/// @param model_type  the family in config.json
+/// @return  as in ` (bert/variants/roberta.hpp loads this one)`, or nothing
+inline std::string other_family(std::string_view model_type)
+{
+    constexpr std::array<std::string_view, 5> variants{"roberta", "distilbert", "albert", "mobilebert", "gpt2"};
+    return is_one_of(variants, model_type) ? " (bert/variants/" + std::string(model_type) + ".hpp loads this one)" : "";
 }
 
 /// Takes the known keys out of the object of a config.json, one by one, and checks the types of their values.
@@ -62,7 +90,13 @@ public:
     template <class Value>
     void operator()(const char* key, Value& member)
     {
-        if (const std::optional<nlohmann::json> value = take(key)) convert(key, *value, member);
+        const std::optional<nlohmann::json> value = take(key);
+        if (!value) return;
+        if (is_one_of(family_.nullable, key)) {  // the default is what null stands for
+            if (value->is_null()) return;
+            if (*value == 0) fail(key, "at least 1, or null", *value);
+        }
+        convert(key, *value, member);
     }
 
     /// `architectures`: a name, or a list of which the first counts. An empty list stands for no head.
@@ -114,6 +148,14 @@ public:
         return otherwise;
     }
 
+    /// `true_hidden_size`, which MobileBERT's files say beside the keys from which it follows. It isn't kept.
+    /// @param width  what follows from these keys
+    void derived_width(std::size_t width)
+    {
+        const std::optional<nlohmann::json> value = take("true_hidden_size");
+        if (value && *value != width) fail("true_hidden_size", std::to_string(width), *value);
+    }
+
     Activation activation(Activation otherwise)
     {
         const std::optional<nlohmann::json> name = take("hidden_act");
@@ -128,9 +170,11 @@ public:
     /// Refuses what changes the model into one that we don't have.
     void refuse_other_models() const
     {
-        for (const char* key : {"is_decoder", "add_cross_attention", "is_encoder_decoder"})
+        for (const char* key : {"is_decoder", "add_cross_attention", "is_encoder_decoder", "scale_attn_by_inverse_layer_idx"})
             if (const auto value = object_.find(key); value != object_.end() && (!value->is_boolean() || value->get<bool>()))
                 fail(key, "false", *value);
+        if (const auto value = object_.find("scale_attn_weights"); value != object_.end() && *value != true)
+            fail("scale_attn_weights", "true", *value);
         if (const auto value = object_.find("position_embedding_type"); value != object_.end())
             if (!value->is_null() && *value != "absolute") fail("position_embedding_type", "\"absolute\"", *value);
         if (const auto value = object_.find("pruned_heads"); value != object_.end() && !value->empty())
@@ -150,6 +194,7 @@ private:
     /// @param key  as BERT has it
     std::optional<nlohmann::json> take(const char* key)
     {
+        if (family_.config_key(key).empty()) return std::nullopt;
         const auto found = object_.find(family_.config_key(key));
         if (found == object_.end()) return std::nullopt;
         std::optional<nlohmann::json> value = std::move(*found);
@@ -189,7 +234,8 @@ private:
 
     [[noreturn]] void fail(const char* key, const std::string& expected, const nlohmann::json& got) const
     {
-        fail_key(place_, key, expected, std::string_view(one_line(got.dump())));
+        const std::string_view published = family_.config_key(key);
+        fail_key(place_, published.empty() ? key : published, expected, std::string_view(one_line(got.dump())));
     }
 
     std::string_view place_;
@@ -210,13 +256,18 @@ private:
 inline Config parse_config(std::string_view place, std::string_view text, const Family& family = bert_family,
                            std::vector<std::string>* warnings = nullptr)
 {
-    const Config defaults;
-    Config config;
+    const Config defaults = family.defaults();
+    Config config = defaults;
     detail::ConfigReader reader(place, parse_json(place, text), family, warnings);
     detail::visit_config(config, reader);
+    if (config.intermediate_size == 0 && detail::is_one_of(family.nullable, "intermediate_size"))
+        config.intermediate_size = 4 * config.hidden_size;
     if (config.model_type != family.model_type)
-        detail::fail_key(place, "model_type", std::string(family.model_type), config.model_type);
+        detail::fail_key(place, "model_type", std::string(family.model_type) + detail::other_family(config.model_type),
+                         config.model_type);
     const std::string body(family.architectures.front().name), name = reader.architecture(body);
+    if (detail::is_one_of(family.other_models, name))
+        detail::fail_key(place, "architectures", detail::one_of(names_of(family)), name);
     if (is_known(name, family)) {
         set_architecture(name, config, place, family);
     } else {
@@ -227,10 +278,29 @@ inline Config parse_config(std::string_view place, std::string_view text, const 
     config.labels = reader.labels(defaults.labels);
     config.problem_type = reader.problem_type(defaults.problem_type);
     config.dtype = reader.dtype(defaults.dtype);
+    if (config.mobilebert) reader.derived_width(config.block_width());
     config.other_keys = reader.rest();
-    check_config(config, place);
+    check_config(config, place, family.config_keys);
+    const auto require_some = [&](const char* key, std::size_t value) {  // if the family has the key
+        if (value == 0 && !family.config_key(key).empty()) detail::fail_key(place, key, "at least 1", 0);
+    };
+    require_some("type_vocab_size", config.type_vocab_size);
+    require_some("embedding_size", config.embedding_size);
+    require_some("num_hidden_groups", config.num_hidden_groups);
     reader.refuse_other_models();
     return config;
+}
+
+/// What a configuration calls its family.
+/// @param file  a config.json
+/// @return  its model_type; `bert` if it says none
+/// @throws InputError if the file can't be read, or isn't a JSON object
+inline std::string model_type_of(const std::filesystem::path& file)
+{
+    const nlohmann::json config = parse_json(file.string(), MappedFile(file).text());
+    if (!config.is_object()) fail_input(file.string(), "expected a JSON object, got " + one_line(config.dump()));
+    const auto type = config.find("model_type");
+    return type != config.end() && type->is_string() ? type->get<std::string>() : "bert";
 }
 
 /// Reads a configuration.

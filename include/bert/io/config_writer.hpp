@@ -56,14 +56,16 @@ inline const char* published_name(Activation activation)
 inline std::string config_json(const Config& config, const Family& family = bert_family)
 {
     check_config(config);
-    if (config.is_causal)  // it would be read as a model that isn't
-        throw std::invalid_argument("config: is_causal: expected false, since config.json has no key for it, got true");
+    if (config.is_causal != family.defaults().is_causal)  // it would be read as what it isn't
+        throw std::invalid_argument("config: is_causal: expected " + std::string(config.is_causal ? "false" : "true") +
+                                    ", since config.json has no key for it, got " + (config.is_causal ? "true" : "false"));
     try {
         nlohmann::json object = nlohmann::json::parse(config.other_keys);
         if (!object.is_object())
             throw std::invalid_argument("config: other_keys: expected a JSON object, got " + one_line(config.other_keys));
         detail::visit_config(config, [&](const char* key, const auto& member) {
-            detail::store(object[std::string(family.config_key(key))], member);
+            const std::string published(family.config_key(key));
+            if (!published.empty()) detail::store(object[published], member);
         });
         object["architectures"] = {config.architecture};
         object[std::string(family.config_key("hidden_act"))] = detail::published_name(config.hidden_act);

@@ -20,6 +20,7 @@
 #include "bert/io/config.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
+#include "bert/io/published_tensors.hpp"
 #include "bert/io/safetensors_folder.hpp"
 #include "bert/io/tensor_view.hpp"
 #include "bert/model.hpp"
@@ -37,7 +38,10 @@ namespace detail {
 /// Finds tensors under the names that a family's files use for them, and remembers which were asked for.
 class PublishedNames {
 public:
-    PublishedNames(const SafetensorsFolder& files, const Family& family) : files_(files), family_(family) {}
+    PublishedNames(const SafetensorsFolder& files, const Family& family, const Config& config)
+        : files_(files), family_(family), config_(config)
+    {
+    }
 
     /// The tensor of a published name, in any of its spellings.
     /// @return  nullptr if there is none
@@ -55,7 +59,7 @@ public:
     /// @return  nullptr if there is none
     const TensorView* find_parameter(const std::string& ours)
     {
-        const std::string published = family_.published(ours);
+        const std::string published = family_.published(ours, config_);
         for (const TiedNames& tied : family_.tied) {
             if (family_.spellings(std::string(tied.parameter)).front() != family_.spellings(published).front()) continue;
             const TensorView *first = find(tied.first), *second = find(tied.second);
@@ -64,8 +68,8 @@ public:
         return find(published);
     }
 
-    /// @return  what the family's files call a parameter
-    std::string published(const std::string& ours) const { return family_.published(ours); }
+    /// @return  what the family's files call a parameter, and how they hold it
+    StoredForm stored(const std::string& ours) const { return family_.stored(ours, config_); }
 
     /// @return  names of the tensors that were never asked for, sorted; those that are known to be no parameters are left out
     std::vector<std::string> unused() const
@@ -79,6 +83,7 @@ public:
 private:
     const SafetensorsFolder& files_;
     const Family& family_;
+    const Config& config_;
     std::set<const TensorView*> used_;
 };
 
@@ -92,17 +97,27 @@ inline bool same_contents(const TensorView& a, const TensorView& b)
 class ModelReader {
 public:
     /// Reads the headers, and refuses a configuration that needs far more numbers than the files hold before memory is taken.
-    explicit ModelReader(const std::filesystem::path& folder, const Family& family = bert_family)
+    /// @param folder  the folder
+    /// @param family  what its files call things
+    /// @param with_heads  whether the model's heads are wanted; without them, their tensors are left alone
+    explicit ModelReader(const std::filesystem::path& folder, const Family& family = bert_family, bool with_heads = true)
         : folder_(folder),
+          family_(family),
+          with_heads_(with_heads),
           config_(read_config(folder / "config.json", family, &warnings_)),
           files_(folder),
-          names_(files_, family)
+          names_(files_, family, config_)
     {
-        use_body_without_heads(family);
+        if (with_heads)
+            use_body_without_heads(family);
+        else
+            config_.heads.clear();
         const TensorView *const table = names_.find(family.table), *const decoder = names_.find(family.decoder);
         if (config_.tie_word_embeddings && table != nullptr && decoder != nullptr)
             config_.tie_word_embeddings = same_contents(*table, *decoder);  // of tied matrices, one is enough
-        if (config_.heads.empty() && names_.find_parameter("bert.pooler.dense.weight") == nullptr) config_.has_pooler = false;
+        const bool has_weights = !config_.mobilebert || config_.mobilebert->classifier_activation;  // the pooler, if there is one
+        if (config_.heads.empty() && has_weights && names_.find_parameter("bert.pooler.dense.weight") == nullptr)
+            config_.has_pooler = false;
 
         // A stored number has at least two bytes; the rest is left to tensors that are tied, or that only the architecture's
         // other heads have.
@@ -126,21 +141,31 @@ public:
     void read(const std::string& name, Tensor<Value, rank>& tensor)
     {
         const TensorView* const view = names_.find_parameter(name);
+        const StoredForm form = names_.stored(name);
         if (view == nullptr)
-            fail_input(folder_.string(), "tensor " + in_quotes(names_.published(name)) + ": expected by " + config_.architecture +
-                                             ", got no such tensor");
-        read_into(*view, tensor);
+            fail_input(folder_.string(),
+                       "tensor " + in_quotes(form.name) + ": expected by " + config_.architecture + ", got no such tensor");
+        if (form.turned || form.parts > 1)
+            read_arranged(*view, form, tensor);
+        else
+            read_into(*view, tensor);
     }
 
     /// @return  what nobody asked for
-    LoadReport report() const { return {names_.unused(), warnings_}; }
+    LoadReport report() const
+    {
+        std::vector<std::string> ignored = names_.unused();
+        if (!with_heads_) std::erase_if(ignored, [&](const std::string& name) { return family_.is_of_head(name); });
+        return {ignored, warnings_};
+    }
 
 private:
     /// Where the files have no tensor of any head, the encoder can be used all the same.
     void use_body_without_heads(const Family& family)
     {
         const auto of_head = [&](const TensorView* view) { return family.is_of_head(view->name); };
-        if (config_.heads.empty() || std::any_of(files_.tensors().begin(), files_.tensors().end(), of_head)) return;
+        if (config_.heads.empty() || !has_tensors_of_heads(config_.architecture, family)) return;
+        if (std::any_of(files_.tensors().begin(), files_.tensors().end(), of_head)) return;
         const std::string name(family.architectures.front().name);
         warnings_.push_back((folder_ / "config.json").string() + ": architectures: " + in_quotes(config_.architecture) +
                             " has a head, of which the files have no tensor; the model is a " + name);
@@ -148,11 +173,28 @@ private:
     }
 
     std::filesystem::path folder_;
+    const Family& family_;
+    bool with_heads_;
     std::vector<std::string> warnings_;
     Config config_;
     SafetensorsFolder files_;
     PublishedNames names_;
 };
+
+}  // namespace detail
+
+namespace detail {
+
+/// Loads a model with its heads, or without them.
+template <class AnyModel>
+AnyModel load_any(const std::filesystem::path& folder, LoadReport* report, const Family& family, bool with_heads)
+{
+    ModelReader reader(folder, family, with_heads);
+    auto model = AnyModel::make(reader.config());
+    AnyModel::parameters([&](const std::string& name, auto& tensor) { reader.read(name, tensor); }, "", model);
+    if (report != nullptr) *report = reader.report();
+    return model;
+}
 
 }  // namespace detail
 
@@ -167,12 +209,20 @@ template <class Real, class Ops, template <class, class> class Body = BertBody, 
 Model<Real, Ops, Body, Heads> load_model(const std::filesystem::path& folder, LoadReport* report = nullptr,
                                          const Family& family = bert_family)
 {
-    using AnyModel = Model<Real, Ops, Body, Heads>;
-    detail::ModelReader reader(folder, family);
-    auto model = AnyModel::make(reader.config());
-    AnyModel::parameters([&](const std::string& name, auto& tensor) { reader.read(name, tensor); }, "", model);
-    if (report != nullptr) *report = reader.report();
-    return model;
+    return detail::load_any<Model<Real, Ops, Body, Heads>>(folder, report, family, true);
+}
+
+/// Loads a model's body, whatever heads its files have: for hidden states and vectors alone.
+/// @param folder  as for load_model
+/// @param[out] report  what was ignored, but for the heads' tensors; nullptr if that isn't wanted
+/// @param family  what the files call the parameters
+/// @return  the model, without heads
+/// @throws InputError as load_model
+template <class Real, class Ops, template <class, class> class Body = BertBody, class Heads = BertHeads>
+Model<Real, Ops, Body, Heads> load_body(const std::filesystem::path& folder, LoadReport* report = nullptr,
+                                        const Family& family = bert_family)
+{
+    return detail::load_any<Model<Real, Ops, Body, Heads>>(folder, report, family, false);
 }
 
 }  // namespace bert

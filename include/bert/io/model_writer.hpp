@@ -14,9 +14,11 @@
 
 #include "bert/core/error.hpp"
 #include "bert/core/float16.hpp"
+#include "bert/core/parameter_list.hpp"
 #include "bert/io/config_writer.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
+#include "bert/io/published_tensors.hpp"
 #include "bert/io/safetensors_writer.hpp"
 #include "bert/io/tensor_view.hpp"
 #include "bert/model.hpp"
@@ -62,19 +64,17 @@ template <class Real, class Ops, template <class, class> class Body, class Heads
 void save_model(const Model<Real, Ops, Body, Heads>& model, const std::filesystem::path& folder,
                 StoredAs stored = StoredAs::scalar, const Family& family = bert_family)
 {
+    const std::vector<PublishedTensor<Real>> tensors = published_tensors(parameter_list<const Real>(model), model.config, family);
     std::vector<TensorView> views;
     std::list<std::vector<std::uint16_t>> converted;  // a list never moves what it holds
-    Model<Real, Ops, Body, Heads>::parameters(
-        [&](const std::string& ours, const auto& tensor) {
-            const std::string name = family.published(ours);
-            TensorView& view = views.emplace_back(view_of(name, tensor));
-            if (stored == StoredAs::scalar) return;
-            const std::vector<std::uint16_t>& bits = converted.emplace_back(detail::in_16_bits(name, tensor, stored));
-            view.dtype = stored == StoredAs::bfloat16 ? Dtype::BF16 : Dtype::F16;
-            view.data = reinterpret_cast<const std::byte*>(bits.data());
-            view.bytes = bits.size() * sizeof(bits[0]);
-        },
-        "", model);
+    for (const PublishedTensor<Real>& tensor : tensors) {
+        TensorView& view = views.emplace_back(view_of(tensor.name, tensor.shape, tensor.values));
+        if (stored == StoredAs::scalar) continue;
+        const std::vector<std::uint16_t>& bits = converted.emplace_back(detail::in_16_bits(tensor.name, tensor.values, stored));
+        view.dtype = stored == StoredAs::bfloat16 ? Dtype::BF16 : Dtype::F16;
+        view.data = reinterpret_cast<const std::byte*>(bits.data());
+        view.bytes = bits.size() * sizeof(bits[0]);
+    }
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     if (failed) fail_input(folder.string(), "expected a folder to write to: " + failed.message());

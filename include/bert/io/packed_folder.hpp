@@ -43,25 +43,28 @@ struct PackedModel {
     }
 };
 
-/// Loads a model for inference.
+/// Loads a model for inference: BERT, RoBERTa, DistilBERT or ALBERT, whose bodies are the same.
 /// @param folder  as for load_model
 /// @param[out] report  what was ignored; nullptr: not wanted
+/// @param family  what the files call the parameters
+/// @param with_heads  false to load the body alone
 /// @return  the model
 /// @throws InputError as load_model
 template <class Real, class Ops>
-PackedModel<Real, Ops> load_packed(const std::filesystem::path& folder, LoadReport* report = nullptr)
+PackedModel<Real, Ops> load_packed(const std::filesystem::path& folder, LoadReport* report = nullptr,
+                                   const Family& family = bert_family, bool with_heads = true)
 {
-    detail::ModelReader reader(folder);
+    detail::ModelReader reader(folder, family, with_heads);
     const Config& config = reader.config();
     const auto read = [&](const std::string& name, auto& tensor) { reader.read(name, tensor); };
     Config without_blocks = config;
-    without_blocks.num_hidden_layers = 0;
+    without_blocks.num_hidden_layers = without_blocks.num_hidden_groups = 0;
     PackedModel<Real, Ops> packed{Model<Real, Ops>::make(without_blocks), {config, {}}};
     packed.model.config = config;
     Model<Real, Ops>::parameters(read, "", packed.model);
 
     auto block = EncoderBlock<Real, Ops>::make(config);  // each in turn
-    for (std::size_t l = 0; l < config.num_hidden_layers; ++l) {
+    for (std::size_t l = 0; l < config.blocks(); ++l) {
         EncoderBlock<Real, Ops>::parameters(read, Name("bert.encoder.layer.") + l, block);
         packed.encoder.layer.push_back(pack_block<typename Ops::InstructionSet>(block, config));
     }

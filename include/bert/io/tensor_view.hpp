@@ -203,6 +203,25 @@ Tensor<Value, rank> read_tensor(const TensorView& view)
     return tensor;
 }
 
+/// Makes a view of numbers in memory, for writing them to a file.
+/// @param name  published name
+/// @param shape  of the tensor that they are
+/// @param values  float, double or std::int64_t, row by row; must outlive the view
+/// @return  the view: F32, F64 or I64
+template <class Value>
+TensorView view_of(std::string name, const std::vector<std::size_t>& shape, std::span<const Value> values)
+{
+    static_assert(std::is_same_v<Value, float> || std::is_same_v<Value, double> || std::is_same_v<Value, std::int64_t>,
+                  "the format has no element type for others: convert them first");
+    TensorView view;
+    view.name = std::move(name);
+    view.dtype = std::is_same_v<Value, float> ? Dtype::F32 : std::is_same_v<Value, double> ? Dtype::F64 : Dtype::I64;
+    view.shape = shape;
+    view.data = reinterpret_cast<const std::byte*>(values.data());
+    view.bytes = values.size_bytes();
+    return view;
+}
+
 /// Makes a view of a tensor in memory, for writing it to a file.
 /// @param name  published name
 /// @param tensor  float, double or std::int64_t; must outlive the view
@@ -210,15 +229,8 @@ Tensor<Value, rank> read_tensor(const TensorView& view)
 template <class Value, std::size_t rank>
 TensorView view_of(std::string name, const Tensor<Value, rank>& tensor)
 {
-    static_assert(std::is_same_v<Value, float> || std::is_same_v<Value, double> || std::is_same_v<Value, std::int64_t>,
-                  "the format has no element type for others: convert them first");
-    TensorView view;
-    view.name = std::move(name);
-    view.dtype = std::is_same_v<Value, float> ? Dtype::F32 : std::is_same_v<Value, double> ? Dtype::F64 : Dtype::I64;
-    view.shape.assign(tensor.shape().begin(), tensor.shape().end());
-    view.data = reinterpret_cast<const std::byte*>(tensor.data());
-    view.bytes = tensor.size() * sizeof(Value);
-    return view;
+    return view_of(std::move(name), {tensor.shape().begin(), tensor.shape().end()},
+                   std::span<const Value>(tensor.data(), tensor.size()));
 }
 
 }  // namespace bert

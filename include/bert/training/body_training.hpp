@@ -88,7 +88,7 @@ struct BodyTraining<BertBody<Real, Ops>> {
                                     Activations& act)
     {
         Body::require_same_sequences(batch, pass);
-        body.check(batch);
+        body.check(batch, pass.config);
         const EncoderTraining<Real, Ops> encoder{body.encoder, plan};
         body.embeddings.forward(batch, pass, act.embeddings);
         const Tensor<Real, 2>& hidden = encoder.forward(act.embeddings.y, pass, act.encoder);  // [T, H]

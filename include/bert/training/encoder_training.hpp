@@ -66,7 +66,7 @@ struct EncoderTraining {
     /// @throws std::invalid_argument if a shape doesn't fit
     const Tensor<Real, 2>& forward(const Tensor<Real, 2>& x, const Pass& pass, EncoderTrainingActivations<Real>& act) const
     {
-        const std::size_t layers = encoder.layer.size();
+        const std::size_t layers = encoder.runs(pass.config);
         require_sequences("encoder: sequences", pass.sequences, x.shape(0));
         if (layers == 0) return x;
         act.layer.resize(plan.gradient_checkpointing ? 0 : layers - 1);
@@ -75,17 +75,17 @@ struct EncoderTraining {
             const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
             // With gradient checkpointing, every block uses act.last.block as scratch; in the end it holds the last block's.
             EncoderBlockActivations<Real>& block = plan.gradient_checkpointing ? act.last.block : act.layer[l];
-            encoder.layer[l].forward(x_l, pass.in_layer(l), block);
+            block_of(l, pass).forward(x_l, pass.in_layer(l), block);
             // Swapping costs nothing and reuses the previous step's buffer.
             if (plan.gradient_checkpointing) std::swap(act.results[l], block.feed_forward.output.norm.y);
         }
         const Tensor<Real, 2>& last_input = input(layers - 1, x, act);  // [T, H]
         const Pass last_pass = pass.in_layer(layers - 1);
         if (!plan.rows.empty()) {
-            SelectedBlock<Real, Ops>{encoder.layer.back(), plan.rows}.forward(last_input, last_pass, act.last);
+            SelectedBlock<Real, Ops>{block_of(layers - 1, pass), plan.rows}.forward(last_input, last_pass, act.last);
             return act.last.y;
         }
-        encoder.layer.back().forward(last_input, last_pass, act.last.block);
+        block_of(layers - 1, pass).forward(last_input, last_pass, act.last.block);
         return act.last.block.y();
     }
 
@@ -102,8 +102,8 @@ struct EncoderTraining {
     void backward(const Tensor<Real, 2>& x, const Pass& pass, const EncoderTrainingActivations<Real>& act,
                   Encoder<Real, Ops>& d_encoder, EncoderTrainingGradients<Real>& d_act, Tensor<Real, 2>& d_x) const
     {
-        const std::size_t layers = encoder.layer.size();
-        encoder.require_layers("encoder: d_encoder", d_encoder.layer.size(), layers);
+        const std::size_t layers = encoder.runs(pass.config);
+        encoder.require_layers("encoder: d_encoder", d_encoder.layer.size(), encoder.layer.size());
         if (layers == 0) return;
         require_shape("encoder: d_x", d_x, x.shape());
         require_sequences("encoder: sequences", pass.sequences, x.shape(0));
@@ -114,20 +114,28 @@ struct EncoderTraining {
         encoder.require_layers("encoder: act (forward computes it), blocks before the last", kept, layers - 1);
         const Tensor<Real, 2>& last_input = input(layers - 1, x, act);  // [T, H]
         const Pass last_pass = pass.in_layer(layers - 1);
+        const EncoderBlock<Real, Ops>& last = block_of(layers - 1, pass);
+        EncoderBlock<Real, Ops>& d_last = d_encoder.layer[pass.config.block_of(layers - 1)];
         if (!plan.rows.empty())
-            SelectedBlock<Real, Ops>{encoder.layer.back(), plan.rows}.backward(last_input, last_pass, act.last,
-                                                                               d_encoder.layer.back(), d_act.last, d_x);
+            SelectedBlock<Real, Ops>{last, plan.rows}.backward(last_input, last_pass, act.last, d_last, d_act.last, d_x);
         else
-            encoder.layer.back().backward(d_x, last_input, last_pass, act.last.block, d_encoder.layer.back(), d_act.block, d_x);
+            last.backward(d_x, last_input, last_pass, act.last.block, d_last, d_act.block, d_x);
         for (std::size_t l = layers - 1; l-- > 0;) {
             const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
-            if (plan.gradient_checkpointing) encoder.layer[l].forward(x_l, pass.in_layer(l), d_act.recomputed);
+            if (plan.gradient_checkpointing) block_of(l, pass).forward(x_l, pass.in_layer(l), d_act.recomputed);
             const EncoderBlockActivations<Real>& block = plan.gradient_checkpointing ? d_act.recomputed : act.layer[l];
-            encoder.layer[l].backward(d_x, x_l, pass.in_layer(l), block, d_encoder.layer[l], d_act.block, d_x);
+            EncoderBlock<Real, Ops>& d_block = d_encoder.layer[pass.config.block_of(l)];
+            block_of(l, pass).backward(d_x, x_l, pass.in_layer(l), block, d_block, d_act.block, d_x);
         }
     }
 
 private:
+    /// The block that runs in layer l: in BERT, block l.
+    const EncoderBlock<Real, Ops>& block_of(std::size_t l, const Pass& pass) const
+    {
+        return encoder.layer[pass.config.block_of(l)];
+    }
+
     /// The input of block l, as Encoder::input, [T, H].
     const Tensor<Real, 2>& input(std::size_t l, const Tensor<Real, 2>& x, const EncoderTrainingActivations<Real>& act) const
     {

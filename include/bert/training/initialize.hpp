@@ -80,6 +80,23 @@ void fill_randomly(Initialization initialization, double sigma, std::uint64_t se
     });
 }
 
+/// Fills a position table with sines and cosines of wavelengths from 2 pi to 10000 * 2 pi, as the first transformer had it.
+/// \f[ P_{p,2i} = \sin(p / 10000^{2i/E}),\quad P_{p,2i+1} = \cos(p / 10000^{2i/E}) \f]
+/// Symbols: \f$P\f$ `table`, \f$p / 10000^{2i/E}\f$ `angle`.
+/// @param[out] table  [positions, E]
+/// @see Vaswani et al. 2017, section 3.5
+template <class Real>
+void fill_with_sines(Tensor<Real, 2>& table)
+{
+    const std::size_t E = table.shape(1);
+    for (std::size_t p = 0; p < table.shape(0); ++p)
+        for (std::size_t e = 0; e < E; ++e) {
+            const double angle =
+                static_cast<double>(p) / std::pow(10000.0, static_cast<double>(e - e % 2) / static_cast<double>(E));
+            table(p, e) = static_cast<Real>(e % 2 == 0 ? std::sin(angle) : std::cos(angle));
+        }
+}
+
 /// Initializes a model for pre-training: matrices and tables are random, biases and beta 0, gamma 1.
 /// @param[in,out] model  of any sizes; it is overwritten; config.initializer_range and config.pad_token_id are read
 /// @param seed  a different seed gives a different model
@@ -95,12 +112,18 @@ void initialize(Model<Real, Ops, Body, Heads>& model, std::uint64_t seed, Initia
             case ParameterKind::shift:
             case ParameterKind::bias: std::fill(parameter.values.begin(), parameter.values.end(), Real(0)); break;
             case ParameterKind::matrix:
-            case ParameterKind::table:
-                fill_randomly(initialization, model.config.initializer_range, seed, index, parameter.values);
+            case ParameterKind::table: {
+                double sigma = model.config.initializer_range;
+                if constexpr (requires { model.body.initial_scale(parameter.name, model.config); })
+                    sigma *= model.body.initial_scale(parameter.name, model.config);
+                fill_randomly(initialization, sigma, seed, index, parameter.values);
                 break;
+            }
         }
         ++index;
     }
+    if (model.config.sinusoidal_positions)
+        if constexpr (requires { model.body.embeddings.position; }) fill_with_sines(model.body.embeddings.position);
     Tensor<Real, 2>& word_table = model.body.word_table();  // [V, H]
     const std::optional<std::size_t> padding = model.config.pad_token_id;
     if (initialization == Initialization::normal && padding && *padding < word_table.shape(0))

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -58,15 +59,20 @@ struct MicroBatchStart {
 
 /// The dropout of a configuration. (A probability of its own for classifiers is the transformers library's; the original code has
 /// 0.1.)
-/// @param config  its three probabilities
+/// @param config  its probabilities
 /// @param stream  seed and step
 /// @param start  where the micro-batch begins
 /// @return  for Pass::dropout
 inline Dropout dropout_of(const Config& config, const RandomStream& stream, const MicroBatchStart& start = {})
 {
     return {.hidden = config.hidden_dropout_prob,
+            .embeddings = config.embeddings_dropout_prob,
             .probabilities = config.attention_probs_dropout_prob,
             .classifier = config.classifier_dropout.value_or(config.hidden_dropout_prob),
+            .token_classifier = config.classifier_dropout_of_tokens ? std::nullopt : std::optional(config.hidden_dropout_prob),
+            .question_answering = config.question_answering_dropout,
+            .after_attention = config.dropout_after_attention,
+            .after_feed_forward = config.dropout_after_feed_forward,
             .stream = stream,
             .first_token = static_cast<std::uint32_t>(start.tokens),
             .first_sequence = static_cast<std::uint32_t>(start.sequences)};
@@ -126,7 +132,7 @@ public:
     /// @throws std::invalid_argument that names the first one out of range
     void check(const LabelledBatch<Real, Heads>& part) const
     {
-        model_.body.check(part.batch);
+        model_.body.check(part.batch, model_.config);
         model_.check(part.batch, part.targets);
     }
 

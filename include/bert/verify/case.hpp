@@ -26,6 +26,7 @@
 #include "bert/io/json_place.hpp"
 #include "bert/io/mapped_file.hpp"
 #include "bert/io/model_folder.hpp"
+#include "bert/io/published_tensors.hpp"
 #include "bert/io/safetensors.hpp"
 #include "bert/io/tensor_view.hpp"
 #include "bert/training/trainer.hpp"
@@ -126,10 +127,14 @@ public:
         Targets<Real, Heads> targets;
         if constexpr (requires { targets.masked_lm; })
             if (has("label.mlm")) targets.masked_lm = masked_lm_target();
+        if constexpr (requires { targets.causal_lm; })
+            if (has("label.lm")) targets.causal_lm = causal_lm_target();
         if constexpr (requires { targets.token_classification; })
             if (has("label.tokens")) targets.token_classification = packed_labels("label.tokens");
         if constexpr (requires { targets.next_sentence; })
             if (has("label.next_sentence")) targets.next_sentence = tensor<std::int64_t, 1>("label.next_sentence");
+        if constexpr (requires { targets.sentence_order; })
+            if (has("label.sentence_order")) targets.sentence_order = tensor<std::int64_t, 1>("label.sentence_order");
         if constexpr (requires { targets.sequence_classification; }) {
             if (has("label.class")) targets.sequence_classification = tensor<std::int64_t, 1>("label.class");
             if (has("label.value")) targets.sequence_classification = tensor<Real, 1>("label.value");
@@ -222,6 +227,23 @@ private:
         return target;
     }
 
+    /// The rows whose next token has a label, and that label: the labels are those of the tokens themselves.
+    MaskedLmTarget causal_lm_target() const
+    {
+        const IndexTensor<1> labels = packed_labels("label.lm");
+        MaskedLmTarget target;
+        std::vector<std::int64_t> ids;
+        for (std::size_t b = 0; b < batch_.sequences.count(); ++b)
+            for (std::size_t t = batch_.sequences.begin[b] + 1; t < batch_.sequences.begin[b + 1]; ++t) {
+                if (labels(t) == ignored_label) continue;
+                target.rows.push_back(t - 1);
+                ids.push_back(labels(t));
+            }
+        target.ids.resize({ids.size()});
+        std::copy(ids.begin(), ids.end(), target.ids.begin());
+        return target;
+    }
+
     IndexTensor<1> packed_labels(const std::string& name) const
     {
         IndexTensor<2> padded = tensor<std::int64_t, 2>(name);
@@ -288,7 +310,7 @@ std::vector<std::string> our_names(const std::vector<std::string>& parts, const 
 {
     std::vector<std::string> names;
     for (const Parameter<const Real>& parameter : parameter_list<const Real>(model)) {
-        const std::string published = family.published(parameter.name);
+        const std::string published = family.published(parameter.name, model.config);
         if (std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return published.find(part) != part.npos; }))
             names.push_back(parameter.name);
     }
@@ -318,10 +340,9 @@ std::vector<NamedTensor> training_trace(const ReferenceCase& reference, Model<Re
         rate.values.push_back(step.learning_rate);
     }
     std::vector<NamedTensor> trace{loss, norm, rate};
-    for (const Parameter<const Real>& parameter : parameter_list<const Real>(std::as_const(model)))
-        trace.push_back({"train.parameter." + family.published(parameter.name),
-                         parameter.shape,
-                         {parameter.values.begin(), parameter.values.end()}});
+    for (const PublishedTensor<Real>& tensor :
+         published_tensors(parameter_list<const Real>(std::as_const(model)), model.config, family))
+        trace.push_back({"train.parameter." + tensor.name, tensor.shape, {tensor.values.begin(), tensor.values.end()}});
     return trace;
 }
 
@@ -335,28 +356,37 @@ inline bool has_kind(const ReferenceCase& reference, std::string_view kind)
     return std::any_of(tensors.begin(), tensors.end(), [&](const TensorView& t) { return kind_of(t.name).starts_with(kind); });
 }
 
+/// Visits the tensors of a body that ReLU is applied to, each with the name of its result. Other bodies have functions of their
+/// own (verify/variants.hpp).
+/// @param act  activations from forward
+/// @param visit  called as visit(name, tensor), with `layer.0.intermediate` and its pre-activation, [T, I]
+template <class Real, class Visit>
+void visit_relu_inputs(BertBodyActivations<Real>& act, const Visit& visit)
+{
+    for (std::size_t l = 0; l < act.encoder.layer.size(); ++l)
+        visit("layer." + std::to_string(l) + ".intermediate", act.encoder.layer[l].feed_forward.pre_activation);
+}
+
 /// Gives each pre-activation of ReLU the sign that it has in the case. ReLU's derivative jumps from 0 to 1 at 0: a number that
 /// rounding moves across 0, however small, adds a unit's whole gradient or removes it. This happens in bfloat16: in
 /// `sequence_regression`, one number of -0.0020 becomes 0.0019, which changes gradients by 0.2.
-/// @param reference  the case; its tensors `forward.layer.*.intermediate` give the signs
-/// @param[in,out] act  activations from forward; pre_activation is changed
-template <class Real>
-void take_stored_branches(const ReferenceCase& reference, ModelActivations<Real>& act)
+/// @param reference  the case; its tensors `forward.layer.*.intermediate` and the like give the signs
+/// @param[in,out] act  a body's activations from forward; its pre-activations are changed
+template <class Activations>
+void take_stored_branches(const ReferenceCase& reference, Activations& act)
 {
     const std::size_t B = reference.mask().shape(0), L = reference.mask().shape(1);
-    for (std::size_t l = 0; l < act.body.encoder.layer.size(); ++l) {
-        Tensor<Real, 2>& pre_activation = act.body.encoder.layer[l].feed_forward.pre_activation;
+    visit_relu_inputs(act, [&]<class Real>(const std::string& name, Tensor<Real, 2>& pre_activation) {
         const std::size_t T = pre_activation.shape(0), I = pre_activation.shape(1);
-        const std::string name = "forward.layer." + std::to_string(l) + ".intermediate";
-        const TensorView* view = reference.expected().find(name);
+        const TensorView* view = reference.expected().find("forward." + name);
         if (view == nullptr || view->shape != std::vector<std::size_t>{B, L, I})
-            continue;                                               // the comparison of the forward tensors reports it
-        const Tensor<Real, 2> stored = reference.rows<Real>(name);  // [T, I]
+            return;  // the comparison of the forward tensors reports it
+        const Tensor<Real, 2> stored = reference.rows<Real>("forward." + name);  // [T, I]
         for (std::size_t t = 0; t < T; ++t)
             for (std::size_t i = 0; i < I; ++i)
                 if ((pre_activation(t, i) > 0) != (stored(t, i) > 0))
                     pre_activation(t, i) = stored(t, i) > 0 ? std::numeric_limits<Real>::min() : Real(0);
-    }
+    });
 }
 
 /// Computes the tensors of a case: forward and losses; gradients and training steps if the case has them.
@@ -387,9 +417,9 @@ std::vector<NamedTensor> case_trace(const ReferenceCase& reference, const Model<
     model.forward(batch, targets, pass, act);
     append(loss_trace(model.loss(batch, targets, counts, {}, act)));
     if (has_kind(reference, "grad")) {
-        if constexpr (std::is_same_v<AnyModel, Model<Real, Ops>>)
-            if (limits_of<Real, Ops>().measure == Measure::norm && model.config.hidden_act == Activation::relu)
-                take_stored_branches(reference, act);
+        if constexpr (limits_of<Real, Ops>().measure == Measure::norm &&
+                      requires { visit_relu_inputs(act.body, [](auto&&...) {}); })
+            if (model.config.hidden_act == Activation::relu) take_stored_branches(reference, act.body);
         auto gradient = AnyModel::make(model.config);
         typename AnyModel::Gradients d_act;
         model.loss_backward(batch, targets, counts, {}, act, d_act);
@@ -408,12 +438,11 @@ std::vector<NamedTensor> case_trace(const ReferenceCase& reference, const Model<
 template <class Real, class Ops, template <class, class> class Body, class Heads>
 void subtract_start(const Model<Real, Ops, Body, Heads>& start, const Family& family, std::vector<NamedTensor>& tensors)
 {
-    for (const Parameter<const Real>& parameter : parameter_list<const Real>(start))
+    for (const PublishedTensor<Real>& before : published_tensors(parameter_list<const Real>(start), start.config, family))
         for (NamedTensor& tensor : tensors)
-            if (tensor.name == "train.parameter." + family.published(parameter.name) &&
-                tensor.values.size() == parameter.values.size())
-                std::transform(tensor.values.begin(), tensor.values.end(), parameter.values.begin(), tensor.values.begin(),
-                               [](double after, Real before) { return after - static_cast<double>(before); });
+            if (tensor.name == "train.parameter." + before.name && tensor.values.size() == before.values.size())
+                std::transform(tensor.values.begin(), tensor.values.end(), before.values.begin(), tensor.values.begin(),
+                               [](double after, Real value) { return after - static_cast<double>(value); });
 }
 
 /// Runs a model on a case's inputs, forward and backward, then its training steps, and compares every tensor. If errors are

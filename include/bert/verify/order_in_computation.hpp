@@ -34,10 +34,24 @@ struct OrderInComputation {
 inline OrderInComputation order_in_computation(const std::string& name)
 {
     constexpr std::array<std::string_view, 3> kinds{"forward", "loss", "grad"};
-    constexpr std::array<std::string_view, 9> of_layers{"query",   "key",       "value",        "scores", "probabilities",
-                                                        "context", "attention", "intermediate", "output"};
-    constexpr std::array<std::string_view, 3> of_heads{"forward.pooled", "forward.mlm.transform", "forward.logits.start"};
-    constexpr std::string_view layers = "layer.";
+    constexpr std::array<std::string_view, 2> of_embeddings{"forward.embeddings.norm", "forward.embeddings"};
+    constexpr std::array<std::string_view, 14> of_layers{"bottleneck.input",
+                                                         "bottleneck.attention",
+                                                         "norm1",
+                                                         "query",
+                                                         "key",
+                                                         "value",
+                                                         "scores",
+                                                         "probabilities",
+                                                         "context",
+                                                         "attention",
+                                                         "norm2",
+                                                         "ffn",
+                                                         "intermediate",
+                                                         "output"};
+    constexpr std::array<std::string_view, 5> of_heads{"forward.final_norm", "forward.pooled", "forward.class.transform",
+                                                       "forward.mlm.transform", "forward.logits.start"};
+    constexpr std::string_view layers = "layer.", networks = "ffn.";
     constexpr std::size_t heads = std::numeric_limits<std::size_t>::max();
     const auto index_in = [](const auto& names, std::string_view wanted) {
         return static_cast<std::size_t>(std::find(names.begin(), names.end(), wanted) - names.begin());
@@ -56,13 +70,18 @@ inline OrderInComputation order_in_computation(const std::string& name)
     } else if (name.find("embeddings") != name.npos) {
         order.layer = 0;
     }
+    std::size_t k = 0;  // of MobileBERT's feed-forward networks before the last
+    const bool is_of_network = tensor.starts_with(networks);
+    if (is_of_network) std::from_chars(tensor.data() + networks.size(), tensor.data() + tensor.size(), k);
     if (is_gradient) {
         order.layer = heads - order.layer;
-        order.tensor = name.starts_with("grad.forward.") ? 0 : 1;
+        order.tensor = !name.starts_with("grad.forward.") ? heads : is_of_network ? heads - 1 - std::min(k, heads - 2) : 0;
     } else if (order.layer == heads) {
         order.tensor = index_in(of_heads, tensor);
+    } else if (order.layer == 0) {
+        order.tensor = index_in(of_embeddings, tensor);
     } else {
-        order.tensor = index_in(of_layers, tensor);
+        order.tensor = index_in(of_layers, is_of_network ? "ffn" : tensor);  // of several networks, the name decides
     }
     return order;
 }

@@ -12,6 +12,7 @@
 #include "bert/core/tensor.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
+#include "bert/io/published_tensors.hpp"
 #include "bert/model.hpp"
 #include "bert/verify/named_tensor.hpp"
 
@@ -134,6 +135,7 @@ void trace_tensors(const std::string& name, const EncoderBlockActivations<Real>&
 template <class Real>
 void trace_tensors(const BertBodyActivations<Real>& act, ForwardTrace& trace)
 {
+    if (act.embeddings.after_dropout.size() > 0) trace.rows("embeddings.norm", act.embeddings.norm.y);  // a projection follows
     trace.rows("embeddings", act.embeddings.y);
     for (std::size_t l = 0; l < act.encoder.layer.size(); ++l)
         trace_tensors("layer." + std::to_string(l) + ".", act.encoder.layer[l], trace);
@@ -233,6 +235,10 @@ std::vector<NamedTensor> loss_trace(const Losses<Real, Heads>& losses)
         if (losses.masked_lm) trace.push_back(detail::single("loss.mlm", *losses.masked_lm));
     if constexpr (requires { losses.next_sentence; })
         if (losses.next_sentence) trace.push_back(detail::single("loss.nsp", *losses.next_sentence));
+    if constexpr (requires { losses.causal_lm; })
+        if (losses.causal_lm) trace.push_back(detail::single("loss.lm", *losses.causal_lm));
+    if constexpr (requires { losses.sentence_order; })
+        if (losses.sentence_order) trace.push_back(detail::single("loss.sop", *losses.sentence_order));
     trace.push_back(detail::single("loss.total", losses.total));
     return trace;
 }
@@ -249,21 +255,30 @@ std::vector<NamedTensor> gradient_trace(const Model<Real, Ops, Body, Heads>& gra
                                         const typename Model<Real, Ops, Body, Heads>::Gradients& d_act, const Batch& batch,
                                         const Family& family = bert_family)
 {
-    const ParameterList<const Real> parameters = parameter_list<const Real>(gradient);
+    const std::vector<PublishedTensor<Real>> tensors =
+        published_tensors(parameter_list<const Real>(gradient), gradient.config, family);
     std::vector<NamedTensor> trace;
     const auto append = [&](std::optional<std::size_t> depth) {  // in reverse order
-        for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter)
-            if (parameter->depth == depth)
-                trace.push_back({"grad." + family.published(parameter->name),
-                                 parameter->shape,
-                                 {parameter->values.begin(), parameter->values.end()}});
+        for (auto tensor = tensors.rbegin(); tensor != tensors.rend(); ++tensor)
+            if (tensor->depth == depth)
+                trace.push_back({"grad." + tensor->name, tensor->shape, {tensor->values.begin(), tensor->values.end()}});
     };
     append(std::nullopt);
-    for (std::size_t l = gradient.config.num_hidden_layers; l-- > 0;) {
+    const Config& config = gradient.config;
+    for (std::size_t l = config.block_runs(); l-- > 0;) {
         if constexpr (requires { d_act.body.encoder.y; })
             trace.push_back(
                 detail::padded_rows("grad.forward.layer." + std::to_string(l) + ".output", d_act.body.encoder.y.at(l), batch));
-        append(l + 1);
+        if constexpr (requires { d_act.body.encoder.ffn; })  // MobileBERT's feed-forward networks before the last
+            for (std::size_t k = d_act.body.encoder.ffn.at(l).size(); k-- > 0;)
+                trace.push_back(
+                    detail::padded_rows("grad.forward.layer." + std::to_string(l) + ".ffn." + std::to_string(k) + ".output",
+                                        d_act.body.encoder.ffn[l][k], batch));
+        const auto is_same_block = [&](std::size_t run) { return config.block_of(run) == config.block_of(l); };
+        std::size_t first = 0;  // of the runs of this block: after it, going backward, the block's gradient is complete
+        while (!is_same_block(first))
+            ++first;
+        if (first == l) append(config.block_of(l) + 1);
     }
     trace.push_back(detail::padded_rows("grad.forward.embeddings", d_act.body.embeddings.y, batch));
     append(0);

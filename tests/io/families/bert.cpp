@@ -39,7 +39,7 @@ TEST_CASE("BERT's published names are ours")
 {
     for (const bert::Architecture& architecture : bert::bert_family.architectures)
         for (const std::string& name : names_of(architecture.name.data()))
-            CHECK(bert_family.published(name) == name);
+            CHECK(bert_family.published(name, {}) == name);
     const std::vector<std::string> names = names_of("BertForPreTraining");
     CHECK(contains(names, "bert.embeddings.word_embeddings.weight"));
     CHECK(contains(names, "bert.encoder.layer.0.attention.output.LayerNorm.weight"));

@@ -23,6 +23,9 @@ inline constexpr std::array<Architecture, 8> bert_architectures{{
     {"BertForMultipleChoice", true, {"multiple_choice"}},
 }};
 
+/// A model of the same parts with a causal mask, which the library trains as a decoder.
+inline constexpr std::array<std::string_view, 1> bert_other_models{"BertLMHeadModel"};
+
 /// TensorFlow's words, which the first converted files kept.
 inline constexpr std::array<NameSubstitution, 2> bert_old_names{{
     {"LayerNorm.weight", "LayerNorm.gamma"},
@@ -50,6 +53,7 @@ inline constexpr std::array<TiedNames, 3> bert_tied{{
 inline constexpr Family bert_family{.model_type = "bert",
                                     .body = "bert.",
                                     .architectures = detail::bert_architectures,
+                                    .other_models = detail::bert_other_models,
                                     .old_names = detail::bert_old_names,
                                     .ignored = detail::bert_ignored,
                                     .tied = detail::bert_tied,

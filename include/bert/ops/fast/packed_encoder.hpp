@@ -117,8 +117,9 @@ private:
             std::copy_n(x.data + t * x.stride, x.width, buffers.hidden.row(t));
             if constexpr (Format::is_converted) Format::write(buffers.hidden.row(t), x.width, buffers.operand.row(t));
         }
-        for (const PackedEncoderBlock<Real, Arch>& block : layer)
-            forward_block(block, pass, group, buffers);
+        const std::size_t runs = config.num_hidden_groups == 0 ? layer.size() : config.block_runs();
+        for (std::size_t l = 0; l < runs; ++l)
+            forward_block(layer[config.block_of(l)], pass, group, buffers);
         for (std::size_t t = 0; t < x.count; ++t)
             std::copy_n(buffers.hidden.row(t), x.width, y.row(t));
     }

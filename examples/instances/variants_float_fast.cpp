@@ -1,0 +1,3 @@
+#include "variants.hpp"
+
+BERT_VARIANT_INSTANCES(, float, bert::Fast);
