@@ -19,10 +19,13 @@
 #include <bert/inference.hpp>
 #include <bert/io/architectures.hpp>
 #include <bert/io/config.hpp>
+#include <bert/io/families.hpp>
 #include <bert/io/model_folder.hpp>
 #include <bert/ops/fast/packed_encoder.hpp>
 #include <bert/training/initialize.hpp>
 #include <bert/training/trainer.hpp>
+#include <bert/variants.hpp>
+#include <variants.hpp>
 
 #include "commands.hpp"
 #include "machine.hpp"
@@ -35,10 +38,10 @@ namespace program {
 namespace {
 
 /// A model with random weights.
-template <class Real, class Ops>
-bert::Model<Real, Ops> random_model(const bert::Config& config, std::uint64_t seed)
+template <class AnyModel>
+AnyModel random_model(const bert::Config& config, std::uint64_t seed)
 {
-    auto model = bert::Model<Real, Ops>::make(config);
+    auto model = AnyModel::make(config);
     bert::initialize(model, seed);
     return model;
 }
@@ -54,9 +57,9 @@ bert::Batch random_batch(const bert::Config& config, std::size_t sequences, cons
     return bert::pack(ids);
 }
 
-/// Random targets of the model's heads, with 15 % masked positions as in pre-training.
-template <class Real>
-bert::Targets<Real> random_targets(const bert::Config& config, const bert::Batch& batch, const BenchOptions& options)
+/// Random targets of the model's heads, with 15 % masked positions as in pre-training; a causal LM predicts every next token.
+template <class Real, class Heads>
+bert::Targets<Real, Heads> random_targets(const bert::Config& config, const bert::Batch& batch, const BenchOptions& options)
 {
     std::mt19937_64 generator(options.seed);
     const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count();
@@ -67,19 +70,41 @@ bert::Targets<Real> random_targets(const bert::Config& config, const bert::Batch
             number = static_cast<std::int64_t>(generator() % limit);
         return numbers;
     };
-    bert::Targets<Real> targets;
-    if (config.has_head("masked_lm")) {
-        targets.masked_lm.emplace();
-        for (std::size_t t = 0; t < T; ++t)
-            if (t == 0 || generator() % 100 < 15) targets.masked_lm->rows.push_back(t);
-        targets.masked_lm->ids = below(targets.masked_lm->rows.size(), config.vocab_size);
-    }
-    if (config.has_head("next_sentence")) targets.next_sentence = below(B, 2);
+    bert::Targets<Real, Heads> targets;
+    if constexpr (requires { targets.masked_lm; })
+        if (config.has_head("masked_lm")) {
+            targets.masked_lm.emplace();
+            for (std::size_t t = 0; t < T; ++t)
+                if (t == 0 || generator() % 100 < 15) targets.masked_lm->rows.push_back(t);
+            targets.masked_lm->ids = below(targets.masked_lm->rows.size(), config.vocab_size);
+        }
+    if constexpr (requires { targets.causal_lm; })
+        if (config.has_head("causal_lm")) {
+            targets.causal_lm.emplace();
+            for (std::size_t t = 0; t < T; ++t)
+                if (T == 1 || (t + 1) % options.length != 0) targets.causal_lm->rows.push_back(t);
+            targets.causal_lm->ids = below(targets.causal_lm->rows.size(), config.vocab_size);
+        }
+    if constexpr (requires { targets.next_sentence; })
+        if (config.has_head("next_sentence")) targets.next_sentence = below(B, 2);
+    if constexpr (requires { targets.sentence_order; })
+        if (config.has_head("sentence_order")) targets.sentence_order = below(B, config.num_labels());
     if (config.has_head("sequence_classification")) targets.sequence_classification = below(B, config.num_labels());
-    if (config.has_head("multiple_choice")) targets.multiple_choice = below(1, B);
+    if constexpr (requires { targets.multiple_choice; })
+        if (config.has_head("multiple_choice")) targets.multiple_choice = below(1, B);
     if (config.has_head("token_classification")) targets.token_classification = below(T, config.num_labels());
     if (config.has_head("question_answering")) targets.question_answering = {below(B, options.length), below(B, options.length)};
     return targets;
+}
+
+/// The number of tokens that a masked or causal LM predicts.
+template <class Targets>
+std::size_t predicted_tokens(const Targets& targets)
+{
+    if constexpr (requires { targets.causal_lm; })
+        return targets.causal_lm ? targets.causal_lm->rows.size() : 0;
+    else
+        return targets.masked_lm ? targets.masked_lm->rows.size() : 0;
 }
 
 /// Rejects work that doesn't fit into this machine's memory, before any of it is allocated.
@@ -95,13 +120,13 @@ void check_memory(const bert::Config& config, const std::string& place, const Be
                                         " GiB, got work that takes " + rounded(bytes / gib) + " GiB");
     };
     const auto parameters = static_cast<double>(bert::parameter_count(config));
-    const auto layers = static_cast<double>(config.num_hidden_layers);
+    const auto blocks = static_cast<double>(config.blocks()), runs = static_cast<double>(config.block_runs());
     const auto T = static_cast<double>(options.batch) * static_cast<double>(options.length);
     const auto H = static_cast<double>(config.hidden_size), I = static_cast<double>(config.intermediate_size);
-    const double model = sizeof(Real) * parameters + sizeof(bert::EncoderBlock<Real, Ops>) * layers;
+    const double model = sizeof(Real) * parameters + sizeof(bert::EncoderBlock<Real, Ops>) * blocks;
     const double models = options.train ? 4 * model : model;  // with the gradient and two moments
     check(place, models);
-    check("--batch", models + sizeof(Real) * T * (8 * H + I) * (options.train ? layers : 1));  // a layer keeps at least this
+    check("--batch", models + sizeof(Real) * T * (8 * H + I) * (options.train ? runs : 1));  // a layer keeps at least this
 }
 
 /// Measures the time of each run, in seconds, sorted.
@@ -121,6 +146,17 @@ std::vector<double> measure(const BenchOptions& options, const Run& run)
     return seconds;
 }
 
+/// Measures the hidden states of a body of its own: all its activations are kept.
+template <class AnyModel>
+std::vector<double> measure_model(const AnyModel& model, const bert::Batch& batch, const BenchOptions& options)
+{
+    decltype(AnyModel::Activations::body) act;
+    bert::Workspace workspace;
+    const bert::Pass pass{model.config, batch.sequences, workspace};
+    return measure(options, [&] { model.body.forward(batch, pass, act); });
+}
+
+/// Measures the hidden states of BERT's body, which keeps two blocks' activations, and packs weights of a fast set.
 template <class Real, class Ops>
 std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batch& batch, const BenchOptions& options)
 {
@@ -140,17 +176,19 @@ std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batc
         const bert::Encoder<Real, Ops>& encoder = model.body.encoder;
         return measure(options, [&] {
             model.body.embeddings.forward(batch, pass, embeddings);
-            bert::infer(encoder, embeddings.y, pass, encoder.layer.size(), act, [](std::size_t, const bert::Tensor<Real, 2>&) {});
+            bert::infer(encoder, embeddings.y, pass, encoder.runs(model.config), act,
+                        [](std::size_t, const bert::Tensor<Real, 2>&) {});
         });
     }
 }
 
 /// Measures training steps as in pre-training.
-template <class Real, class Ops>
-std::vector<double> measure_training(bert::Model<Real, Ops> model, const std::vector<bert::LabelledBatch<Real>>& micro_batches,
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<double> measure_training(bert::Model<Real, Ops, Body, Heads> model,
+                                     const std::vector<bert::LabelledBatch<Real, Heads>>& micro_batches,
                                      const BenchOptions& options)
 {
-    bert::Trainer<Real, Ops> trainer({.gradient_checkpointing = options.gradient_checkpointing}, model);
+    bert::Trainer<Real, Ops, Body, Heads> trainer({.gradient_checkpointing = options.gradient_checkpointing}, model);
     return measure(options, [&] { trainer.step(micro_batches); });
 }
 
@@ -217,38 +255,71 @@ void show(const BenchOptions& options, const Result& result)
 
 }  // namespace
 
+namespace {
+
+/// Loads or makes the model, and measures its hidden states.
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+void run_inference(const BenchOptions& options, const bert::Family& family, bert::Config config, Result& result)
+{
+    // RoBERTa, DistilBERT and ALBERT have BERT's body: without heads, one type of model is enough.
+    constexpr bool has_berts_body = std::is_same_v<Body<Real, Ops>, bert::BertBody<Real, Ops>>;
+    using HeadsOfModel = std::conditional_t<has_berts_body, bert::BertHeads, Heads>;
+    using AnyModel = bert::Model<Real, Ops, Body, HeadsOfModel>;
+    config.heads.clear();
+    auto model = options.config.empty() ? bert::load_body<Real, Ops, Body, HeadsOfModel>(result.model, nullptr, family)
+                                        : random_model<AnyModel>(config, options.seed);
+    const bert::Batch batch = random_batch(config, options.batch, options, options.seed);
+    result.operations = operation_count(config, batch, false);
+    result.seconds = measure_model(std::move(model), batch, options);
+}
+
+/// Loads or makes the model, and measures training steps.
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+void run_training(const BenchOptions& options, const bert::Family& family, const bert::Config& config, Result& result)
+{
+    using AnyModel = bert::Model<Real, Ops, Body, Heads>;
+    auto model = options.config.empty() ? bert::load_model<Real, Ops, Body, Heads>(result.model, nullptr, family)
+                                        : random_model<AnyModel>(config, options.seed);
+    std::vector<bert::LabelledBatch<Real, Heads>> micro_batches;
+    for (std::size_t first = 0; first < options.batch; first += options.micro_batch) {  // sequences
+        const bert::Batch batch = random_batch(config, std::min(options.micro_batch, options.batch - first), options,
+                                               options.seed + micro_batches.size());
+        const bert::Targets<Real, Heads> targets = random_targets<Real, Heads>(config, batch, options);
+        std::vector<std::size_t> read;
+        model.read_rows(batch, targets, read);
+        result.operations += operation_count(config, batch, true, read, predicted_tokens(targets));
+        micro_batches.push_back({batch, targets});
+    }
+    result.seconds = measure_training(std::move(model), micro_batches, options);
+}
+
+}  // namespace
+
 int bench(const BenchOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
-        const bool made_up = !options.config.empty();
-        const std::filesystem::path source = made_up ? options.config : model_folder(options.common);
-        const std::filesystem::path config_file = made_up ? source : source / "config.json";
-        const bert::Config config = bert::read_config(config_file);
-        if (options.length > config.max_position_embeddings)
-            bert::fail_input("--length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
+        const std::filesystem::path source = options.config.empty() ? model_folder(options.common) : options.config;
+        const std::filesystem::path config_file = options.config.empty() ? source / "config.json" : source;
+        const bert::Family& family = bert::family_of(config_file);
+        const bert::Config config = bert::read_config(config_file, family);
+        if (options.length > config.longest_sequence())
+            bert::fail_input("--length", "expected at most the model's " + std::to_string(config.longest_sequence()) +
                                              " positions, got " + std::to_string(options.length));
         check_memory<Real, Ops>(config, config_file.string(), options);
         if (options.train && config.heads.empty())
             bert::fail_input("--train", "expected a model with a head, as BertForPreTraining, got " + config.architecture);
-        auto model = made_up ? random_model<Real, Ops>(config, options.seed) : bert::load_model<Real, Ops>(source);
-        std::vector<bert::LabelledBatch<Real>> micro_batches;
+        if (options.gradient_checkpointing && (config.mobilebert || config.is_causal))
+            bert::fail_input("--gradient-checkpointing",
+                             "expected bert, roberta, distilbert or albert, got " + config.model_type);
         Result result{source.string(), {}, 0, static_cast<double>(options.batch * options.length), std::nullopt};
-        const std::size_t most = options.train ? options.micro_batch : options.batch;  // sequences
-        for (std::size_t first = 0; first < options.batch; first += most) {
-            const bert::Batch batch =
-                random_batch(config, std::min(most, options.batch - first), options, options.seed + micro_batches.size());
-            const bert::Targets<Real> targets =
-                options.train ? random_targets<Real>(config, batch, options) : bert::Targets<Real>{};
-            std::vector<std::size_t> read;
-            if (options.train) model.read_rows(batch, targets, read);
-            result.operations +=
-                operation_count(config, batch, options.train, read, targets.masked_lm ? targets.masked_lm->rows.size() : 0);
-            micro_batches.push_back({batch, targets});
-        }
         // The peak is measured before and after the runs, because it is too small while the processor is busy with other work.
         if constexpr (!std::is_same_v<Real, long double>) result.peak = peak_of<Real, Ops>();
-        result.seconds = options.train ? measure_training(std::move(model), micro_batches, options)
-                                       : measure_model(std::move(model), micro_batches[0].batch, options);
+        bert::with_family(family, [&]<template <class, class> class Body, class Heads>() {
+            if (options.train)
+                run_training<Real, Ops, Body, Heads>(options, family, config, result);
+            else
+                run_inference<Real, Ops, Body, Heads>(options, family, config, result);
+        });
         // It isn't raised to the speed of the runs: a speed above it shows that operations are counted that aren't executed.
         if constexpr (!std::is_same_v<Real, long double>) result.peak = std::max(*result.peak, peak_of<Real, Ops>());
         show(options, result);

@@ -9,10 +9,14 @@
 #include <string>
 #include <vector>
 
+#include <bert/io/config.hpp>
+#include <bert/io/families.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/safetensors_writer.hpp>
 #include <bert/io/tensor_view.hpp>
 #include <bert/verify/case.hpp>
+
+#include <variants.hpp>
 
 #include "commands.hpp"
 #include "input.hpp"
@@ -61,7 +65,7 @@ Inputs inputs_from_texts(const bert::Tokenizer& tokenizer, const DumpOptions& op
 {
     const std::vector<Text> texts = TextReader(options.texts, options.common.quiet).all();
     if (texts.empty()) bert::fail_input("texts", "expected at least one, got none");
-    const bert::Batch batch = batch_of(tokenizer, config, texts, bert::Truncation::none, config.max_position_embeddings, false);
+    const bert::Batch batch = batch_of(&tokenizer, config, texts, bert::Truncation::none, config.longest_sequence(), false);
     const std::size_t B = texts.size(), L = batch.padded_length;
     Inputs inputs{bert::zeros<std::int64_t, 2>({B, L}), bert::zeros<std::int64_t, 2>({B, L}),
                   bert::zeros<std::int64_t, 2>({B, L})};
@@ -107,23 +111,19 @@ int dump(const DumpOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
         const std::filesystem::path folder = transformer_folder(options.common);
-        bert::LoadReport report;
-        const auto model = bert::load_model<Real, Ops>(folder, &report);
-        warn_of_ignored(options.common, report);
-        const Inputs inputs = options.inputs.empty()
-                                  ? inputs_from_texts(load_tokenizer(options.common, folder), options, model.config)
-                                  : inputs_from_file(options.inputs);
+        const bert::Config config = bert::read_config(folder / "config.json", bert::family_of(folder / "config.json"));
+        const Inputs inputs = options.inputs.empty() ? inputs_from_texts(load_tokenizer(options.common, folder), options, config)
+                                                     : inputs_from_file(options.inputs);
         const bert::Batch batch = bert::pack(inputs.ids, inputs.segments, inputs.mask);
-        bert::ModelActivations<Real> act;
-        bert::Workspace workspace;
-        const bert::Pass pass{.config = model.config, .sequences = batch.sequences, .workspace = workspace, .keep_all = true};
-        const LittleWork threads(model.config, batch.sequences.tokens());
+        const LittleWork threads(config, batch.sequences.tokens());
+        bert::LoadReport report;
+        std::vector<bert::NamedTensor> trace;
         try {
-            model.forward(batch, {}, pass, act);
+            trace = bert::forward_trace_of_family<Real, Ops>(folder, report, batch, inputs.endings);
         } catch (const std::invalid_argument& error) {  // inputs that don't fit the model
             bert::fail_input(options.inputs.empty() ? folder.string() : options.inputs.string(), error.what());
         }
-        const std::vector<bert::NamedTensor> trace = bert::forward_trace(model, batch, act, inputs.endings);
+        warn_of_ignored(options.common, report);
         const std::string made = "bert " BERT_VERSION " dump";
         if constexpr (sizeof(Real) <= sizeof(double)) write<Real>(options, inputs, trace, made);
 

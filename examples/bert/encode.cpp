@@ -42,6 +42,7 @@ std::string numbers(std::span<const Real> vector)
 JsonObject json_of(const Text& text)
 {
     JsonObject object;
+    if (text.ids) return object.add("ids", *text.ids);
     object.add("text", text.text);
     if (text.pair) object.add("pair", *text.pair);
     return object;
@@ -80,10 +81,13 @@ void show_tokens(const Vectorizer<Real, Ops>& vectorizer, const std::vector<Text
                  const bert::Tensor<Real, 2>& vectors, bool json)
 {
     for (std::size_t b = 0; b < texts.size(); ++b) {
-        std::vector<std::string_view> tokens;
+        std::vector<std::string> tokens;  // the ids themselves where there is no tokenizer
         std::vector<std::span<const Real>> rows;
         for (std::size_t t = batch.sequences.begin[b]; t < batch.sequences.begin[b + 1]; ++t) {
-            tokens.push_back(vectorizer.tokenizer().token(batch.ids(t)));
+            const std::int64_t id = batch.ids(t);
+            const bert::Tokenizer* const tokenizer = vectorizer.tokenizer();
+            const bool has_name = tokenizer != nullptr && id < static_cast<std::int64_t>(tokenizer->vocab_size());
+            tokens.push_back(has_name ? std::string(tokenizer->token(id)) : std::to_string(id));
             rows.push_back(row(vectors, t));
         }
         if (json) {
@@ -91,7 +95,7 @@ void show_tokens(const Vectorizer<Real, Ops>& vectorizer, const std::vector<Text
             continue;
         }
         for (std::size_t i = 0; i < tokens.size(); ++i)
-            print(std::string(tokens[i]) + "\t" + numbers(rows[i]) + "\n");
+            print(tokens[i] + "\t" + numbers(rows[i]) + "\n");
     }
 }
 
@@ -107,7 +111,7 @@ void show_texts(const std::vector<Text>& texts, const bert::Tensor<Real, 2>& vec
 int encode(const EncodeOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
-        Vectorizer<Real, Ops> vectorizer(options.common, options.vectors);
+        Vectorizer<Real, Ops> vectorizer(options.common, options.vectors, options.texts.ids);
         const bool every_token = options.vectors.every_token, to_file = !options.output.empty();
         Collected<Real> collected;
         collected.width = vectorizer.width();

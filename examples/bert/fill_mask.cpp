@@ -107,9 +107,9 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
 {
     const bert::Model<Real, Ops>& model = pretrained.model;
     const bert::Tokenizer& tokenizer = pretrained.tokenizer;
-    const std::size_t positions = model.config.max_position_embeddings;
+    const std::size_t positions = model.config.longest_sequence();
     const bert::Batch batch =
-        batch_of(tokenizer, model.config, {text}, options.truncation, options.max_length > 0 ? options.max_length : positions);
+        batch_of(&tokenizer, model.config, {text}, options.truncation, options.max_length > 0 ? options.max_length : positions);
     const std::vector<std::size_t> masked = masked_positions(tokenizer, text, batch, options);
 
     const LittleWork threads(model.config, batch.sequences.tokens());
@@ -149,8 +149,8 @@ int fill_mask(const FillMaskOptions& options)
                 model_folder(options.common).string(),
                 "expected a model with a masked-LM head, as BertForMaskedLM, got " + pretrained.model.config.architecture);
         const bert::Config& config = pretrained.model.config;
-        if (options.max_length > config.max_position_embeddings)
-            bert::fail_input("--max-length", "expected at most the model's " + std::to_string(config.max_position_embeddings) +
+        if (options.max_length > config.longest_sequence())
+            bert::fail_input("--max-length", "expected at most the model's " + std::to_string(config.longest_sequence()) +
                                                  " positions, got " + std::to_string(options.max_length));
         const std::vector<std::size_t> targets = target_ids(pretrained.tokenizer, config, options.targets);
         FillScratch<Real> scratch;

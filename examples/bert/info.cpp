@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <bert/io/config_writer.hpp>
+#include <bert/io/families.hpp>
 #include <bert/io/json.hpp>
 #include <bert/io/mapped_file.hpp>
 #include <bert/io/safetensors.hpp>
@@ -78,6 +79,8 @@ void describe_config(const bert::Config& config, Description& description)
     description.add("num_hidden_layers", config.num_hidden_layers);
     description.add("num_attention_heads", config.num_attention_heads);
     description.add("intermediate_size", config.intermediate_size);
+    if (config.embedding_size > 0) description.add("embedding_size", config.embedding_size);
+    if (config.num_hidden_groups > 0) description.add("num_hidden_groups", config.num_hidden_groups);
     description.add("max_position_embeddings", config.max_position_embeddings);
     description.add("type_vocab_size", config.type_vocab_size);
     description.add("hidden_act", std::string(bert::detail::published_name(config.hidden_act)));
@@ -88,7 +91,8 @@ void describe_config(const bert::Config& config, Description& description)
     description.row("memory", megabytes(4 * parameters) + " in float, " + megabytes(8 * parameters) + " in double");
 }
 
-void describe_tensors(const std::vector<const bert::TensorView*>& tensors, bool verbose, Description& description)
+void describe_tensors(const std::vector<const bert::TensorView*>& tensors, const bert::Family& family, bool verbose,
+                      Description& description)
 {
     std::map<std::string, std::size_t> by_component;
     std::set<std::string> dtypes;
@@ -99,7 +103,7 @@ void describe_tensors(const std::vector<const bert::TensorView*>& tensors, bool 
         std::size_t count = 1;
         for (const std::size_t size : tensor->shape)
             count *= size;
-        const std::string_view component = bert::bert_family.component_of(tensor->name);
+        const std::string_view component = family.component_of(tensor->name);
         by_component[component.empty() ? "other" : std::string(component)] += count;
         dtypes.insert(dtype);
         bytes += tensor->bytes;
@@ -145,14 +149,15 @@ void describe_folder(const std::filesystem::path& named, const InfoOptions& opti
 {
     const std::filesystem::path folder = bert::transformer_folder(named);
     std::vector<std::string> warnings;
-    describe_config(bert::read_config(folder / "config.json", bert::bert_family, &warnings), description);
+    const bert::Family& family = bert::family_of(folder / "config.json");
+    describe_config(bert::read_config(folder / "config.json", family, &warnings), description);
     warn(options.common.quiet, warnings);
     if (has_random_weights(named)) {
         description.object().add("weights", "random");
         description.row("weights", "random: what this model computes has no meaning");
     }
     const bert::SafetensorsFolder files(folder);
-    describe_tensors(files.tensors(), options.verbose, description);
+    describe_tensors(files.tensors(), family, options.verbose, description);
     std::error_code ignored;  // a file that can't be accessed counts as missing
     if (bert::is_there(folder / "tokenizer.json", ignored) || bert::is_there(folder / "vocab.txt", ignored))
         describe_tokenizer(load_tokenizer(options.common, folder), description);
@@ -165,7 +170,7 @@ void describe_file(const std::filesystem::path& path, bool verbose, Description&
     const std::string kind = path.extension().string();
     if (kind == ".safetensors") {
         const bert::SafetensorsFile file(path);
-        describe_tensors(pointers(file.tensors()), verbose, description);
+        describe_tensors(pointers(file.tensors()), bert::bert_family, verbose, description);
         JsonObject metadata;
         for (const auto& [key, value] : file.metadata()) {
             metadata.add(key, value);
@@ -181,7 +186,7 @@ void describe_file(const std::filesystem::path& path, bool verbose, Description&
                  std::none_of(config_keys.begin(), config_keys.end(), [&](const char* key) { return document.contains(key); }))
             bert::fail_input(path.string(), "expected a model's configuration or a tokenizer, got neither");
         else
-            describe_config(bert::read_config(path), description);
+            describe_config(bert::read_config(path, bert::family_of(path)), description);
     } else if (kind == ".txt") {
         describe_tokenizer(bert::load_tokenizer(path), description);
     } else {

@@ -165,10 +165,38 @@ Text TextReader::from_line(std::string place, std::string line)
             bert::fail_input(place, std::string(key) + ": expected a string, got " + bert::one_line(found->dump()));
         return found->get<std::string>();
     };
-    if (!object.is_object()) bert::fail_input(place, "expected an object with text, got " + bert::one_line(object.dump()));
+    const std::string expected =
+        options_.ids ? "expected an object with text or ids, got " : "expected an object with text, got ";
+    if (!object.is_object()) bert::fail_input(place, expected + bert::one_line(object.dump()));
+    if (options_.ids && object.contains("ids")) return from_ids(std::move(place), object);
     std::optional<std::string> text = member("text"), pair = member("pair");
-    if (!text) bert::fail_input(place, "expected an object with text, got " + bert::one_line(object.dump()));
+    if (!text) bert::fail_input(place, expected + bert::one_line(object.dump()));
     return {std::move(place), std::move(*text), std::move(pair)};
+}
+
+Text TextReader::from_ids(std::string place, const nlohmann::json& object)
+{
+    const auto numbers = [&](const char* key) {
+        std::vector<std::int64_t> values;
+        const nlohmann::json& list = object.at(key);
+        if (!list.is_array()) bert::fail_input(place, std::string(key) + ": expected a list, got " + bert::one_line(list.dump()));
+        for (const nlohmann::json& value : list) {
+            if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::uint64_t{1} << 62U)
+                bert::fail_input(place,
+                                 std::string(key) + ": expected whole numbers from 0, got " + bert::one_line(value.dump()));
+            values.push_back(value.get<std::int64_t>());
+        }
+        return values;
+    };
+    if (object.contains("text") || object.contains("pair"))
+        bert::fail_input(place, "expected text or ids, got both: " + bert::one_line(object.dump()));
+    Text text{place, "", std::nullopt, numbers("ids"), {}};
+    if (text.ids->empty()) bert::fail_input(place, "ids: expected at least one, got none");
+    if (object.contains("type_ids")) text.type_ids = numbers("type_ids");
+    if (!text.type_ids.empty() && text.type_ids.size() != text.ids->size())
+        bert::fail_input(place, "type_ids: expected " + std::to_string(text.ids->size()) + " as ids, got " +
+                                    std::to_string(text.type_ids.size()));
+    return text;
 }
 
 std::string TextReader::checked(const std::string& place, std::string text)
@@ -194,23 +222,49 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
     });
 }
 
-bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
+namespace {
+
+/// Ids as an encoding, checked against the model's tables and length.
+bert::Encoding encoding_of_ids(const Text& text, const bert::Config& config, std::size_t max_length)
+{
+    bert::Encoding encoding;
+    encoding.ids = *text.ids;
+    encoding.type_ids = text.type_ids;
+    encoding.type_ids.resize(encoding.ids.size());
+    const auto check = [&](const char* what, std::int64_t value, const char* key, std::size_t rows) {
+        if (value >= static_cast<std::int64_t>(rows))
+            bert::fail_input(text.place, std::string(what) + ": expected less than " + key + " (" + std::to_string(rows) +
+                                             "), got " + std::to_string(value));
+    };
+    if (encoding.size() > max_length)
+        bert::fail_input(text.place,
+                         "ids: expected at most " + std::to_string(max_length) + ", got " + std::to_string(encoding.size()));
+    for (std::size_t t = 0; t < encoding.size(); ++t) {
+        check("ids", encoding.ids[t], "vocab_size", config.vocab_size);
+        check("type_ids", encoding.type_ids[t], "type_vocab_size", std::max<std::size_t>(1, config.type_vocab_size));
+    }
+    return encoding;
+}
+
+}  // namespace
+
+bert::Batch batch_of(const bert::Tokenizer* tokenizer, const bert::Config& config, const std::vector<Text>& texts,
                      bert::Truncation truncation, std::size_t max_length, bool can_cut, std::size_t* truncated)
 {
     const bool cut = truncation != bert::Truncation::none;
     bert::EncodeOptions options;
     options.truncation = truncation;
-    options.truncation_side = tokenizer.options().encode.truncation_side;
+    if (tokenizer != nullptr) options.truncation_side = tokenizer->options().encode.truncation_side;
     options.max_length = cut ? max_length : 0;
     options.overflow = truncated != nullptr;
     std::vector<std::vector<std::int64_t>> ids, segments;
     for (const Text& text : texts) {
-        bert::Encoding encoding = encoding_of(tokenizer, text, options);
+        bert::Encoding encoding = text.ids ? encoding_of_ids(text, config, max_length) : encoding_of(*tokenizer, text, options);
         if (encoding.size() > max_length)
             bert::fail_input(text.place, "expected at most " + std::to_string(max_length) + " tokens, got " +
                                              std::to_string(encoding.size()) + (can_cut ? "; --truncation cuts" : ""));
         if (truncated != nullptr && !encoding.overflow.empty()) ++*truncated;
-        bert::check_encoding(encoding, tokenizer, config, text.place);
+        if (!text.ids) bert::check_encoding(encoding, *tokenizer, config, text.place);
         ids.push_back(std::move(encoding.ids));
         segments.push_back(std::move(encoding.type_ids));
     }

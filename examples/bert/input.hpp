@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <bert/config.hpp>
 #include <bert/core/error.hpp>
 #include <bert/core/sequences.hpp>
@@ -60,6 +62,9 @@ struct Text {
     std::string place;                ///< source, for messages
     std::string text;                 ///< UTF-8
     std::optional<std::string> pair;  ///< UTF-8
+
+    std::optional<std::vector<std::int64_t>> ids = std::nullopt;  ///< token ids in place of a text, special tokens included
+    std::vector<std::int64_t> type_ids = {};                      ///< their token type ids; if empty, zeros
 };
 
 /// Reads all texts of the options in turn: arguments, then files; standard input if there are none.
@@ -95,6 +100,7 @@ public:
 
 private:
     Text from_line(std::string place, std::string line);
+    Text from_ids(std::string place, const nlohmann::json& object);
 
     TextOptions options_;
     bool quiet_;
@@ -127,7 +133,7 @@ auto at_place(const std::string& place, const Work& work)
 bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, const bert::EncodeOptions& options);
 
 /// Packs texts for a model.
-/// @param tokenizer  tokenizer of the model
+/// @param tokenizer  tokenizer of the model; nullptr if all texts are ids
 /// @param config  configuration of the model
 /// @param texts  B texts
 /// @param truncation  truncation of texts that are too long; if none, they are an error
@@ -137,7 +143,7 @@ bert::Encoding encoding_of(const bert::Tokenizer& tokenizer, const Text& text, c
 /// @return  the batch
 /// @throws bert::InputError `texts.txt:3: expected at most 512 tokens, got 600; --truncation cuts`, and for a token that the
 ///     model doesn't have
-bert::Batch batch_of(const bert::Tokenizer& tokenizer, const bert::Config& config, const std::vector<Text>& texts,
+bert::Batch batch_of(const bert::Tokenizer* tokenizer, const bert::Config& config, const std::vector<Text>& texts,
                      bert::Truncation truncation, std::size_t max_length, bool can_cut = true, std::size_t* truncated = nullptr);
 
 }  // namespace program

@@ -157,7 +157,7 @@ public:
     {
         paths("--file", texts.files, "File of texts, one a line; `-` is standard input; may be repeated");
         choice<bool, bool>("--input", texts.jsonl, {{"lines", false}, {"jsonl", true}},
-                           "What a line is: a text, or an object with `text` and perhaps `pair`");
+                           "What a line is: a text, or an object with `text` and perhaps `pair` (encode: or with `ids`)");
         flag("--strict", texts.strict, "Refuse text that is not UTF-8 instead of replacing what isn't");
     }
 
@@ -382,6 +382,7 @@ EncodeOptions encode_options(const Arguments& arguments)
     parser.text("--output", options.output, "FILE", "Write vectors to a .safetensors or .npy file instead");
     parser.common(options.common);
     parser.parse(arguments);
+    options.texts.ids = options.texts.jsonl;
     const std::string kind = options.output.extension().string();
     if (!options.output.empty() && kind != ".safetensors" && kind != ".npy")
         bert::fail_input("--output", "expected a name that ends in .safetensors or .npy, got " +

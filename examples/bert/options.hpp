@@ -39,6 +39,7 @@ struct TextOptions {
     std::vector<std::string> arguments;        ///< texts on the command line
     std::vector<std::filesystem::path> files;  ///< one text a line; `-` for standard input
     bool jsonl = false;                        ///< lines are objects with `text` and an optional `pair`
+    bool ids = false;                          ///< whether they may have `ids` and `type_ids` instead
     bool strict = false;                       ///< text that isn't UTF-8 is an error
 };
 

@@ -11,6 +11,7 @@
 #include <bert/core/finite.hpp>
 #include <bert/core/one_line.hpp>
 #include <bert/io/config.hpp>
+#include <bert/io/families.hpp>
 #include <bert/io/packed_folder.hpp>
 #include <bert/io/sentence_folder.hpp>
 #include <bert/io/tokenizer_folder.hpp>
@@ -32,11 +33,29 @@ bert::SentencePipeline<Real> pipeline_of(const CommonOptions& common)
 }
 
 /// Loads the tokenizer of a pipeline.
+/// @param[out] reason  if not nullptr, why it can't be loaded, which otherwise is an error
 template <class Real>
-bert::FastTokenizer tokenizer_of(const bert::SentencePipeline<Real>& pipeline, const CommonOptions& common)
+std::optional<bert::FastTokenizer> tokenizer_of(const bert::SentencePipeline<Real>& pipeline, const CommonOptions& common,
+                                                std::string* reason)
 {
-    const bert::FastTokenizer tokenizer = load_tokenizer(common, pipeline.tokenizer);
-    return pipeline.lowercase ? bert::lower_casing(tokenizer) : tokenizer;
+    try {
+        const bert::FastTokenizer tokenizer = load_tokenizer(common, pipeline.tokenizer);
+        return pipeline.lowercase ? bert::lower_casing(tokenizer) : tokenizer;
+    } catch (const bert::InputError& error) {
+        if (reason == nullptr) throw;
+        *reason = error.what();
+        return std::nullopt;
+    }
+}
+
+/// The family of a model that this command can run.
+const bert::Family& family_with_berts_body(const std::filesystem::path& folder)
+{
+    const bert::Family& family = bert::family_of(folder / "config.json");
+    if (&family == &bert::mobilebert_family || &family == &bert::gpt2_family)
+        bert::fail_input((folder / "config.json").string(),
+                         "model_type: expected bert, roberta, distilbert or albert, got " + bert::in_quotes(family.model_type));
+    return family;
 }
 
 bool has(const std::vector<bert::Pooling>& ways, bert::Pooling pooling)
@@ -47,15 +66,16 @@ bool has(const std::vector<bert::Pooling>& ways, bert::Pooling pooling)
 }  // namespace
 
 template <class Real, class Ops>
-Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options)
+Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptions& options, bool may_be_ids)
     : quiet_(common.quiet),
       every_token_(options.every_token),
       pipeline_(pipeline_of<Real>(common)),
-      tokenizer_(tokenizer_of(pipeline_, common)),
+      tokenizer_(tokenizer_of(pipeline_, common, may_be_ids ? &no_tokenizer_ : nullptr)),
+      family_(&family_with_berts_body(pipeline_.transformer)),
       options_(options.library)
 {
-    const bert::Config config = bert::read_config(pipeline_.transformer / "config.json");
-    const std::size_t layers = config.num_hidden_layers, positions = config.max_position_embeddings;
+    const bert::Config config = bert::read_config(pipeline_.transformer / "config.json", *family_);
+    const std::size_t layers = config.block_runs(), positions = config.longest_sequence();
     if (options_.layer && *options_.layer > layers)
         bert::fail_input("--layer", "expected 0 to " + std::to_string(layers) + ", got " + std::to_string(*options_.layer));
     if (options_.layers != bert::Layers::one && layers < 4)
@@ -64,7 +84,7 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
         bert::fail_input("--max-length", "expected at most the model's " + std::to_string(positions) + " positions, got " +
                                              std::to_string(options_.max_length));
     truncates_ = pipeline_.truncates && options_.truncation == bert::Truncation::none;
-    options_ = bert::completed(options_, pipeline_, tokenizer_, config);
+    options_ = bert::completed(options_, pipeline_, tokenizer_ ? tokenizer_->options().model_max_length : 0, config);
     use_prompt(options);
     if (options_.layer == layers) options_.layer.reset();  // empty means the last layer
     if (has(options_.pooling, bert::Pooling::pooler) && (options_.layers != bert::Layers::one || options_.layer))
@@ -100,7 +120,7 @@ void Vectorizer<Real, Ops>::use_prompt(const VectorOptions& options)
                                                   ", got " + bert::in_quotes(options.prompt_name));
         options_.prompt = found->second;
     }
-    prompt_tokens_ = pipeline_.includes_prompt ? 0 : bert::prompt_tokens(tokenizer_, *options_.prompt);
+    prompt_tokens_ = pipeline_.includes_prompt ? 0 : (tokenizer_ ? bert::prompt_tokens(*tokenizer_, *options_.prompt) : 0);
 }
 
 template <class Real, class Ops>
@@ -110,22 +130,32 @@ void Vectorizer<Real, Ops>::load(const CommonOptions& common)
     const bool only_last = options_.layers == bert::Layers::one && !options_.layer;
     if constexpr (FastSet<Ops>) {
         if (only_last) {
-            auto packed = bert::load_packed<Real, Ops>(pipeline_.transformer, &report);
+            const bool with_heads = family_ == &bert::bert_family;  // other families' heads are no part of this model's type
+            auto packed = bert::load_packed<Real, Ops>(pipeline_.transformer, &report, *family_, with_heads);
             model_ = std::move(packed.model);
             packed_ = std::move(packed.encoder);
         }
     }
-    if (!packed_) model_ = bert::load_model<Real, Ops>(pipeline_.transformer, &report);
+    if (!packed_) model_ = unpacked(&report);
     warn_of_ignored(common, report);
+}
+
+template <class Real, class Ops>
+bert::Model<Real, Ops> Vectorizer<Real, Ops>::unpacked(bert::LoadReport* report) const
+{
+    if (family_ == &bert::bert_family) return bert::load_model<Real, Ops>(pipeline_.transformer, report);
+    return bert::load_body<Real, Ops>(pipeline_.transformer, report, *family_);
 }
 
 template <class Real, class Ops>
 bert::Batch Vectorizer<Real, Ops>::batch_of(const std::vector<Text>& texts)
 {
     std::vector<Text> prompted = texts;
-    for (Text& text : prompted)
+    for (Text& text : prompted) {
         text.text.insert(0, *options_.prompt);
-    return program::batch_of(tokenizer_, model_.config, prompted, options_.truncation, options_.max_length, true,
+        if (!text.ids && !tokenizer_) throw bert::InputError(no_tokenizer_);
+    }
+    return program::batch_of(tokenizer(), model_.config, prompted, options_.truncation, options_.max_length, true,
                              truncates_ ? &truncated_ : nullptr);
 }
 
@@ -168,7 +198,7 @@ void Vectorizer<Real, Ops>::fail_non_finite(const Text& text)
 {
     if (packed_) {  // model_ doesn't have the packed tensors, which are to be checked
         packed_.reset();
-        model_ = bert::load_model<Real, Ops>(pipeline_.transformer);
+        model_ = unpacked(nullptr);
     }
     bert::fail_non_finite(text.place, text.text, model_);
 }

@@ -14,6 +14,7 @@
 #include <bert/core/sequences.hpp>
 #include <bert/core/tensor.hpp>
 #include <bert/fast_tokenizer.hpp>
+#include <bert/io/family.hpp>
 #include <bert/model.hpp>
 #include <bert/ops/fast/packed_encoder.hpp>
 #include <bert/pretrained.hpp>
@@ -53,8 +54,9 @@ public:
     /// Loads the model.
     /// @param common  --model, --quiet
     /// @param options  pooling, layers, length; what they leave open is as the folder says
+    /// @param may_be_ids  whether texts may be ids: then a tokenizer that can't be loaded is an error at the first text
     /// @throws bert::InputError for a file that is missing or broken, and for options that don't fit the model
-    Vectorizer(const CommonOptions& common, const VectorOptions& options);
+    Vectorizer(const CommonOptions& common, const VectorOptions& options, bool may_be_ids = false);
     Vectorizer(const Vectorizer&) = delete;
     Vectorizer& operator=(const Vectorizer&) = delete;
     /// Warns if texts were truncated as the folder says.
@@ -67,8 +69,8 @@ public:
 
     /// @return  the ways of pooling, given or the folder's
     const std::vector<bert::Pooling>& pooling() const { return options_.pooling; }
-    /// @return  the model's tokenizer
-    const bert::Tokenizer& tokenizer() const { return tokenizer_; }
+    /// @return  the model's tokenizer; nullptr if it has none that can be loaded
+    const bert::Tokenizer* tokenizer() const { return tokenizer_ ? &*tokenizer_ : nullptr; }
 
     /// Packs texts for the model.
     /// @param texts  B texts
@@ -91,13 +93,16 @@ public:
 
 private:
     bert::Tensor<Real, 2> of_tokens(const bert::Batch& batch);
+    bert::Model<Real, Ops> unpacked(bert::LoadReport* report) const;
     void load(const CommonOptions& common);
     [[noreturn]] void fail_non_finite(const Text& text);
 
     bool quiet_;
     bool every_token_;
     bert::SentencePipeline<Real> pipeline_;
-    bert::FastTokenizer tokenizer_;
+    std::string no_tokenizer_;  ///< why the tokenizer couldn't be loaded
+    std::optional<bert::FastTokenizer> tokenizer_;
+    const bert::Family* family_ = nullptr;
     bert::VectorOptions options_;    ///< completed
     bool truncates_ = false;         ///< whether the folder, not an option, says that texts are truncated
     std::size_t prompt_tokens_ = 0;  ///< how many tokens of each text aren't pooled

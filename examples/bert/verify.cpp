@@ -8,6 +8,8 @@
 #include <system_error>
 #include <vector>
 
+#include <variants.hpp>
+
 #include "commands.hpp"
 #include "output.hpp"
 #include "report.hpp"
@@ -57,7 +59,7 @@ bert::CaseReport run_case(const std::filesystem::path& folder)
 {
     require_case(folder);
     try {
-        return bert::verify_case<Real, Ops>(bert::ReferenceCase(folder));
+        return bert::verify_case_of_family<Real, Ops>(bert::ReferenceCase(folder));
     } catch (const std::invalid_argument& error) {  // inputs that don't fit the model
         bert::fail_input(folder.string(), error.what());
     }
