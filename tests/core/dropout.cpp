@@ -13,14 +13,16 @@ using bert::DropoutSite;
 
 namespace {
 
-constexpr DropoutSite sites[] = {DropoutSite::embeddings,   DropoutSite::probabilities, DropoutSite::attention,
-                                 DropoutSite::feed_forward, DropoutSite::classifier,    DropoutSite::token_classifier};
+constexpr DropoutSite sites[] = {DropoutSite::embeddings,         DropoutSite::probabilities,   DropoutSite::attention,
+                                 DropoutSite::feed_forward,       DropoutSite::classifier,      DropoutSite::token_classifier,
+                                 DropoutSite::question_answering, DropoutSite::classifier_layer};
 
 Dropout dropout_at(DropoutSite site)
 {
     return {.hidden = 0.1,
             .probabilities = 0.2,
             .classifier = 0.3,
+            .question_answering = 0.4,
             .stream = {7, 8},
             .layer = 5,
             .site = site,
@@ -43,10 +45,12 @@ TEST_CASE("dropout: each site has its probability, and the tokens or sequences t
         double probability;
         std::uint32_t first_row;
     };
-    for (const Expected& expected : {Expected{DropoutSite::embeddings, 0.1, 90}, Expected{DropoutSite::probabilities, 0.2, 90},
-                                     Expected{DropoutSite::attention, 0.1, 90}, Expected{DropoutSite::feed_forward, 0.1, 90},
-                                     Expected{DropoutSite::classifier, 0.3, 4},  // a row a sequence
-                                     Expected{DropoutSite::token_classifier, 0.3, 90}}) {
+    for (const Expected& expected :
+         {Expected{DropoutSite::embeddings, 0.1, 90}, Expected{DropoutSite::probabilities, 0.2, 90},
+          Expected{DropoutSite::attention, 0.1, 90}, Expected{DropoutSite::feed_forward, 0.1, 90},
+          Expected{DropoutSite::classifier, 0.3, 4},  // a row a sequence
+          Expected{DropoutSite::token_classifier, 0.3, 90}, Expected{DropoutSite::question_answering, 0.4, 90},
+          Expected{DropoutSite::classifier_layer, 0.3, 4}}) {
         const DropoutPlace place = dropout_at(expected.site).place();
         INFO("site " << static_cast<std::uint32_t>(expected.site));
         CHECK(place.probability == expected.probability);
@@ -58,6 +62,29 @@ TEST_CASE("dropout: each site has its probability, and the tokens or sequences t
         CHECK(place.stream.step == 8);
         CHECK(place.rows.empty());
     }
+}
+
+TEST_CASE("dropout: variants have other probabilities at some sites, or none")
+{
+    const auto probability = [](Dropout dropout, DropoutSite site) {
+        dropout.site = site;
+        return dropout.place().probability;
+    };
+    Dropout gpt2 = dropout_at(DropoutSite::embeddings);
+    gpt2.embeddings = 0.5;
+    CHECK(probability(gpt2, DropoutSite::embeddings) == 0.5);
+    CHECK(probability(gpt2, DropoutSite::attention) == 0.1);
+    Dropout distilbert = dropout_at(DropoutSite::embeddings);
+    distilbert.token_classifier = 0.1;
+    distilbert.after_attention = false;
+    CHECK(probability(distilbert, DropoutSite::token_classifier) == 0.1);
+    CHECK(probability(distilbert, DropoutSite::classifier) == 0.3);
+    CHECK(probability(distilbert, DropoutSite::attention) == 0);
+    CHECK(probability(distilbert, DropoutSite::feed_forward) == 0.1);
+    Dropout albert = dropout_at(DropoutSite::embeddings);
+    albert.after_feed_forward = false;
+    CHECK(probability(albert, DropoutSite::feed_forward) == 0);
+    CHECK(probability(albert, DropoutSite::attention) == 0.1);
 }
 
 TEST_CASE("dropout: every site of every layer has a number of its own")

@@ -2,249 +2,25 @@
 /// Reads and checks a config.json, a configuration under its published names. (io/config_writer.hpp writes it.)
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <filesystem>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "bert/config.hpp"
-#include "bert/core/activation.hpp"
 #include "bert/core/error.hpp"
 #include "bert/core/one_line.hpp"
 #include "bert/io/architectures.hpp"
-#include "bert/io/class_labels.hpp"
+#include "bert/io/config_reader.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/json.hpp"
 #include "bert/io/mapped_file.hpp"
 
 namespace bert {
-
-namespace detail {
-
-/// Visits the members that are stored as they are, with their published names.
-template <class AnyConfig, class Visit>
-void visit_config(AnyConfig& config, Visit&& visit)
-{
-    visit("model_type", config.model_type);
-    visit("vocab_size", config.vocab_size);
-    visit("hidden_size", config.hidden_size);
-    visit("num_hidden_layers", config.num_hidden_layers);
-    visit("num_attention_heads", config.num_attention_heads);
-    visit("intermediate_size", config.intermediate_size);
-    visit("max_position_embeddings", config.max_position_embeddings);
-    visit("type_vocab_size", config.type_vocab_size);
-    visit("layer_norm_eps", config.layer_norm_eps);
-    visit("initializer_range", config.initializer_range);
-    visit("hidden_dropout_prob", config.hidden_dropout_prob);
-    visit("attention_probs_dropout_prob", config.attention_probs_dropout_prob);
-    visit("classifier_dropout", config.classifier_dropout);
-    visit("pad_token_id", config.pad_token_id);
-    visit("tie_word_embeddings", config.tie_word_embeddings);
-    // BERT's files don't have these.
-    visit("embedding_size", config.embedding_size);
-    visit("num_hidden_groups", config.num_hidden_groups);
-    visit("inner_group_num", config.inner_group_num);
-    visit("sinusoidal_positions", config.sinusoidal_positions);
-    visit("question_answering_dropout", config.question_answering_dropout);
-    visit("embeddings_dropout_prob", config.embeddings_dropout_prob);
-    if (config.mobilebert) {
-        auto& own = *config.mobilebert;
-        visit("trigram_input", own.trigram_input);
-        visit("use_bottleneck", own.use_bottleneck);
-        visit("intra_bottleneck_size", own.intra_bottleneck_size);
-        visit("use_bottleneck_attention", own.use_bottleneck_attention);
-        visit("key_query_shared_bottleneck", own.key_query_shared_bottleneck);
-        visit("num_feedforward_networks", own.num_feedforward_networks);
-        visit("normalization_type", own.normalization_type);
-        visit("classifier_activation", own.classifier_activation);
-    }
-}
-
-/// What to say of a configuration of another family.
-/// @param model_type  the family in config.json
-/// @return  as in ` (bert/variants/roberta.hpp loads this one)`, or nothing
-inline std::string other_family(std::string_view model_type)
-{
-    constexpr std::array<std::string_view, 5> variants{"roberta", "distilbert", "albert", "mobilebert", "gpt2"};
-    return is_one_of(variants, model_type) ? " (bert/variants/" + std::string(model_type) + ".hpp loads this one)" : "";
-}
-
-/// Takes the known keys out of the object of a config.json, one by one, and checks the types of their values.
-class ConfigReader {
-public:
-    ConfigReader(std::string_view place, nlohmann::json object, const Family& family, std::vector<std::string>* warnings)
-        : place_(place), object_(std::move(object)), family_(family), warnings_(warnings)
-    {
-        if (!object_.is_object()) fail_input(place_, "expected a JSON object, got " + one_line(object_.dump()));
-    }
-
-    /// Takes a member. Without its key, it keeps its default.
-    template <class Value>
-    void operator()(const char* key, Value& member)
-    {
-        const std::optional<nlohmann::json> value = take(key);
-        if (!value) return;
-        if (is_one_of(family_.nullable, key)) {  // the default is what null stands for
-            if (value->is_null()) return;
-            if (*value == 0) fail(key, "at least 1, or null", *value);
-        }
-        convert(key, *value, member);
-    }
-
-    /// `architectures`: a name, or a list of which the first counts. An empty list stands for no head.
-    std::string architecture(std::string otherwise)
-    {
-        const std::optional<nlohmann::json> value = take("architectures");
-        if (!value || value->is_null() || (value->is_array() && value->empty())) return otherwise;
-        const nlohmann::json& name = value->is_array() ? value->front() : *value;
-        if (!name.is_string()) fail("architectures", "a list of names", *value);
-        return name.get<std::string>();
-    }
-
-    /// `num_labels` and `id2label`: the names of the classes (io/class_labels.hpp).
-    std::vector<std::string> labels(std::vector<std::string> otherwise)
-    {
-        const nlohmann::json names = take("id2label").value_or(nullptr), number = take("num_labels").value_or(nullptr);
-        take("label2id");  // id2label counts
-        if (names.is_null() && number.is_null()) return otherwise;
-        std::string warning;
-        std::vector<std::string> labels = class_labels(place_, names, number, warning);
-        if (!warning.empty()) warn("id2label", warning);
-        return labels;
-    }
-
-    /// `dtype`: of PyTorch's names, those of the four types that weights can have; without `torch.`
-    std::string dtype(std::string otherwise)
-    {
-        std::optional<nlohmann::json> value = take("torch_dtype");  // the old name; where both are there, the new one counts
-        if (std::optional<nlohmann::json> newer = take("dtype"); newer && !newer->is_null()) value = newer;
-        if (!value || value->is_null()) return otherwise;
-        if (!value->is_string()) fail("dtype", "a string", *value);
-        std::string name = value->get<std::string>();
-        if (name.starts_with("torch.")) name.erase(0, 6);
-        if (name == "half") name = "float16";
-        if (name == "float") name = "float32";
-        if (name == "double") name = "float64";
-        if (is_one_of(dtypes, name)) return name;
-        warn("dtype", "expected " + one_of(dtypes) + ", got " + in_quotes(name) + "; isn't followed");
-        return otherwise;
-    }
-
-    /// `problem_type`, one of three.
-    std::string problem_type(std::string otherwise)
-    {
-        std::string name = otherwise;
-        if (const std::optional<nlohmann::json> value = take("problem_type")) convert("problem_type", *value, name);
-        if (name.empty() || is_one_of(problem_types, name)) return name;
-        warn("problem_type", "expected " + one_of(problem_types) + ", got " + in_quotes(name) + "; isn't followed");
-        return otherwise;
-    }
-
-    /// `true_hidden_size`, which MobileBERT's files say beside the keys from which it follows. It isn't kept.
-    /// @param width  what follows from these keys
-    void derived_width(std::size_t width)
-    {
-        const std::optional<nlohmann::json> value = take("true_hidden_size");
-        if (value && *value != width) fail("true_hidden_size", std::to_string(width), *value);
-    }
-
-    Activation activation(Activation otherwise)
-    {
-        const std::optional<nlohmann::json> name = take("hidden_act");
-        if (!name) return otherwise;
-        if (!name->is_string()) fail("hidden_act", "a string", *name);
-        const std::optional<Activation> activation = activation_named(name->get<std::string>());
-        if (!activation)
-            fail("hidden_act", "gelu, gelu_python, gelu_new, gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh or relu", *name);
-        return *activation;
-    }
-
-    /// Refuses what changes the model into one that we don't have.
-    void refuse_other_models() const
-    {
-        for (const char* key : {"is_decoder", "add_cross_attention", "is_encoder_decoder", "scale_attn_by_inverse_layer_idx"})
-            if (const auto value = object_.find(key); value != object_.end() && (!value->is_boolean() || value->get<bool>()))
-                fail(key, "false", *value);
-        if (const auto value = object_.find("scale_attn_weights"); value != object_.end() && *value != true)
-            fail("scale_attn_weights", "true", *value);
-        if (const auto value = object_.find("position_embedding_type"); value != object_.end())
-            if (!value->is_null() && *value != "absolute") fail("position_embedding_type", "\"absolute\"", *value);
-        if (const auto value = object_.find("pruned_heads"); value != object_.end() && !value->empty())
-            fail("pruned_heads", "no pruned heads", *value);
-    }
-
-    /// Warns of a value that isn't followed.
-    void warn(const char* key, const std::string& what) const
-    {
-        if (warnings_ != nullptr) warnings_->push_back(std::string(place_) + ": " + key + ": " + what);
-    }
-
-    /// What was not taken.
-    std::string rest() const { return object_.dump(); }
-
-private:
-    /// @param key  as BERT has it
-    std::optional<nlohmann::json> take(const char* key)
-    {
-        if (family_.config_key(key).empty()) return std::nullopt;
-        const auto found = object_.find(family_.config_key(key));
-        if (found == object_.end()) return std::nullopt;
-        std::optional<nlohmann::json> value = std::move(*found);
-        object_.erase(found);
-        return value;
-    }
-
-    void convert(const char* key, const nlohmann::json& value, std::size_t& member) const
-    {
-        if (!value.is_number_unsigned()) fail(key, "a whole number from 0", value);
-        member = value.get<std::size_t>();
-    }
-    void convert(const char* key, const nlohmann::json& value, double& member) const
-    {
-        if (!value.is_number()) fail(key, "a number", value);
-        member = value.get<double>();
-    }
-    void convert(const char* key, const nlohmann::json& value, bool& member) const
-    {
-        if (!value.is_boolean()) fail(key, "true or false", value);
-        member = value.get<bool>();
-    }
-    void convert(const char* key, const nlohmann::json& value, std::string& member) const
-    {
-        if (value.is_null()) return;  // stands for the default
-        if (!value.is_string()) fail(key, "a string", value);
-        member = value.get<std::string>();
-    }
-    template <class Value>
-    void convert(const char* key, const nlohmann::json& value, std::optional<Value>& member) const
-    {
-        if (value.is_null())
-            member.reset();
-        else
-            convert(key, value, member.emplace());
-    }
-
-    [[noreturn]] void fail(const char* key, const std::string& expected, const nlohmann::json& got) const
-    {
-        const std::string_view published = family_.config_key(key);
-        fail_key(place_, published.empty() ? key : published, expected, std::string_view(one_line(got.dump())));
-    }
-
-    std::string_view place_;
-    nlohmann::json object_;
-    const Family& family_;
-    std::vector<std::string>* warnings_;
-};
-
-}  // namespace detail
 
 /// Reads a configuration.
 /// @param place  the file, for messages

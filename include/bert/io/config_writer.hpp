@@ -14,7 +14,7 @@
 #include "bert/core/activation.hpp"
 #include "bert/core/one_line.hpp"
 #include "bert/io/atomic_file.hpp"
-#include "bert/io/config.hpp"
+#include "bert/io/config_reader.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
 
