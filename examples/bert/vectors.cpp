@@ -48,16 +48,6 @@ std::optional<bert::FastTokenizer> tokenizer_of(const bert::SentencePipeline<Rea
     }
 }
 
-/// The family of a model that this command can run.
-const bert::Family& family_with_berts_body(const std::filesystem::path& folder)
-{
-    const bert::Family& family = bert::family_of(folder / "config.json");
-    if (&family == &bert::mobilebert_family || &family == &bert::gpt2_family)
-        bert::fail_input((folder / "config.json").string(),
-                         "model_type: expected bert, roberta, distilbert or albert, got " + bert::in_quotes(family.model_type));
-    return family;
-}
-
 bool has(const std::vector<bert::Pooling>& ways, bert::Pooling pooling)
 {
     return std::find(ways.begin(), ways.end(), pooling) != ways.end();
@@ -71,7 +61,7 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
       every_token_(options.every_token),
       pipeline_(pipeline_of<Real>(common)),
       tokenizer_(tokenizer_of(pipeline_, common, may_be_ids ? &no_tokenizer_ : nullptr)),
-      family_(&family_with_berts_body(pipeline_.transformer)),
+      family_(&bert::family_of(pipeline_.transformer / "config.json")),
       options_(options.library)
 {
     const bert::Config config = bert::read_config(pipeline_.transformer / "config.json", *family_);
@@ -94,8 +84,8 @@ Vectorizer<Real, Ops>::Vectorizer(const CommonOptions& common, const VectorOptio
         load(common);
     }
     if (has(options_.pooling, bert::Pooling::pooler) && !model_.body.pooler)
-        bert::fail_input("--pooling",
-                         "expected mean, cls, max or none for a " + config.architecture + ", which has no pooler, got pooler");
+        bert::fail_input("--pooling", "expected mean, cls, max or none for a " + config.architecture +
+                                          (other_ ? "" : ", which has no pooler") + ", got pooler");
 }
 
 template <class Real, class Ops>
@@ -128,6 +118,12 @@ void Vectorizer<Real, Ops>::load(const CommonOptions& common)
 {
     bert::LoadReport report;
     const bool only_last = options_.layers == bert::Layers::one && !options_.layer;
+    other_ = load_hidden_states<Real, Ops>(pipeline_.transformer, report, *family_);
+    if (other_) {
+        model_.config = bert::read_config(pipeline_.transformer / "config.json", *family_);
+        warn_of_ignored(common, report);
+        return;
+    }
     if constexpr (FastSet<Ops>) {
         if (only_last) {
             const bool with_heads = family_ == &bert::bert_family;  // other families' heads are no part of this model's type
@@ -172,6 +168,16 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::of_tokens(const bert::Batch& batch)
         }
     }
     const bert::VectorOptions layers{.layers = options_.layers, .layer = options_.layer};
+    if (other_) {
+        const std::size_t N = model_.config.block_runs();
+        other_->forward(batch);
+        if (layers.layers == bert::Layers::one) return other_->of_layer(layers.layer.value_or(N));
+        const std::size_t T = batch.sequences.tokens(), H = model_.config.hidden_size;
+        auto of_four = bert::zeros<Real, 2>({T, layers.layers == bert::Layers::concat4 ? 4 * H : H});
+        for (std::size_t l = N - 3; l <= N; ++l)
+            bert::add_to_last_four(other_->of_layer(l), l, N, layers.layers, of_four);
+        return of_four;
+    }
     return bert::token_vectors(model_, batch, layers, scratch_);
 }
 
@@ -196,6 +202,7 @@ bert::Tensor<Real, 2> Vectorizer<Real, Ops>::vectors_of(const std::vector<Text>&
 template <class Real, class Ops>
 void Vectorizer<Real, Ops>::fail_non_finite(const Text& text)
 {
+    if (other_) bert::fail_non_finite(text.place, text.text, other_->first_non_finite());
     if (packed_) {  // model_ doesn't have the packed tensors, which are to be checked
         packed_.reset();
         model_ = unpacked(nullptr);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include <bert/sentence_vectors.hpp>
 #include <bert/tokenizer.hpp>
 
+#include "hidden_states.hpp"
 #include "input.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -107,7 +109,8 @@ private:
     bool truncates_ = false;         ///< whether the folder, not an option, says that texts are truncated
     std::size_t prompt_tokens_ = 0;  ///< how many tokens of each text aren't pooled
     std::size_t truncated_ = 0;      ///< number of texts that were truncated
-    bert::Model<Real, Ops> model_;   ///< without the encoder's blocks if they are packed
+    bert::Model<Real, Ops> model_;   ///< without the encoder's blocks if they are packed; only its config if other_ is used
+    std::unique_ptr<HiddenStates<Real>> other_;  ///< MobileBERT or GPT-2
     std::optional<bert::PackedEncoder<Real, typename PackedFor<Ops>::InstructionSet>>
         packed_;  ///< packed weights of the encoder, if only its result is needed
     bert::VectorScratch<Real> scratch_;

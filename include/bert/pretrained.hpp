@@ -74,16 +74,25 @@ inline void check_encoding(const Encoding& encoding, const Tokenizer& tokenizer,
 /// Reports that a model's result for a text is non-finite, and why: NaN and infinity are never returned as results.
 /// @param place  where the text comes from
 /// @param text  the text
-/// @param model  the model, whose weights are all checked
+/// @param tensor  the name of a non-finite tensor of the model; empty if there is none
 /// @throws InputError always, as in
 /// `text 1: "a cat": expected finite numbers, got non-finite ones; tensor "pooler.dense.bias" of the model is non-finite`
-template <class Real, class Ops>
-[[noreturn]] void fail_non_finite(const std::string& place, const std::string& text, const Model<Real, Ops>& model)
+[[noreturn]] inline void fail_non_finite(const std::string& place, const std::string& text, const std::string& tensor)
 {
-    const std::string tensor = first_non_finite(model);
     fail_input(place, in_quotes(text) + ": expected finite numbers, got non-finite ones; " +
                           (tensor.empty() ? "all weights of the model are finite: the computation overflows"
                                           : "tensor " + in_quotes(tensor) + " of the model is non-finite"));
+}
+
+/// Reports that a model's result for a text is non-finite, and why.
+/// @param place  where the text comes from
+/// @param text  the text
+/// @param model  the model, whose weights are all checked
+/// @throws InputError always
+template <class Real, class Ops>
+[[noreturn]] void fail_non_finite(const std::string& place, const std::string& text, const Model<Real, Ops>& model)
+{
+    fail_non_finite(place, text, first_non_finite(model));
 }
 
 /// A model, the tokenizer that it was trained with, and how texts become vectors.

@@ -65,6 +65,26 @@ struct VectorScratch {
     Workspace workspace;                     ///< scratch memory of the operations
 };
 
+/// Adds the hidden states of a layer to the sum of the last four, or puts them beside the others.
+/// @param x  hidden states, [T, H]
+/// @param l  their layer: 0 the embeddings, l the l-th block; nothing happens before the last four
+/// @param N  number of layers
+/// @param layers  sum4 or concat4
+/// @param[in,out] of_four  [T, H] or [T, 4 H], zeros at first
+/// @throws std::invalid_argument if of_four has another shape
+template <class Real>
+void add_to_last_four(const Tensor<Real, 2>& x, std::size_t l, std::size_t N, Layers layers, Tensor<Real, 2>& of_four)
+{
+    const std::size_t T = x.shape(0), H = x.shape(1);
+    const bool side_by_side = layers == Layers::concat4;
+    require_shape("layers: of_four", of_four, {T, side_by_side ? 4 * H : H});
+    if (l + 3 < N) return;
+    const std::size_t first_column = side_by_side ? (l + 3 - N) * H : 0;
+    for (std::size_t t = 0; t < T; ++t)
+        for (std::size_t h = 0; h < H; ++h)
+            of_four(t, first_column + h) += x(t, h);
+}
+
 /// The vectors of a batch's tokens: hidden states of one layer, or of the last four of N.
 /// \f[ y_t = x_{l,t},\quad y_t = \sum_{l=N-3}^{N} x_{l,t},\quad y_t = (x_{N-3,t}, \dots, x_{N,t}) \f]
 /// Symbols: \f$x_0\f$ the embeddings, \f$x_l\f$ the result of the l-th block, \f$y\f$ `of_four`, or what infer returns.
@@ -92,17 +112,10 @@ Tensor<Real, 2> token_vectors(const Model<Real, Ops>& model, const Batch& batch,
     if (options.layers == Layers::one)
         return infer(encoder, x_0, pass, options.layer.value_or(N), scratch.blocks, [](std::size_t, const Tensor<Real, 2>&) {});
 
-    const bool side_by_side = options.layers == Layers::concat4;
-    auto of_four = zeros<Real, 2>({T, side_by_side ? 4 * H : H});
-    const auto add_layer = [&](std::size_t block, const Tensor<Real, 2>& x) {  // its result x, [T, H]
-        const std::size_t l = block + 1;  // blocks are counted from 0, but x_0 is the embeddings
-        if (l + 3 < N) return;
-        const std::size_t first_column = side_by_side ? (l + 3 - N) * H : 0;
-        for (std::size_t t = 0; t < T; ++t)
-            for (std::size_t h = 0; h < H; ++h)
-                of_four(t, first_column + h) += x(t, h);
-    };
-    infer(encoder, x_0, pass, N, scratch.blocks, add_layer);
+    auto of_four = zeros<Real, 2>({T, options.layers == Layers::concat4 ? 4 * H : H});
+    infer(encoder, x_0, pass, N, scratch.blocks, [&](std::size_t block, const Tensor<Real, 2>& x) {
+        add_to_last_four(x, block + 1, N, options.layers, of_four);  // blocks are counted from 0, but x_0 is the embeddings
+    });
     return of_four;
 }
 

@@ -170,8 +170,8 @@ TEST_CASE("what a command can't do with an architecture is one line")
         CHECK(result.status == 2);
         return result.error;
     };
-    CHECK(error({"encode", "--model", case_of("gpt2_base"), "--input", "jsonl"})
-              .find("expected bert, roberta, distilbert or albert, got \"gpt2\"") != std::string::npos);
+    CHECK(error({"encode", "--model", case_of("gpt2_base"), "--input", "jsonl", "--pooling", "pooler"}) ==
+          "bert: --pooling: expected mean, cls, max or none for a GPT2Model, got pooler\n");
     CHECK(error({"bench", "--config", case_of("gpt2_base") + "/config.json", "--train", "--length", "5"})
               .find("expected a model with a head") != std::string::npos);
     CHECK(error({"bench", "--config", case_of("mobilebert_masked_lm") + "/config.json", "--train", "--length", "5",

@@ -182,8 +182,9 @@ struct Gpt2Body {
 
     /// Makes the body of a configuration.
     /// @param config  sizes
+    /// @param has_pooler  false: there is none
     /// @return  the body, all zeros
-    /// @throws std::invalid_argument for a pooler, which it doesn't have
+    /// @throws std::invalid_argument for a pooler
     static Gpt2Body make(const Config& config, bool has_pooler)
     {
         if (has_pooler) throw std::invalid_argument("gpt2: has_pooler: expected false, got true");
@@ -273,6 +274,15 @@ struct Gpt2Body {
             layer[l].backward(d_x, input(l, act), pass.in_layer(l), act.layer[l], d_body.layer[l], d_act.encoder.block, d_x);
         }
         embeddings.backward(d_x, batch, pass, d_body.embeddings, d_act.embeddings);
+    }
+
+    /// The hidden states of a layer, as the transformers library counts them: the last ones are those after the final norm.
+    /// @param l  0 for the embeddings, l for the result of the l-th block
+    /// @param act  what forward computed
+    /// @return  [T, H]
+    const Tensor<Real, 2>& hidden_states(std::size_t l, const Activations& act) const
+    {
+        return l == layer.size() ? act.final_norm.y : input(l, act);
     }
 
     /// The input of a block: the embeddings, or the previous block's result.

@@ -121,6 +121,15 @@ struct MobileBertBody {
         if (pooler) pooler->forward(hidden, batch, pass, act.pooler);
     }
 
+    /// The hidden states of a layer.
+    /// @param l  0 for the embeddings, l for the result of the l-th block
+    /// @param act  what forward computed
+    /// @return  [T, H]
+    const Tensor<Real, 2>& hidden_states(std::size_t l, const Activations& act) const
+    {
+        return encoder.input(l, act.embeddings.y, act.encoder);
+    }
+
     /// What heads read of the body.
     /// @param batch  as in forward
     /// @param act  what forward computed
