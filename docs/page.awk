@@ -21,6 +21,7 @@ function page_of(target, path) {
     return target
 }
 
+/^```cpp ./ { $0 = "```cpp" }  # what stands behind it is for tests/docs/commands
 /^ *```/ { in_code = !in_code }
 {
     line = $0

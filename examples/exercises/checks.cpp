@@ -310,9 +310,19 @@ Verdict check_linear(void (*linear)(const Matrix&, const Matrix&, const Vector&,
         Reference::linear(x, transposed(query.weight), query.bias, with_turned, stored.workspace);
         Reference::linear(x, query.weight, bert::zeros<double, 1>({query.bias.size()}), without_bias, stored.workspace);
         linear(x, query.weight, query.bias, y);
+        // The sum's last term alone, and with the bias.
+        Matrix last = with_turned, last_and_bias = with_turned;
+        const std::size_t end = x.shape(1) - 1;
+        for (std::size_t t = 0; t < x.shape(0); ++t)
+            for (std::size_t o = 0; o < query.bias.size(); ++o) {
+                last(t, o) = x(t, end) * query.weight(o, end);
+                last_and_bias(t, o) = last(t, o) + query.bias(o);
+            }
         hold("forward.layer.0.query", y, stored.rows("forward.layer.0.query"), exact,
              {.mistakes = {{values(with_turned), "a transpose: this is x W + b, and W is [out, in]"},
-                           {values(without_bias), "the bias is missing"}}});
+                           {values(without_bias), "the bias is missing"},
+                           {values(last), last_term},
+                           {values(last_and_bias), last_term}}});
 
         Matrix input = some_numbers<2>({4, 3}, 1), d_x;
         Matrix weight = some_numbers<2>({5, 3}, 2), d_weight = bert::zeros<double, 2>({5, 3});
@@ -429,12 +439,12 @@ Verdict check_layer_norm(void (*layer_norm)(const Matrix&, const bert::LayerNorm
         const Matrix constant{{3, 3, 3, 3}};
         const bert::LayerNorm<double> plain{{1, 1, 1, 1}, {0, 0, 0, 0}};
         layer_norm(constant, plain, 0.25, act);
-        hold("rstd", act.rstd, Vector{2}, exact, {.mistakes = {{{4.0}, "epsilon stands under the root"}}});
+        hold("rstd of a constant row, epsilon 0.25", act.rstd, Vector{2}, exact, {.mistakes = {{{4.0}, "epsilon stands under the root"}}});
         // The mean is 1e8, the variance 1, and r is 1 / sqrt(1 + 0.5625). The squares of x, 1e16, have no digit left for a 1. A
         // mean that is summed up in another way may be off by its last digit, 1e-8.
         const Matrix far{{1e8 - 1, 1e8 + 1, 1e8 + 1, 1e8 - 1}};
         layer_norm(far, plain, 0.5625, act);
-        hold("rstd of a row with the mean 1e8 and the variance 1", act.rstd, Vector{0.8}, 1e-6,
+        hold("rstd of a row with the mean 1e8 and the variance 1, epsilon 0.5625", act.rstd, Vector{0.8}, 1e-6,
              {.any = "E[x^2] - mean^2 cancels: subtract the mean first, then square"});
 
         Matrix input = some_numbers<2>({3, 5}, 1), y;
@@ -565,10 +575,15 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
         Matrix scores, probabilities, context;
         attention(query, key, value, scores, probabilities, context);
         const double D = static_cast<double>(head.D);
+        auto last_scores = bert::zeros<double, 2>({head.n, head.n});
+        for (std::size_t i = 0; i < head.n; ++i)
+            for (std::size_t j = 0; j < head.n; ++j)
+                last_scores(i, j) = query(i, head.D - 1) * key(j, head.D - 1) / std::sqrt(D);
         hold("forward.layer.0.scores", scores, stored.pairs("forward.layer.0.scores"), exact,
              {.factors = {{std::sqrt(D), "the scale is missing: scores are divided by the root of D"},
                           {1 / std::sqrt(D), "the scale is applied twice, or is D instead of its root"},
-                          {std::sqrt(D / static_cast<double>(head.n)), "the wrong axis: D is query.shape(1), not shape(0)"}}});
+                          {std::sqrt(D / static_cast<double>(head.n)), "the wrong axis: D is query.shape(1), not shape(0)"}},
+              .mistakes = {{values(last_scores), last_term}}});
         const Matrix right = stored.pairs("forward.layer.0.probabilities");
         Matrix over_queries, over_all;
         Reference::softmax(transposed(scores), over_queries);
@@ -578,7 +593,10 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
                   {values(scores), "these are the scores: softmax is missing"},
                   {values(transposed(over_queries)), "the wrong axis: softmax is over the keys j, so that each row sums to 1"},
                   {values(over_all), "softmax over all scores: it is over the keys j, so that each row sums to 1"}}});
-        Matrix turned = bert::zeros<double, 2>({head.n, head.D}), mean = turned, of_scores = turned;
+        Matrix turned = bert::zeros<double, 2>({head.n, head.D}), mean = turned, of_scores = turned, last = turned;
+        for (std::size_t i = 0; i < head.n; ++i)
+            for (std::size_t d = 0; d < head.D; ++d)
+                last(i, d) = right(i, head.n - 1) * value(head.n - 1, d);
         for (std::size_t i = 0; i < head.n; ++i)
             for (std::size_t d = 0; d < head.D; ++d)
                 for (std::size_t j = 0; j < head.n; ++j) {
@@ -590,7 +608,8 @@ Verdict check_attention(void (*attention)(const Matrix&, const Matrix&, const Ma
              {.factors = {{1 / static_cast<double>(head.n), "a mean for a sum: the probabilities sum to 1 already"}},
               .mistakes = {{values(turned), "a transpose: row i of the probabilities belongs to the token that asks"},
                            {values(of_scores), "the values are weighted by the scores: take the probabilities"},
-                           {values(mean), "this is the plain mean of the values: the probabilities are not used"}}});
+                           {values(mean), "this is the plain mean of the values: the probabilities are not used"},
+                           {values(last), last_term}}});
 
         OneHead one(4);
         bert::QueryKeyValue<double> qkv{some_numbers<2>({4, 3}, 1), some_numbers<2>({4, 3}, 2), some_numbers<2>({4, 3}, 3)},
@@ -772,7 +791,8 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
             if (bert::gradient_norm(bert::parameter_list<double>(run.m), [](std::size_t) { return true; }).value == 0)
                 throw Wrong(
                     with_hint("after step " + std::to_string(k) + ": run.m: expected moments of the gradient, got 0 everywhere",
-                              "adamw's step is counted from 1: with 0 it divides by 1 - beta^0, and changes nothing"));
+                              "adamw isn't called, or its step is 0: it is counted from 1, since with 0 it divides by 1 - "
+                              "beta^0, and changes nothing"));
             hold_parameters(reference, run, k + 1);
         }
         Model::parameters(
@@ -781,6 +801,28 @@ Verdict check_training_step(StepResult (*training_step)(TrainingRun&))
                 hold(named(stored, tensor), bert::named_tensor(*reference.expected().find(stored)), 1e-9);
             },
             "", run.model);
+
+        // With other betas than UpdateOptions' own: after one step m is 1 - beta1 of the gradient, and v 1 - beta2 of its square.
+        const auto moments_after_a_step = [&](double beta1, double beta2) {
+            TrainingRun other = new_run(reference);
+            other.options.beta1 = beta1;
+            other.options.beta2 = beta2;
+            training_step(other);
+            const auto norm_of = [](Model& moments) {
+                return bert::gradient_norm(bert::parameter_list<double>(moments), [](std::size_t) { return true; }).value;
+            };
+            return std::pair{norm_of(other.m), norm_of(other.v)};
+        };
+        const auto [m, v] = moments_after_a_step(0.9, 0.999);
+        const auto [m_of_other, v_of_other] = moments_after_a_step(0.8, 0.95);
+        const auto hold_ratio = [](const std::string& beta, const std::string& moments, double found, double expected) {
+            if (std::abs(found - expected) <= 1e-6 * expected) return;
+            throw Wrong(with_hint("with another " + beta + ": the norm of " + moments + " after a step: expected " +
+                                      bert::detail::number_text(expected, 6) + ", got " + bert::detail::number_text(found, 6),
+                                  "update." + beta + " is run.options." + beta));
+        };
+        hold_ratio("beta1", "run.m", m_of_other, m * 0.2 / 0.1);
+        hold_ratio("beta2", "run.v", v_of_other, v * 0.05 / 0.001);
 
         // AdamW's first step moves each number by the rate against the sign of its gradient, which differences show.
         run = new_run(reference);

@@ -51,8 +51,7 @@ inline bool is_decayed(const bert::OptimizerOptions& options, const std::string&
 
 /// Visits every parameter with its gradient and its moments.
 /// @param run  the model, its gradient and its moments
-/// @param visit  called as visit(name, g, numbers): g is a std::span of the gradient; numbers.p, numbers.m and numbers.v are
-/// those
+/// @param visit  called as visit(name, g, numbers): g is a std::span of the gradient; numbers.p, numbers.m and numbers.v are those
 ///     of the parameter and of its moments
 template <class Visit>
 void for_each_parameter(TrainingRun& run, const Visit& visit)

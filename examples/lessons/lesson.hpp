@@ -10,6 +10,7 @@
 #include <exception>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <bert/core/peek.hpp>  // for `call peek(x)` in a debugger
@@ -136,17 +137,24 @@ inline std::string wrong_number(double answer, double right, double limit)
 inline int wrong_answers = 0;  ///< how many there were so far
 
 /// Prints an exercise's question and checks the answer. After a wrong one the lesson goes on, and status() is 1.
-/// `what_is_wrong` is called only if there is an answer; it returns what came out for which input, and nothing for a right one.
-template <class Check>
-void exercise(int number, const char* question, bool answered, Check what_is_wrong)
+/// `answered` says whether there is an answer; where that takes a call of the reader's function, it is a function, too, so that an
+/// error in it is a wrong answer. `what_is_wrong` is called only if there is one; it returns what came out for which input, and
+/// nothing for a right answer.
+template <class Answered, class Check>
+void exercise(int number, const char* question, const Answered& answered, const Check& what_is_wrong)
 {
     std::printf("Exercise %d. %s\n", number, question);
-    if (!answered) {
-        std::puts("   not answered yet");
-        return;
-    }
     std::string wrong;
     try {
+        bool is_answered = false;
+        if constexpr (std::is_invocable_v<const Answered&>)
+            is_answered = answered();
+        else
+            is_answered = answered;
+        if (!is_answered) {
+            std::puts("   not answered yet");
+            return;
+        }
         wrong = what_is_wrong();
     } catch (const std::exception& error) {
         wrong = error.what();

@@ -27,6 +27,13 @@ int main(int count, char**)
         if (is_wrong) throw std::invalid_argument("expected [2], got [3]");
         return std::string();
     });
-    exercise(10, "The last one.", true, [] { return std::string(); });
+    exercise(
+        10, "An error before the check.",
+        [&] {
+            if (is_wrong) throw std::out_of_range("index 0 is out of bounds");
+            return true;
+        },
+        [] { return std::string(); });
+    exercise(11, "The last one.", true, [] { return std::string(); });
     return status();
 }

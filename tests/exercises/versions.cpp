@@ -149,7 +149,18 @@ void right_attention_backward(const Matrix& d_context, const Matrix& query, cons
 }
 
 /// The step as it should be, but for one thing.
-enum class Slip { none, gradient_kept, schedule_ahead, all_decayed, along_gradient, not_clipped, step_from_zero };
+enum class Slip {
+    none,
+    gradient_kept,
+    schedule_ahead,
+    all_decayed,
+    along_gradient,
+    not_clipped,
+    step_from_zero,
+    without_update,
+    own_beta1,
+    own_beta2
+};
 
 template <Slip slip>
 exercise::StepResult step_with(exercise::TrainingRun& run)
@@ -171,14 +182,14 @@ exercise::StepResult step_with(exercise::TrainingRun& run)
     exercise::for_each_parameter(run, [&](const std::string& name, std::span<double> g, const auto& numbers) {
         const bool decayed = slip == Slip::all_decayed || exercise::is_decayed(run.options, name);
         bert::UpdateOptions update{.learning_rate = result.learning_rate,
-                                   .beta1 = run.options.beta1,
-                                   .beta2 = run.options.beta2,
+                                   .beta1 = slip == Slip::own_beta1 ? bert::UpdateOptions().beta1 : run.options.beta1,
+                                   .beta2 = slip == Slip::own_beta2 ? bert::UpdateOptions().beta2 : run.options.beta2,
                                    .epsilon = run.options.epsilon,
                                    .weight_decay = decayed ? run.options.weight_decay : 0,
                                    .scale = slip == Slip::not_clipped ? 1 : run.options.clipping.scale(result.norm),
                                    .step = run.steps - (slip == Slip::step_from_zero)};
         if (slip == Slip::along_gradient) update.scale *= -1;
-        Reference::adamw<double>(g, update, numbers);
+        if (slip != Slip::without_update) Reference::adamw<double>(g, update, numbers);
     });
     return result;
 }
@@ -259,6 +270,16 @@ TEST_CASE("exercise 3: a linear layer")
                    {"forward.layer.0.query[", "a transpose"}},
                   {[](const Matrix& x, const Matrix& weight, const Vector&, Matrix& y) { y = product(x, transposed(weight)); },
                    {"forward.layer.0.query[", "the bias is missing"}},
+                  {[](const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y) {
+                       y.resize({x.shape(0), weight.shape(0)});
+                       for (std::size_t t = 0; t < x.shape(0); ++t)
+                           for (std::size_t o = 0; o < weight.shape(0); ++o) {
+                               for (std::size_t i = 0; i < x.shape(1); ++i)
+                                   y(t, o) = x(t, i) * weight(o, i);
+                               y(t, o) += bias(o);
+                           }
+                   },
+                   {"forward.layer.0.query[", assigned_in_loop}},
                   {[](const Matrix& x, const Matrix& weight, const Vector& bias, Matrix& y) {
                        right_linear(x, weight, bias, y);
                        for (std::size_t t = 0; t < y.shape(0); ++t)
@@ -390,7 +411,7 @@ TEST_CASE("exercise 5: layer normalization")
                   {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
                        Reference::layer_norm(x, norm, epsilon * epsilon, act);  // beside the root rather than under it
                    },
-                   {"rstd[0]: expected 2, got 4", "epsilon stands under the root"}},
+                   {"rstd of a constant row, epsilon 0.25[0]: expected 2, got 4", "epsilon stands under the root"}},
                   {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
                        Reference::layer_norm(x, norm, epsilon, act);
                        for (std::size_t t = 0; t < x.shape(0); ++t)
@@ -519,7 +540,7 @@ TEST_CASE("exercise 5: layer normalization")
                            }
                        }
                    },
-                   {"rstd of a row with the mean 1e8 and the variance 1[0]: expected 0.8", "E[x^2] - mean^2 cancels"}}});
+                   {"rstd of a row with the mean 1e8 and the variance 1, epsilon 0.5625[0]: expected 0.8", "E[x^2] - mean^2 cancels"}}});
 }
 
 TEST_CASE("exercise 6: back through layer normalization")
@@ -660,6 +681,24 @@ TEST_CASE("exercise 8: attention")
                   {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
                       Matrix& context) { right_attention(key, query, value, scores, probabilities, context); },
                    {"forward.layer.0.scores[", "rows and columns are exchanged"}},
+                  {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) {
+                       right_attention(query, key, value, scores, probabilities, context);
+                       for (std::size_t i = 0; i < query.shape(0); ++i)
+                           for (std::size_t j = 0; j < key.shape(0); ++j)
+                               for (std::size_t d = 0; d < key.shape(1); ++d)
+                                   scores(i, j) = query(i, d) * key(j, d) * root_scale(query);
+                   },
+                   {"forward.layer.0.scores[", assigned_in_loop}},
+                  {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
+                      Matrix& context) {
+                       right_attention(query, key, value, scores, probabilities, context);
+                       for (std::size_t i = 0; i < query.shape(0); ++i)
+                           for (std::size_t j = 0; j < key.shape(0); ++j)
+                               for (std::size_t d = 0; d < value.shape(1); ++d)
+                                   context(i, d) = probabilities(i, j) * value(j, d);
+                   },
+                   {"forward.layer.0.context[", assigned_in_loop}},
                   {[](const Matrix& query, const Matrix& key, const Matrix& value, Matrix& scores, Matrix& probabilities,
                       Matrix& context) {
                        right_attention(query, key, value, scores, probabilities, context);
@@ -828,7 +867,10 @@ TEST_CASE("exercise 10: a training step")
                   {step_with<Slip::all_decayed>, {"after step 1: ", "LayerNorm", "biases and layer norms are decayed, too"}},
                   {step_with<Slip::along_gradient>, {"after step 1: ", "goes along the gradient"}},
                   {step_with<Slip::not_clipped>, {"after step 1: ", "not clipped"}},
-                  {step_with<Slip::step_from_zero>, {"after step 0: run.m: expected", "adamw's step is counted from 1"}}});
+                  {step_with<Slip::step_from_zero>, {"after step 0: run.m: expected", "counted from 1"}},
+                  {step_with<Slip::without_update>, {"after step 0: run.m: expected", "adamw isn't called"}},
+                  {step_with<Slip::own_beta1>, {"with another beta1: the norm of run.m", "update.beta1 is run.options.beta1"}},
+                  {step_with<Slip::own_beta2>, {"with another beta2: the norm of run.v", "update.beta2 is run.options.beta2"}}});
 }
 
 TEST_CASE("a number that nobody has written is known from other NaN")

@@ -1,6 +1,7 @@
 /// @file
 /// Fuzzes the reader of config.json: whatever the text, it is refused with InputError, or it is a configuration that can be
 /// written and read again as the same.
+#include "bert/io/config.hpp"
 #include "bert/io/config_writer.hpp"
 
 #include <cstddef>

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bert/io/config.hpp"
 #include "catch.hpp"
 #include "helpers.hpp"
 

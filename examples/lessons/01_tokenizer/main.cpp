@@ -163,15 +163,17 @@ void exercises()
         return unable != "[CLS] [UNK] [SEP]" ? "" : "with " + answer_2 + " in the vocabulary, unable is still " + unable;
     });
 
-    exercise(3, "WordPiece, written by you.", !your_pieces(tokenizer.vocabulary(), "players").empty(), [&] {
-        for (const std::string word : {"players", "playing", "the", "unable", "un", "thes", "xyz", "uns"}) {
-            std::string yours = "[CLS]";
-            for (const std::string& piece : your_pieces(tokenizer.vocabulary(), word))
-                yours += " " + piece;
-            yours += " [SEP]";
-            const std::string expected = joined(tokenizer, tokenizer.encode(word));
-            if (yours != expected) return "for " + word + ": expected " + expected + ", got " + yours;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "WordPiece, written by you.", [&] { return !your_pieces(tokenizer.vocabulary(), "players").empty(); },
+        [&] {
+            for (const std::string word : {"players", "playing", "the", "unable", "un", "thes", "xyz", "uns"}) {
+                std::string yours = "[CLS]";
+                for (const std::string& piece : your_pieces(tokenizer.vocabulary(), word))
+                    yours += " " + piece;
+                yours += " [SEP]";
+                const std::string expected = joined(tokenizer, tokenizer.encode(word));
+                if (yours != expected) return "for " + word + ": expected " + expected + ", got " + yours;
+            }
+            return std::string();
+        });
 }

@@ -156,15 +156,20 @@ void exercises()
         return wrong_for("the second dog with the row " + text_of(answer_2), row_values(act.y, 2), row_values(act.y, 0), 1e-9);
     });
 
-    exercise(3, "Layer normalization, written by you.", !your_layer_norm({1, 1, 3, 3}, 1e-12).empty(), [&] {
-        const Tensor<double, 2> x = {{1, 1, 3, 3}, {-3, 0, 1, 10}, {1e6, 1e6 + 1, 1e6, 1e6 + 3}, {7, 7, 7, 7}};
-        LayerNormActivations<double> act;
-        Reference::layer_norm(x, embeddings.norm, 1e-12, act);
-        for (std::size_t t = 0; t < 4; ++t) {
-            const std::vector<double> row = row_values(x, t);
-            const std::string wrong = wrong_for(text_of(row), your_layer_norm(row, 1e-12), row_values(act.y, t), 1e-6);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "Layer normalization, written by you.",
+        [&] {
+            return !your_layer_norm({1, 1, 3, 3}, 1e-12).empty();
+        },
+        [&] {
+            const Tensor<double, 2> x = {{1, 1, 3, 3}, {-3, 0, 1, 10}, {1e6, 1e6 + 1, 1e6, 1e6 + 3}, {7, 7, 7, 7}};
+            LayerNormActivations<double> act;
+            Reference::layer_norm(x, embeddings.norm, 1e-12, act);
+            for (std::size_t t = 0; t < 4; ++t) {
+                const std::vector<double> row = row_values(x, t);
+                const std::string wrong = wrong_for(text_of(row), your_layer_norm(row, 1e-12), row_values(act.y, t), 1e-6);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

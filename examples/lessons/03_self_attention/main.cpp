@@ -280,8 +280,11 @@ void exercises()
 
     const Tensor<double, 2> scores = {{0, 1, 2, -3}, {1000, 999, 0, -1000}, {-1000, -1000, -1000, -1000}, {5, -infinity, 5, 5}};
     Tensor<double, 2> yours, expected;
-    Yours::softmax(scores, yours);
-    exercise(2, "A softmax for scores of any size.", yours.size() > 0, [&] {
+    const auto is_written = [&] {
+        Yours::softmax(scores, yours);
+        return yours.size() > 0;
+    };
+    exercise(2, "A softmax for scores of any size.", is_written, [&] {
         Reference::softmax(scores, expected);
         if (yours.shape() != expected.shape())
             return "expected " + shape_text(expected.shape()) + ", got " + shape_text(yours.shape());
@@ -293,27 +296,29 @@ void exercises()
         return std::string();
     });
 
-    exercise(3, "Which tokens may token i see in a model that writes from left to right?", may_see(0, 0).has_value(), [&] {
-        // The scores of tokens that may not be seen become -infinity, as those of padding did.
-        const Tensor<double, 2> query = {{1, 2}, {0, 1}, {3, 1}, {1, 1}},
-                                key = {{1, 0}, {1, 1}, {0, 2}, {2, 1}};  // [n = 4, D = 2]
-        Config config;
-        config.num_attention_heads = 1;
-        config.is_causal = true;
-        const Sequences sequences{{0, 4}};
-        AttentionActivations<double> act;
-        Workspace workspace;
-        Reference::attention(Reference{}, QueryKeyValue<double>{query, key, key}, {config, sequences, workspace}, act);
-        Tensor<double, 2> visible = act.scores[0], probabilities;
-        for (std::size_t i = 0; i < 4; ++i)
-            for (std::size_t j = 0; j < 4; ++j)
-                if (!may_see(i, j).value_or(false)) visible(i, j) = -infinity;
-        Reference::softmax(visible, probabilities);
-        for (std::size_t i = 0; i < 4; ++i) {
-            const std::string wrong = wrong_for("the probabilities of token i = " + std::to_string(i),
-                                                row_values(probabilities, i), row_values(act.probabilities[0], i), 1e-12);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "Which tokens may token i see in a model that writes from left to right?", [&] { return may_see(0, 0).has_value(); },
+        [&] {
+            // The scores of tokens that may not be seen become -infinity, as those of padding did.
+            const Tensor<double, 2> query = {{1, 2}, {0, 1}, {3, 1}, {1, 1}},
+                                    key = {{1, 0}, {1, 1}, {0, 2}, {2, 1}};  // [n = 4, D = 2]
+            Config config;
+            config.num_attention_heads = 1;
+            config.is_causal = true;
+            const Sequences sequences{{0, 4}};
+            AttentionActivations<double> act;
+            Workspace workspace;
+            Reference::attention(Reference{}, QueryKeyValue<double>{query, key, key}, {config, sequences, workspace}, act);
+            Tensor<double, 2> visible = act.scores[0], probabilities;
+            for (std::size_t i = 0; i < 4; ++i)
+                for (std::size_t j = 0; j < 4; ++j)
+                    if (!may_see(i, j).value_or(false)) visible(i, j) = -infinity;
+            Reference::softmax(visible, probabilities);
+            for (std::size_t i = 0; i < 4; ++i) {
+                const std::string wrong = wrong_for("the probabilities of token i = " + std::to_string(i),
+                                                    row_values(probabilities, i), row_values(act.probabilities[0], i), 1e-12);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

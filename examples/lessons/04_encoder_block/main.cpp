@@ -192,14 +192,16 @@ void exercises()
         return std::string();
     });
 
-    exercise(3, "GELU, written by you.", your_gelu(1).has_value(), [] {
-        const Tensor<double, 2> x = {{-3, -1, -0.5, 0, 0.5, 1, 2, 10}};
-        Tensor<double, 2> y;
-        Reference::gelu(x, y);
-        for (std::size_t i = 0; i < x.size(); ++i) {
-            const std::string wrong = wrong_for("x = " + text_of(x(0, i)), your_gelu(x(0, i)).value(), y(0, i), 1e-9);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "GELU, written by you.", [&] { return your_gelu(1).has_value(); },
+        [] {
+            const Tensor<double, 2> x = {{-3, -1, -0.5, 0, 0.5, 1, 2, 10}};
+            Tensor<double, 2> y;
+            Reference::gelu(x, y);
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                const std::string wrong = wrong_for("x = " + text_of(x(0, i)), your_gelu(x(0, i)).value(), y(0, i), 1e-9);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

@@ -188,13 +188,15 @@ std::optional<double> your_cosine([[maybe_unused]] const std::vector<double>& a,
 
 void exercises(const Pretrained<double, Reference>& bert, const ReferenceCase& reference)
 {
-    exercise(1, "What is the loss of a model that knows nothing?", answer_1(10).has_value(), [&] {
-        const std::size_t V = bert.model.config.vocab_size;
-        const Tensor<double, 2> logits = zeros<double, 2>({1, V});
-        const IndexTensor<1> labels = zeros<std::int64_t, 1>({1});
-        return wrong_for(std::to_string(V) + " words", answer_1(static_cast<double>(V)).value(),
-                         Reference::cross_entropy(logits, labels).value, 1e-6);
-    });
+    exercise(
+        1, "What is the loss of a model that knows nothing?", [&] { return answer_1(10).has_value(); },
+        [&] {
+            const std::size_t V = bert.model.config.vocab_size;
+            const Tensor<double, 2> logits = zeros<double, 2>({1, V});
+            const IndexTensor<1> labels = zeros<std::int64_t, 1>({1});
+            return wrong_for(std::to_string(V) + " words", answer_1(static_cast<double>(V)).value(),
+                             Reference::cross_entropy(logits, labels).value, 1e-6);
+        });
 
     exercise(2, "All key biases of layer 1 are raised by 1. Which tensor after the scores is right again?", !answer_2.empty(),
              [&] {
@@ -215,18 +217,23 @@ void exercises(const Pretrained<double, Reference>& bert, const ReferenceCase& r
                  return "no tensor is called " + answer_2;
              });
 
-    exercise(3, "Cosine, written by you.", your_cosine({1, 0}, {1, 0}).has_value(), [&] {
-        VectorOptions options;
-        options.normalize = true;
-        const Tensor<double, 2> vectors = bert.encode({"The whale swam.", "Is it raining?"}, options);  // [2, H]
-        std::vector<double> a, b;
-        double expected = 0;
-        for (std::size_t h = 0; h < vectors.shape(1); ++h) {
-            a.push_back(3 * vectors(0, h));
-            b.push_back(vectors(1, h) / 5);
-            expected += vectors(0, h) * vectors(1, h);
-        }
-        const std::string wrong = wrong_for("(3, 4) and (-6, -8)", your_cosine({3, 4}, {-6, -8}).value(), -1, 1e-9);
-        return wrong.empty() ? wrong_for("two vectors of the model", your_cosine(a, b).value(), expected, 1e-9) : wrong;
-    });
+    exercise(
+        3, "Cosine, written by you.",
+        [&] {
+            return your_cosine({1, 0}, {1, 0}).has_value();
+        },
+        [&] {
+            VectorOptions options;
+            options.normalize = true;
+            const Tensor<double, 2> vectors = bert.encode({"The whale swam.", "Is it raining?"}, options);  // [2, H]
+            std::vector<double> a, b;
+            double expected = 0;
+            for (std::size_t h = 0; h < vectors.shape(1); ++h) {
+                a.push_back(3 * vectors(0, h));
+                b.push_back(vectors(1, h) / 5);
+                expected += vectors(0, h) * vectors(1, h);
+            }
+            const std::string wrong = wrong_for("(3, 4) and (-6, -8)", your_cosine({3, 4}, {-6, -8}).value(), -1, 1e-9);
+            return wrong.empty() ? wrong_for("two vectors of the model", your_cosine(a, b).value(), expected, 1e-9) : wrong;
+        });
 }

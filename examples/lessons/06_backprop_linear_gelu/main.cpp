@@ -255,32 +255,36 @@ void exercises()
         return wrong_number(*answer_1, by_differences(weight, loss)(0, 0), 1e-6);
     });
 
-    exercise(2, "What is the slope of x s(x)?", your_slope(1).has_value(), [] {
-        for (double x : {-3.0, -1.0, 0.0, 0.5, 2.0}) {
-            Tensor<double, 1> number = {x};
-            const auto bend = [&] { return number(0) / (1 + std::exp(-number(0))); };
-            const std::string wrong =
-                wrong_for("x = " + text_of(x), your_slope(x).value(), by_differences(number, bend)(0), 1e-6);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        2, "What is the slope of x s(x)?", [&] { return your_slope(1).has_value(); },
+        [] {
+            for (double x : {-3.0, -1.0, 0.0, 0.5, 2.0}) {
+                Tensor<double, 1> number = {x};
+                const auto bend = [&] { return number(0) / (1 + std::exp(-number(0))); };
+                const std::string wrong =
+                    wrong_for("x = " + text_of(x), your_slope(x).value(), by_differences(number, bend)(0), 1e-6);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 
     const Tensor<double, 2> d_y = {{1, 2}, {0, -1}, {3, 1}}, x = {{1, 0, 2, 1}, {5, 1, 0, 0}, {0, -2, 1, 4}};
-    exercise(3, "The gradient of a weight, written by you.", your_d_weight(d_y, x).size() > 0, [&] {
-        const Tensor<double, 2> weight = zeros<double, 2>({2, 4});  // d_weight doesn't depend on it
-        Tensor<double, 2> d_weight = zeros<double, 2>({2, 4}), d_x;
-        Tensor<double, 1> d_bias = zeros<double, 1>({2});
-        Workspace workspace;
-        Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
-        const Tensor<double, 2> yours = your_d_weight(d_y, x);
-        if (yours.shape() != d_weight.shape())
-            return "expected " + shape_text(d_weight.shape()) + ", got " + shape_text(yours.shape());
-        for (std::size_t o = 0; o < 2; ++o) {
-            const std::string wrong =
-                wrong_for("row " + std::to_string(o) + " of d_weight", row_values(yours, o), row_values(d_weight, o), 1e-9);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "The gradient of a weight, written by you.", [&] { return your_d_weight(d_y, x).size() > 0; },
+        [&] {
+            const Tensor<double, 2> weight = zeros<double, 2>({2, 4});  // d_weight doesn't depend on it
+            Tensor<double, 2> d_weight = zeros<double, 2>({2, 4}), d_x;
+            Tensor<double, 1> d_bias = zeros<double, 1>({2});
+            Workspace workspace;
+            Reference::linear_backward(d_y, x, weight, d_weight, d_bias, d_x, workspace);
+            const Tensor<double, 2> yours = your_d_weight(d_y, x);
+            if (yours.shape() != d_weight.shape())
+                return "expected " + shape_text(d_weight.shape()) + ", got " + shape_text(yours.shape());
+            for (std::size_t o = 0; o < 2; ++o) {
+                const std::string wrong =
+                    wrong_for("row " + std::to_string(o) + " of d_weight", row_values(yours, o), row_values(d_weight, o), 1e-9);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

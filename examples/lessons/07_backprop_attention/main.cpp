@@ -277,18 +277,23 @@ void exercises()
         return wrong_number(*answer_2, column_sums(d_qkv.value)(0), 1e-6);
     });
 
-    exercise(3, "Softmax's gradient, written by you.", !your_softmax_backward({1, 0}, {0.5, 0.5}).empty(), [] {
-        const Tensor<double, 2> scores = {{0, 1, 2, -3}, {5, 5, 5, 5}, {-1, 0, 30, 2}},
-                                d_p = {{1, 0, 0, 2}, {1, 2, 3, 4}, {-5, 1, 2, 0}};
-        Tensor<double, 2> p, d_s;
-        Reference::softmax(scores, p);
-        Reference::softmax_backward(d_p, p, d_s);
-        for (std::size_t i = 0; i < 3; ++i) {
-            const std::vector<double> d_p_row = row_values(d_p, i), p_row = row_values(p, i);
-            const std::string wrong = wrong_for("d_p = " + text_of(d_p_row) + " and p = " + text_of(p_row),
-                                                your_softmax_backward(d_p_row, p_row), row_values(d_s, i), 1e-9);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "Softmax's gradient, written by you.",
+        [&] {
+            return !your_softmax_backward({1, 0}, {0.5, 0.5}).empty();
+        },
+        [] {
+            const Tensor<double, 2> scores = {{0, 1, 2, -3}, {5, 5, 5, 5}, {-1, 0, 30, 2}},
+                                    d_p = {{1, 0, 0, 2}, {1, 2, 3, 4}, {-5, 1, 2, 0}};
+            Tensor<double, 2> p, d_s;
+            Reference::softmax(scores, p);
+            Reference::softmax_backward(d_p, p, d_s);
+            for (std::size_t i = 0; i < 3; ++i) {
+                const std::vector<double> d_p_row = row_values(d_p, i), p_row = row_values(p, i);
+                const std::string wrong = wrong_for("d_p = " + text_of(d_p_row) + " and p = " + text_of(p_row),
+                                                    your_softmax_backward(d_p_row, p_row), row_values(d_s, i), 1e-9);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

@@ -270,20 +270,25 @@ void exercises()
                          row_values(gradient_with(terms, d_y, plain, act), 0), row_values(by_differences(x, loss), 0), 1e-8);
     });
 
-    exercise(3, "A layer norm's gradient, written by you.", !your_backward({1, 0}, {-1, 1}, 1).empty(), [&] {
-        const Tensor<double, 2> x = {{1, 1, 3, 3}, {-3, 0, 1, 10}, {0, 5, 1, 2}},
-                                d_y = {{1, 0, 0, 0}, {2, -1, 0, 3}, {1, 1, 1, 1}};
-        const LayerNormActivations<double> act = normalized(x, plain);
-        LayerNorm<double> d_norm = make_layer_norm<double>(4);
-        Tensor<double, 2> d_x;
-        Reference::layer_norm_backward(d_y, plain, act, d_norm, d_x);
-        for (std::size_t t = 0; t < 3; ++t) {
-            const std::vector<double> d_x_hat = row_values(d_y, t), x_hat = row_values(act.x_hat, t);
-            const std::string wrong =
-                wrong_for("d_x_hat = " + text_of(d_x_hat) + ", x_hat = " + text_of(x_hat) + " and r = " + text_of(act.rstd(t)),
-                          your_backward(d_x_hat, x_hat, act.rstd(t)), row_values(d_x, t), 1e-9);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "A layer norm's gradient, written by you.",
+        [&] {
+            return !your_backward({1, 0}, {-1, 1}, 1).empty();
+        },
+        [&] {
+            const Tensor<double, 2> x = {{1, 1, 3, 3}, {-3, 0, 1, 10}, {0, 5, 1, 2}},
+                                    d_y = {{1, 0, 0, 0}, {2, -1, 0, 3}, {1, 1, 1, 1}};
+            const LayerNormActivations<double> act = normalized(x, plain);
+            LayerNorm<double> d_norm = make_layer_norm<double>(4);
+            Tensor<double, 2> d_x;
+            Reference::layer_norm_backward(d_y, plain, act, d_norm, d_x);
+            for (std::size_t t = 0; t < 3; ++t) {
+                const std::vector<double> d_x_hat = row_values(d_y, t), x_hat = row_values(act.x_hat, t);
+                const std::string wrong = wrong_for(
+                    "d_x_hat = " + text_of(d_x_hat) + ", x_hat = " + text_of(x_hat) + " and r = " + text_of(act.rstd(t)),
+                    your_backward(d_x_hat, x_hat, act.rstd(t)), row_values(d_x, t), 1e-9);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

@@ -299,22 +299,24 @@ void exercises()
     });
 
     double first = 0, second = 0;
-    exercise(3, "AdamW, written by you.", your_adamw(1, 1, first, second, 1).has_value(), [] {
-        double yours = 0.5, your_m = 0, your_v = 0;
-        std::vector<double> p{0.5}, m{0}, v{0};
-        for (std::size_t t = 1; t <= 4; ++t) {
-            const std::vector<double> g{static_cast<double>(t) - 1.5};
-            UpdateOptions update;
-            update.learning_rate = 0.01;
-            update.weight_decay = 0.01;
-            update.step = t;
-            Reference::adamw<double>(g, update, {p, m, v});
-            const double before = yours;
-            yours = your_adamw(yours, g[0], your_m, your_v, static_cast<double>(t)).value();
-            const std::string wrong = wrong_for(
-                "t = " + std::to_string(t) + ", p = " + text_of(before) + " and g = " + text_of(g[0]), yours, p[0], 1e-9);
-            if (!wrong.empty()) return wrong;
-        }
-        return std::string();
-    });
+    exercise(
+        3, "AdamW, written by you.", [&] { return your_adamw(1, 1, first, second, 1).has_value(); },
+        [] {
+            double yours = 0.5, your_m = 0, your_v = 0;
+            std::vector<double> p{0.5}, m{0}, v{0};
+            for (std::size_t t = 1; t <= 4; ++t) {
+                const std::vector<double> g{static_cast<double>(t) - 1.5};
+                UpdateOptions update;
+                update.learning_rate = 0.01;
+                update.weight_decay = 0.01;
+                update.step = t;
+                Reference::adamw<double>(g, update, {p, m, v});
+                const double before = yours;
+                yours = your_adamw(yours, g[0], your_m, your_v, static_cast<double>(t)).value();
+                const std::string wrong = wrong_for(
+                    "t = " + std::to_string(t) + ", p = " + text_of(before) + " and g = " + text_of(g[0]), yours, p[0], 1e-9);
+                if (!wrong.empty()) return wrong;
+            }
+            return std::string();
+        });
 }

@@ -264,18 +264,21 @@ void exercises()
         return wrong_number(static_cast<double>(*answer_2), static_cast<double>(count), 0.5);
     });
 
-    exercise(3, "Which tokens may token i see, with a question of m tokens?", may_see(0, 0, 1).has_value(), [] {
-        const char* expected[] = {"11000", "11000", "11100", "11110", "11111"};  // m = 2: a row for each i
-        for (const std::size_t m : {2U, 0U, 5U}) {
-            for (std::size_t i = 0; i < 5; ++i) {
-                for (std::size_t j = 0; j < 5; ++j) {
-                    const bool may = m == 2 ? expected[i][j] == '1' : m == 5 || j <= i;
-                    if (may_see(i, j, m) != may)
-                        return "for i = " + std::to_string(i) + ", j = " + std::to_string(j) + " and m = " + std::to_string(m) +
-                               ": expected " + (may ? "true, got false" : "false, got true");
+    exercise(
+        3, "Which tokens may token i see, with a question of m tokens?", [&] { return may_see(0, 0, 1).has_value(); },
+        [] {
+            const char* expected[] = {"11000", "11000", "11100", "11110", "11111"};  // m = 2: a row for each i
+            for (const std::size_t m : {2U, 0U, 5U}) {
+                for (std::size_t i = 0; i < 5; ++i) {
+                    for (std::size_t j = 0; j < 5; ++j) {
+                        const bool may = m == 2 ? expected[i][j] == '1' : m == 5 || j <= i;
+                        if (may_see(i, j, m) != may)
+                            return "for i = " + std::to_string(i) + ", j = " + std::to_string(j) +
+                                   " and m = " + std::to_string(m) + ": expected " +
+                                   (may ? "true, got false" : "false, got true");
+                    }
                 }
             }
-        }
-        return std::string();
-    });
+            return std::string();
+        });
 }

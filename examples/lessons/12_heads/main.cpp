@@ -285,21 +285,23 @@ void exercises()
         return wrong_number(static_cast<double>(*answer_2), whole, 0.5);
     });
 
-    exercise(3, "Which span is the best answer?", best_span({0}, {0}).has_value(), [] {
-        const std::vector<std::vector<double>> starts = {{1, 5, 2}, {0, 1, 9}, {3, 3, 3}, {-4, -1, -3}};
-        const std::vector<std::vector<double>> ends = {{2, 1, 3}, {8, 7, 1}, {1, 2, 0}, {-1, -9, -2}};
-        for (std::size_t k = 0; k < starts.size(); ++k) {
-            double best = -INFINITY;
-            for (std::size_t i = 0; i < 3; ++i)
-                for (std::size_t j = i; j < 3; ++j)
-                    best = std::max(best, starts[k][i] + ends[k][j]);
-            const Span found = best_span(starts[k], ends[k]).value();
-            const std::string input = "for starts " + text_of(starts[k]) + " and ends " + text_of(ends[k]) + ": from " +
-                                      std::to_string(found.first) + " to " + std::to_string(found.last);
-            if (found.first > found.last || found.last >= 3) return input + " is no span";
-            const double sum = starts[k][found.first] + ends[k][found.last];
-            if (sum != best) return input + " the sum is " + text_of(sum) + ", and another span's is larger";
-        }
-        return std::string();
-    });
+    exercise(
+        3, "Which span is the best answer?", [&] { return best_span({0}, {0}).has_value(); },
+        [] {
+            const std::vector<std::vector<double>> starts = {{1, 5, 2}, {0, 1, 9}, {3, 3, 3}, {-4, -1, -3}};
+            const std::vector<std::vector<double>> ends = {{2, 1, 3}, {8, 7, 1}, {1, 2, 0}, {-1, -9, -2}};
+            for (std::size_t k = 0; k < starts.size(); ++k) {
+                double best = -INFINITY;
+                for (std::size_t i = 0; i < 3; ++i)
+                    for (std::size_t j = i; j < 3; ++j)
+                        best = std::max(best, starts[k][i] + ends[k][j]);
+                const Span found = best_span(starts[k], ends[k]).value();
+                const std::string input = "for starts " + text_of(starts[k]) + " and ends " + text_of(ends[k]) + ": from " +
+                                          std::to_string(found.first) + " to " + std::to_string(found.last);
+                if (found.first > found.last || found.last >= 3) return input + " is no span";
+                const double sum = starts[k][found.first] + ends[k][found.last];
+                if (sum != best) return input + " the sum is " + text_of(sum) + ", and another span's is larger";
+            }
+            return std::string();
+        });
 }
