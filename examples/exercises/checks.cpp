@@ -439,7 +439,8 @@ Verdict check_layer_norm(void (*layer_norm)(const Matrix&, const bert::LayerNorm
         const Matrix constant{{3, 3, 3, 3}};
         const bert::LayerNorm<double> plain{{1, 1, 1, 1}, {0, 0, 0, 0}};
         layer_norm(constant, plain, 0.25, act);
-        hold("rstd of a constant row, epsilon 0.25", act.rstd, Vector{2}, exact, {.mistakes = {{{4.0}, "epsilon stands under the root"}}});
+        hold("rstd of a constant row, epsilon 0.25", act.rstd, Vector{2}, exact,
+             {.mistakes = {{{4.0}, "epsilon stands under the root"}}});
         // The mean is 1e8, the variance 1, and r is 1 / sqrt(1 + 0.5625). The squares of x, 1e16, have no digit left for a 1. A
         // mean that is summed up in another way may be off by its last digit, 1e-8.
         const Matrix far{{1e8 - 1, 1e8 + 1, 1e8 + 1, 1e8 - 1}};

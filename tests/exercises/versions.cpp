@@ -389,158 +389,159 @@ TEST_CASE("exercise 4: back through a linear layer")
 
 TEST_CASE("exercise 5: layer normalization")
 {
-    try_versions(exercise::check_layer_norm, &Reference::layer_norm<double>,
-                 {{[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       const double H = static_cast<double>(x.shape(1));
-                       for (double& r : act.rstd)
-                           r *= std::sqrt((H - 1) / H);
-                   },
-                   {"rstd[", "divided by H - 1"}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       for (double& r : act.rstd)
-                           r *= r;
-                   },
-                   {"rstd[", "the root is missing"}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       act.y = act.x_hat;
-                   },
-                   {"forward.layer.0.attention[", "gamma and beta are missing"}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon * epsilon, act);  // beside the root rather than under it
-                   },
-                   {"rstd of a constant row, epsilon 0.25[0]: expected 2, got 4", "epsilon stands under the root"}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       for (std::size_t t = 0; t < x.shape(0); ++t)
-                           for (std::size_t h = 0; h < x.shape(1); ++h)
-                               act.x_hat(t, h) = x(t, h) * act.rstd(t);
-                   },
-                   {"x_hat[", "the mean is not taken off"}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       for (std::size_t t = 0; t < x.shape(0); ++t)
-                           for (std::size_t h = 0; h < x.shape(1); ++h)
-                               act.y(t, h) = act.x_hat(t, h) + norm.beta(h);
-                   },
-                   {"forward.layer.0.attention[", "Hint: gamma is missing"}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       for (std::size_t t = 0; t < x.shape(0); ++t)
-                           for (std::size_t h = 0; h < x.shape(1); ++h)
-                               act.y(t, h) = act.x_hat(t, h) * norm.gamma(h);
-                   },
-                   {"forward.layer.0.attention[", "Hint: beta is missing"}},
-                  // Columns for rows: rstd from a loop over h; with sizes exchanged as well; with sizes exchanged alone.
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       const std::size_t T = x.shape(0), H = x.shape(1);
-                       act.resize(T, H);
-                       for (std::size_t h = 0; h < H; ++h) {
-                           double mean = 0, variance = 0;
-                           for (std::size_t t = 0; t < T; ++t)
-                               mean += x(t, h) / static_cast<double>(T);
-                           for (std::size_t t = 0; t < T; ++t)
-                               variance += (x(t, h) - mean) * (x(t, h) - mean) / static_cast<double>(T);
-                           act.rstd(h) = 1 / std::sqrt(variance + epsilon);
-                           for (std::size_t t = 0; t < T; ++t) {
-                               act.x_hat(t, h) = (x(t, h) - mean) * act.rstd(h);
-                               act.y(t, h) = norm.gamma(h) * act.x_hat(t, h) + norm.beta(h);
-                           }
-                       }
-                   },
-                   {"rstd[", "columns for rows"}},
-                  {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
-                       Reference::layer_norm(transposed(x), bert::make_layer_norm<double>(x.shape(0)), epsilon, act);
-                   },
-                   {"rstd: expected shape", "shape(0) is the number of rows", "are they exchanged?"}},
-                  {[](const Matrix& x, const LayerNorm<double>&, double, Norms& act) {
-                       const std::size_t T = x.shape(1), H = x.shape(0);
-                       act.resize(T, H);
-                       for (std::size_t t = 0; t < T; ++t)
-                           for (std::size_t h = 0; h < H; ++h)
-                               act.x_hat(t, h) = x(t, h);
-                   },
-                   {"it ended with", "out of bounds", "axis 0 counts the rows, axis 1 the columns"}},
-                  // 1 / H: in both means, in the first one; and in the exponent.
-                  {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
-                       const std::size_t T = x.shape(0), H = x.shape(1);
-                       act.resize(T, H);
-                       for (std::size_t t = 0; t < T; ++t) {
-                           double mean = 0, variance = 0;
-                           for (std::size_t h = 0; h < H; ++h)
-                               mean += static_cast<double>(1 / H) * x(t, h);
-                           for (std::size_t h = 0; h < H; ++h)
-                               variance += static_cast<double>(1 / H) * (x(t, h) - mean) * (x(t, h) - mean);
-                           act.rstd(t) = 1 / std::sqrt(variance + epsilon);
-                       }
-                   },
-                   {"rstd[", "the variance is 0", integer_division}},
-                  {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
-                       const std::size_t T = x.shape(0), H = x.shape(1);
-                       act.resize(T, H);
-                       for (std::size_t t = 0; t < T; ++t) {
-                           double mean = 0, variance = 0;
-                           for (std::size_t h = 0; h < H; ++h)
-                               mean += x(t, h);
-                           mean *= static_cast<double>(1 / H);
-                           for (std::size_t h = 0; h < H; ++h)
-                               variance += (x(t, h) - mean) * (x(t, h) - mean) / static_cast<double>(H);
-                           act.rstd(t) = 1 / std::sqrt(variance + epsilon);
-                       }
-                   },
-                   {"rstd[", "the mean is missing", integer_division}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       for (double& r : act.rstd)
-                           r = std::pow(1 / (r * r), -1 / 2);
-                   },
-                   {"rstd[", "the exponent is 0", integer_division}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       Reference::layer_norm(x, norm, epsilon, act);
-                       for (std::size_t t = 0; t < x.shape(0); ++t) {
-                           float mean = 0;
-                           for (std::size_t h = 0; h < x.shape(1); ++h)
-                               mean += static_cast<float>(x(t, h));
-                           mean /= static_cast<float>(x.shape(1));
-                           for (std::size_t h = 0; h < x.shape(1); ++h)
-                               act.x_hat(t, h) = (x(t, h) - mean) * act.rstd(t);
-                       }
-                   },
-                   {"x_hat[", is_float}},
-                  {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
-                       const std::size_t T = x.shape(0), H = x.shape(1);
-                       act.resize(T, H);
-                       for (std::size_t t = 0; t < T; ++t) {
-                           for (std::size_t h = 0; h < H; ++h)
-                               act.rstd(t) += x(t, h) * x(t, h) / static_cast<double>(H);
-                           act.rstd(t) = 1 / std::sqrt(act.rstd(t) + epsilon);
-                       }
-                   },
-                   {"rstd[", "got nan", write_before_adding}},
-                  {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
-                       for (std::size_t t = 0; t < x.shape(0); ++t)
-                           act.rstd(t) = 1 / std::sqrt(epsilon);
-                   },
-                   {"it ended with", no_resize}},
-                  {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
-                       const std::size_t T = x.shape(0), H = x.shape(1);
-                       act.resize(T, H);
-                       for (std::size_t t = 0; t < T; ++t) {
-                           double mean = 0, mean_of_squares = 0;
-                           for (std::size_t h = 0; h < H; ++h) {
-                               mean += x(t, h) / static_cast<double>(H);
-                               mean_of_squares += x(t, h) * x(t, h) / static_cast<double>(H);
-                           }
-                           act.rstd(t) = 1 / std::sqrt(mean_of_squares - mean * mean + epsilon);
-                           for (std::size_t h = 0; h < H; ++h) {
-                               act.x_hat(t, h) = (x(t, h) - mean) * act.rstd(t);
-                               act.y(t, h) = norm.gamma(h) * act.x_hat(t, h) + norm.beta(h);
-                           }
-                       }
-                   },
-                   {"rstd of a row with the mean 1e8 and the variance 1, epsilon 0.5625[0]: expected 0.8", "E[x^2] - mean^2 cancels"}}});
+    try_versions(
+        exercise::check_layer_norm, &Reference::layer_norm<double>,
+        {{[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              const double H = static_cast<double>(x.shape(1));
+              for (double& r : act.rstd)
+                  r *= std::sqrt((H - 1) / H);
+          },
+          {"rstd[", "divided by H - 1"}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              for (double& r : act.rstd)
+                  r *= r;
+          },
+          {"rstd[", "the root is missing"}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              act.y = act.x_hat;
+          },
+          {"forward.layer.0.attention[", "gamma and beta are missing"}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon * epsilon, act);  // beside the root rather than under it
+          },
+          {"rstd of a constant row, epsilon 0.25[0]: expected 2, got 4", "epsilon stands under the root"}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              for (std::size_t t = 0; t < x.shape(0); ++t)
+                  for (std::size_t h = 0; h < x.shape(1); ++h)
+                      act.x_hat(t, h) = x(t, h) * act.rstd(t);
+          },
+          {"x_hat[", "the mean is not taken off"}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              for (std::size_t t = 0; t < x.shape(0); ++t)
+                  for (std::size_t h = 0; h < x.shape(1); ++h)
+                      act.y(t, h) = act.x_hat(t, h) + norm.beta(h);
+          },
+          {"forward.layer.0.attention[", "Hint: gamma is missing"}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              for (std::size_t t = 0; t < x.shape(0); ++t)
+                  for (std::size_t h = 0; h < x.shape(1); ++h)
+                      act.y(t, h) = act.x_hat(t, h) * norm.gamma(h);
+          },
+          {"forward.layer.0.attention[", "Hint: beta is missing"}},
+         // Columns for rows: rstd from a loop over h; with sizes exchanged as well; with sizes exchanged alone.
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              const std::size_t T = x.shape(0), H = x.shape(1);
+              act.resize(T, H);
+              for (std::size_t h = 0; h < H; ++h) {
+                  double mean = 0, variance = 0;
+                  for (std::size_t t = 0; t < T; ++t)
+                      mean += x(t, h) / static_cast<double>(T);
+                  for (std::size_t t = 0; t < T; ++t)
+                      variance += (x(t, h) - mean) * (x(t, h) - mean) / static_cast<double>(T);
+                  act.rstd(h) = 1 / std::sqrt(variance + epsilon);
+                  for (std::size_t t = 0; t < T; ++t) {
+                      act.x_hat(t, h) = (x(t, h) - mean) * act.rstd(h);
+                      act.y(t, h) = norm.gamma(h) * act.x_hat(t, h) + norm.beta(h);
+                  }
+              }
+          },
+          {"rstd[", "columns for rows"}},
+         {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
+              Reference::layer_norm(transposed(x), bert::make_layer_norm<double>(x.shape(0)), epsilon, act);
+          },
+          {"rstd: expected shape", "shape(0) is the number of rows", "are they exchanged?"}},
+         {[](const Matrix& x, const LayerNorm<double>&, double, Norms& act) {
+              const std::size_t T = x.shape(1), H = x.shape(0);
+              act.resize(T, H);
+              for (std::size_t t = 0; t < T; ++t)
+                  for (std::size_t h = 0; h < H; ++h)
+                      act.x_hat(t, h) = x(t, h);
+          },
+          {"it ended with", "out of bounds", "axis 0 counts the rows, axis 1 the columns"}},
+         // 1 / H: in both means, in the first one; and in the exponent.
+         {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
+              const std::size_t T = x.shape(0), H = x.shape(1);
+              act.resize(T, H);
+              for (std::size_t t = 0; t < T; ++t) {
+                  double mean = 0, variance = 0;
+                  for (std::size_t h = 0; h < H; ++h)
+                      mean += static_cast<double>(1 / H) * x(t, h);
+                  for (std::size_t h = 0; h < H; ++h)
+                      variance += static_cast<double>(1 / H) * (x(t, h) - mean) * (x(t, h) - mean);
+                  act.rstd(t) = 1 / std::sqrt(variance + epsilon);
+              }
+          },
+          {"rstd[", "the variance is 0", integer_division}},
+         {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
+              const std::size_t T = x.shape(0), H = x.shape(1);
+              act.resize(T, H);
+              for (std::size_t t = 0; t < T; ++t) {
+                  double mean = 0, variance = 0;
+                  for (std::size_t h = 0; h < H; ++h)
+                      mean += x(t, h);
+                  mean *= static_cast<double>(1 / H);
+                  for (std::size_t h = 0; h < H; ++h)
+                      variance += (x(t, h) - mean) * (x(t, h) - mean) / static_cast<double>(H);
+                  act.rstd(t) = 1 / std::sqrt(variance + epsilon);
+              }
+          },
+          {"rstd[", "the mean is missing", integer_division}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              for (double& r : act.rstd)
+                  r = std::pow(1 / (r * r), -1 / 2);
+          },
+          {"rstd[", "the exponent is 0", integer_division}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              Reference::layer_norm(x, norm, epsilon, act);
+              for (std::size_t t = 0; t < x.shape(0); ++t) {
+                  float mean = 0;
+                  for (std::size_t h = 0; h < x.shape(1); ++h)
+                      mean += static_cast<float>(x(t, h));
+                  mean /= static_cast<float>(x.shape(1));
+                  for (std::size_t h = 0; h < x.shape(1); ++h)
+                      act.x_hat(t, h) = (x(t, h) - mean) * act.rstd(t);
+              }
+          },
+          {"x_hat[", is_float}},
+         {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
+              const std::size_t T = x.shape(0), H = x.shape(1);
+              act.resize(T, H);
+              for (std::size_t t = 0; t < T; ++t) {
+                  for (std::size_t h = 0; h < H; ++h)
+                      act.rstd(t) += x(t, h) * x(t, h) / static_cast<double>(H);
+                  act.rstd(t) = 1 / std::sqrt(act.rstd(t) + epsilon);
+              }
+          },
+          {"rstd[", "got nan", write_before_adding}},
+         {[](const Matrix& x, const LayerNorm<double>&, double epsilon, Norms& act) {
+              for (std::size_t t = 0; t < x.shape(0); ++t)
+                  act.rstd(t) = 1 / std::sqrt(epsilon);
+          },
+          {"it ended with", no_resize}},
+         {[](const Matrix& x, const LayerNorm<double>& norm, double epsilon, Norms& act) {
+              const std::size_t T = x.shape(0), H = x.shape(1);
+              act.resize(T, H);
+              for (std::size_t t = 0; t < T; ++t) {
+                  double mean = 0, mean_of_squares = 0;
+                  for (std::size_t h = 0; h < H; ++h) {
+                      mean += x(t, h) / static_cast<double>(H);
+                      mean_of_squares += x(t, h) * x(t, h) / static_cast<double>(H);
+                  }
+                  act.rstd(t) = 1 / std::sqrt(mean_of_squares - mean * mean + epsilon);
+                  for (std::size_t h = 0; h < H; ++h) {
+                      act.x_hat(t, h) = (x(t, h) - mean) * act.rstd(t);
+                      act.y(t, h) = norm.gamma(h) * act.x_hat(t, h) + norm.beta(h);
+                  }
+              }
+          },
+          {"rstd of a row with the mean 1e8 and the variance 1, epsilon 0.5625[0]: expected 0.8", "E[x^2] - mean^2 cancels"}}});
 }
 
 TEST_CASE("exercise 6: back through layer normalization")
