@@ -67,7 +67,8 @@ inline void check_encoding(const Encoding& encoding, const Tokenizer& tokenizer,
                                       key + " (" + std::to_string(rows) + "), got " + std::to_string(value));
         };
         check("an id", encoding.ids[t], "vocab_size", config.vocab_size);
-        check("a token type id", encoding.type_ids[t], "type_vocab_size", config.type_vocab_size);
+        if (config.type_vocab_size > 0)  // otherwise the model knows no segments, and reads none
+            check("a token type id", encoding.type_ids[t], "type_vocab_size", config.type_vocab_size);
     }
 }
 

@@ -1,5 +1,5 @@
 /// @file
-/// All variants of BERT, and which of them a family is: for programs that take the model of any folder.
+/// All variants of BERT, and the body and the heads of each family: for programs that take the model of any folder.
 #pragma once
 
 #include "bert/body.hpp"
@@ -14,7 +14,8 @@
 
 namespace bert {
 
-/// Calls a function with the body and the heads of a family.
+/// Calls a function with the body and the heads of a family. A family is a value, known when the program runs; a model's body and
+/// heads are types. So the function is compiled for every family.
 /// ```cpp
 /// const bert::Family& family = bert::family_of(folder / "config.json");
 /// bert::with_family(family, [&]<template <class, class> class Body, class Heads>() {
@@ -22,8 +23,8 @@ namespace bert {
 ///     ...
 /// });
 /// ```
-/// @param family  one of `families`
-/// @param visit  called as visit<Body, Heads>()
+/// @param family  one of `families`; of another one, body and heads are BERT's
+/// @param visit  called as visit<Body, Heads>(); returns the same type for every family
 /// @return  what it returns
 template <class Visit>
 auto with_family(const Family& family, const Visit& visit)

@@ -1,5 +1,6 @@
 /// @file
-/// The causal language model predicts the next token at each position, GPT's objective beside BERT's masked LM.
+/// The causal language model predicts the next token at each position, GPT's objective beside BERT's masked LM. A sequence of n
+/// tokens has n - 1 targets: nothing follows its last token.
 #pragma once
 
 #include <cstddef>
@@ -27,18 +28,18 @@ template <class Real>
 struct CausalLmActivations {
     std::vector<std::size_t> rows;  ///< the rows that logits are computed for, [M]: the target's, or all T
     Tensor<Real, 2> selected;       ///< their hidden states, [M, H]
-    Tensor<Real, 1> no_bias;        ///< zeros, [V]; as a gradient, unused numbers
+    Tensor<Real, 1> no_bias;        ///< zeros, [V], for the linear operation, which takes a bias; in d_act, unused
     Tensor<Real, 2> logits;         ///< one number for each token of the vocabulary, [M, V]
 };
 
-/// The causal language model: the hidden state of a token, which has seen nothing behind it, against the word table. There is no
-/// layer in between and no bias. (Radford et al. 2018, section 3.1.)
+/// The products of a token's hidden state, which has seen nothing behind it, with the rows of the word table. There is no layer
+/// in between and no bias. (Radford et al. 2018, section 3.1.)
 template <class Real, class Ops = Reference>
 struct CausalLmHead {
     Tensor<Real, 2> decoder;  ///< [V, H], published as lm_head.weight; empty if tied to the word table, as in GPT-2
 
     using Scalar = Real;                            ///< number type of the loss
-    using Target = MaskedLmTarget;                  ///< rows, and the token that follows each
+    using Target = MaskedLmTarget;                  ///< rows, ascending, and the token that follows each
     using Count = double;                           ///< number of predicted tokens
     using Activations = CausalLmActivations<Real>;  ///< see head.hpp
 
@@ -82,7 +83,8 @@ struct CausalLmHead {
     /// @param batch  the tokens
     /// @param target  the rows, and the token that follows each
     /// @param config  vocab_size
-    /// @throws std::invalid_argument for rows that are not ascending or out of range, and for ids outside the vocabulary
+    /// @throws std::invalid_argument for rows that are not ascending or out of range, for ids outside the vocabulary, and if
+    ///     there are not as many ids as rows
     static void check(const Batch& batch, const Target& target, const Config& config)
     {
         require_rows("causal_lm", target.rows, batch.sequences.tokens());
@@ -105,8 +107,9 @@ struct CausalLmHead {
     }
 
     /// Computes a logit for each token of the vocabulary at each row.
-    /// \f[ \mathrm{logits}_{mv} = x_m \cdot E_v \f]
-    /// Symbols: \f$x\f$ `act.selected`, \f$E\f$ `table`: the body's word table if tied, or else `decoder`.
+    /// \f[ \mathrm{logits}_{mv} = x_m \cdot \mathrm{table}_v \f]
+    /// Symbols: \f$x\f$ `act.selected`, the hidden states of M rows; table `table`, the body's word table if tied, or else
+    /// `decoder`; logits `act.logits`.
     /// @param body  hidden states and word table
     /// @param target  the rows; without a target, all rows are computed
     /// @param pass  workspace
@@ -146,7 +149,8 @@ struct CausalLmHead {
 
     /// The gradient of the loss: probability minus target, divided by n.
     /// \f[ \delta\mathrm{logits}_{mv} = \frac1n\,\big(\mathrm{softmax}(\mathrm{logits}_m)_v - [v = \mathrm{ids}_m]\big) \f]
-    /// where [v = ids_m] is 1 for the token that follows and 0 for all others. Symbols: \f$\delta\mathrm{logits}\f$ `d_act.logits`.
+    /// where [v = ids_m] is 1 for the token that follows and 0 for all others. Symbols: \f$\delta\mathrm{logits}\f$
+    /// `d_act.logits`.
     /// @param target  as in loss
     /// @param count  as in loss
     /// @param options  as in loss
@@ -160,9 +164,10 @@ struct CausalLmHead {
     }
 
     /// The steps of forward in reverse order. A tied table is used twice: the embeddings' backward adds to the same rows.
-    /// \f[ \delta E_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,x_m,\quad \delta x = \delta\mathrm{logits}\,E \f]
-    /// and \f$\delta x\f$ is added to the rows of the hidden states' gradient.
-    /// Symbols: \f$\delta x\f$ `d_act.selected`, \f$\delta E\f$ `d_table`.
+    /// \f[ \delta\mathrm{table}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,x_m,\quad
+    ///     \delta x_m = \sum_v \delta\mathrm{logits}_{mv}\,\mathrm{table}_v \f]
+    /// and \f$\delta x\f$ is added to the selected rows of the hidden states' gradient.
+    /// Symbols: \f$\delta x\f$ `d_act.selected`, \f$\delta\mathrm{table}\f$ `d_table`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
@@ -179,6 +184,8 @@ struct CausalLmHead {
         const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, H]
         Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, H]
         require_shape("causal_lm: d_table", d_table, table.shape());
+        require_shape("causal_lm: act.selected (forward computes it)", act.selected, {act.rows.size(), table.shape(1)});
+        require_shape("causal_lm: d_logits", d_act.logits, {act.rows.size(), table.shape(0)});
         d_act.no_bias.resize({table.shape(0)});
         d_act.no_bias.fill(Real(0));
         Ops::linear_backward(d_act.logits, act.selected, table, d_table, d_act.no_bias, d_act.selected, pass.workspace);

@@ -35,7 +35,7 @@ template <class Real>
 struct MaskedLmActivations {
     std::vector<std::size_t> rows;    ///< the rows that logits are computed for, [M]: the target's, or all T
     Tensor<Real, 2> selected;         ///< their hidden states, [M, H]
-    Tensor<Real, 2> pre_activation;   ///< after the linear layer, [M, E]; in BERT, E is H
+    Tensor<Real, 2> pre_activation;   ///< before the activation, [M, E]; in BERT, E is H
     Tensor<Real, 2> activated;        ///< after the activation, [M, E]
     LayerNormActivations<Real> norm;  ///< after the layer norm: rstd [M], x_hat and y [M, E]
     Tensor<Real, 2> logits;           ///< one number for each token of the vocabulary, [M, V]
@@ -45,7 +45,7 @@ struct MaskedLmActivations {
 /// published code: google-research/bert, run_pretraining.py, get_masked_lm_output.)
 template <class Real, class Ops = Reference>
 struct MaskedLmHead {
-    Linear<Real> transform;   ///< [E, H], [E]; published as transform.dense. E is H, but in ALBERT
+    Linear<Real> transform;   ///< [E, H], [E]; published as transform.dense. E is H except in ALBERT
     LayerNorm<Real> norm;     ///< [E] each; published as transform.LayerNorm
     Tensor<Real, 2> decoder;  ///< [V, E], published as decoder.weight; empty if tied to the word table, as in BERT
     Tensor<Real, 1> bias;     ///< [V]; published as bias, or as decoder.bias if the decoder is not tied
@@ -101,7 +101,8 @@ struct MaskedLmHead {
     /// @param batch  the tokens
     /// @param target  its masked positions
     /// @param config  vocab_size
-    /// @throws std::invalid_argument for rows that are not ascending or out of range, and for ids outside the vocabulary
+    /// @throws std::invalid_argument for rows that are not ascending or out of range, for ids outside the vocabulary, and if
+    ///     there are not as many ids as rows
     static void check(const Batch& batch, const Target& target, const Config& config)
     {
         require_rows("masked_lm", target.rows, batch.sequences.tokens());
@@ -125,15 +126,15 @@ struct MaskedLmHead {
 
     /// Computes a logit for each token of the vocabulary at each masked position.
     /// \f[ u = x W^T + b,\quad z = f(u),\quad y = \mathrm{LayerNorm}(z),\quad
-    ///     \mathrm{logits}_{mv} = y_m \cdot E_v + \mathrm{bias}_v \f]
+    ///     \mathrm{logits}_{mv} = y_m \cdot \mathrm{table}_v + \mathrm{bias}_v \f]
     /// where x are the hidden states of the masked positions only, because each costs V logits. In training these are the 15 % of
     /// the tokens that were chosen: most are replaced by `[MASK]`, some by another token, some are unchanged.
-    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ hidden_act (in RoBERTa always gelu),
-    /// \f$z\f$ `act.activated`, \f$y\f$ `act.norm.y`, \f$E\f$ `table`: the body's word table if tied, or else `decoder`; bias
-    /// `bias`.
+    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ hidden_act (in RoBERTa
+    /// always gelu), \f$z\f$ `act.activated`, \f$y\f$ `act.norm.y`; table `table`, the body's word table if tied, or else
+    /// `decoder`; bias `bias`, logits `act.logits`.
     /// @param body  hidden states and word table
     /// @param target  the masked positions; without a target, all positions are computed
-    /// @param pass  hidden_act, or masked_lm_act, and layer_norm_eps
+    /// @param pass  hidden_act, or masked_lm_act; layer_norm_eps, workspace
     /// @param[out] act  every tensor of the formula
     /// @throws std::invalid_argument for a row out of range, or if a shape doesn't fit
     void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
@@ -188,14 +189,16 @@ struct MaskedLmHead {
 
     /// The steps of forward in reverse order; LayerNorm' is that operation's backward, which also adds to `d_head.norm`, and f'
     /// the derivative of the activation.
-    /// \f[ \delta E_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,y_m,\quad
-    ///     \delta\mathrm{bias}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv},\quad \delta y = \delta\mathrm{logits}\,E \f]
+    /// \f[ \delta\mathrm{table}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,y_m,\quad
+    ///     \delta\mathrm{bias}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv},\quad
+    ///     \delta y_m = \sum_v \delta\mathrm{logits}_{mv}\,\mathrm{table}_v \f]
     /// \f[ \delta z = \mathrm{LayerNorm}'(\delta y),\quad \delta u = \delta z \cdot f'(u),\quad
     ///     \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_m \delta u_m,\quad \delta x = \delta u\,W \f]
     /// and \f$\delta x\f$ is added to the masked positions' rows of the hidden states' gradient. A tied table is used twice:
     /// Embeddings::backward adds the gradients of the tokens whose id is v to the same row.
     /// Symbols: \f$\delta y, \delta z, \delta u, \delta x\f$ `norm.y`, `activated`, `pre_activation`, `selected` of `d_act`,
-    /// \f$\delta W, \delta b\f$ `d_head.transform`, \f$\delta E\f$ `d_table`, \f$\delta\mathrm{bias}\f$ `d_head.bias`.
+    /// \f$\delta W, \delta b\f$ `d_head.transform`, \f$\delta\mathrm{table}\f$ `d_table`, \f$\delta\mathrm{bias}\f$
+    /// `d_head.bias`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed

@@ -1,9 +1,8 @@
 /// @file
-/// MobileBERT's masked-LM head: BERT's (masked_lm.hpp), with a decoder of two parts, because the word table is narrower than the
-/// hidden states.
+/// MobileBERT's masked-LM head: BERT's (masked_lm.hpp), with a decoder of two parts, because the word table, E wide, is narrower
+/// than the hidden states, H wide. M is the number of masked positions.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <optional>
@@ -25,15 +24,14 @@ namespace bert {
 /// What MobileBertMaskedLmHead::forward computes. `norm.y`, [M, H], is the input of the decoder.
 template <class Real>
 struct MobileBertMaskedLmActivations : MaskedLmActivations<Real> {
-    Tensor<Real, 2> first;           ///< the first E columns of norm.y, which the table reads, [M, E]
-    Tensor<Real, 2> rest;            ///< the other columns, [M, H - E]
-    Tensor<Real, 2> logits_by_rest;  ///< the part of the logits that they give, [M, V]; as a gradient, empty
-    Tensor<Real, 1> no_bias;         ///< zeros, [V]; as a gradient, unused numbers
+    Tensor<Real, 2> first;           ///< the first E columns of norm.y, which the word table multiplies, [M, E]
+    Tensor<Real, 2> rest;            ///< the other columns, which dense multiplies, [M, H - E]
+    Tensor<Real, 2> logits_by_rest;  ///< the part of the logits that comes from rest, [M, V]; as a gradient, empty
 };
 
 /// The masked language model with a decoder of H columns for each word: the E numbers of its word vector, and H - E of its own.
-/// (Sun et al. 2020, section 3.4, has the narrow table; the decoder is that of the published code, and is half of the
-/// pre-training model's parameters.)
+/// (Sun et al. 2020, section 3.4, has the narrow table; the decoder is that of the published code. Its own columns are nearly a
+/// third of the pre-training model's parameters.)
 template <class Real, class Ops = Reference>
 struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
     using Base = MaskedLmHead<Real, Ops>;  ///< BERT's head
@@ -59,6 +57,7 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
         visit((prefix + "cls.predictions.dense.weight").of(ParameterKind::matrix), first.dense, selves.dense...);
     }
 
+    /// Makes the head of a configuration.
     /// @param config  sizes, and whether the decoder is tied
     /// @return  the head, all zeros
     static MobileBertMaskedLmHead make(const Config& config)
@@ -72,12 +71,15 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
 
     /// Computes a logit for each token of the vocabulary at each masked position.
     /// \f[ u = x W^T + b,\quad z = f(u),\quad y = \mathrm{LayerNorm}(z),\quad
-    ///     \mathrm{logits}_{mv} = y_m \cdot [E_v,\ R_v] + \mathrm{bias}_v \f]
-    /// where [E_v, R_v] are the word's vector and its row of the head's own matrix, side by side. Symbols: as in BERT's head;
-    /// \f$E\f$ `table`, \f$R\f$ `dense`, the columns of \f$y\f$ `act.first` and `act.rest`.
+    ///     \mathrm{logits}_{mv} = y_m \cdot [\mathrm{table}_v,\ \mathrm{dense}_v] + \mathrm{bias}_v \f]
+    /// where x are the hidden states of the masked positions only, and the brackets hold the word's vector and its row of the
+    /// head's own matrix, side by side.
+    /// Symbols: \f$x\f$ `act.selected`, \f$W, b\f$ `transform`, \f$u\f$ `act.pre_activation`, \f$f\f$ hidden_act, \f$z\f$
+    /// `act.activated`, \f$y\f$ `act.norm.y`, its columns `act.first` and `act.rest`; table: the body's word table if tied, or
+    /// else `decoder`.
     /// @param body  hidden states and word table
     /// @param target  the masked positions; without a target, all positions are computed
-    /// @param pass  hidden_act and layer_norm_eps
+    /// @param pass  hidden_act, layer_norm_eps, workspace
     /// @param[out] act  every tensor of the formula
     /// @throws std::invalid_argument for a row out of range, or if a shape doesn't fit
     void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
@@ -101,17 +103,18 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
         Ops::layer_norm(act.activated, norm, Real(pass.config.layer_norm_eps), act.norm);
         split_columns(act.norm.y, E, act.first, act.rest);
         Ops::linear(act.first, table, bias, act.logits, pass.workspace);
-        if (H == E) return;
-        act.no_bias.resize({V});
-        act.no_bias.fill(Real(0));
-        Ops::linear(act.rest, dense, act.no_bias, act.logits_by_rest, pass.workspace);
+        if (H == E) return;                        // the table reads all columns
+        const auto no_bias = zeros<Real, 1>({V});  // the linear operation takes one
+        Ops::linear(act.rest, dense, no_bias, act.logits_by_rest, pass.workspace);
         add(act.logits_by_rest, act.logits);
     }
 
     /// The steps of forward in reverse order, as in BERT's head, and
-    /// \f[ \delta R_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,y_m^{\mathrm{rest}},\quad
-    ///     \delta y = [\delta\mathrm{logits}\,E,\ \delta\mathrm{logits}\,R] \f]
-    /// Symbols: \f$\delta R\f$ `d_head.dense`, the parts of \f$\delta y\f$ `d_act.first` and `d_act.rest`, together `d_act.norm.y`.
+    /// \f[ \delta\mathrm{table}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,y_m^{\mathrm{first}},\quad
+    ///     \delta\mathrm{dense}_v \mathrel{+}= \sum_m \delta\mathrm{logits}_{mv}\,y_m^{\mathrm{rest}},\quad
+    ///     \delta y = [\delta\mathrm{logits}\,\mathrm{table},\ \delta\mathrm{logits}\,\mathrm{dense}] \f]
+    /// Symbols: \f$\delta\f$table `d_table`, \f$\delta\f$dense `d_head.dense`, \f$\delta\f$logits `d_act.logits`, the parts of
+    /// \f$\delta y\f$ `d_act.first` and `d_act.rest`, together `d_act.norm.y`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
@@ -135,8 +138,10 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
         require_linear("masked_lm: d_transform", d_head.transform, H, H);
         Ops::linear_backward(d_act.logits, act.first, table, d_table, d_head.bias, d_act.first, pass.workspace);
         d_act.rest.resize({act.rows.size(), H - E});
-        d_act.no_bias.resize({V});
-        if (H != E) Ops::linear_backward(d_act.logits, act.rest, dense, d_head.dense, d_act.no_bias, d_act.rest, pass.workspace);
+        if (H != E) {
+            auto d_no_bias = zeros<Real, 1>({V});  // its gradient, which is not used
+            Ops::linear_backward(d_act.logits, act.rest, dense, d_head.dense, d_no_bias, d_act.rest, pass.workspace);
+        }
         join_columns(d_act.first, d_act.rest, d_act.norm.y);
         Ops::layer_norm_backward(d_act.norm.y, norm, act.norm, d_head.norm, d_act.activated);
         Ops::activate_backward(Ops{}, pass.config.hidden_act, d_act.activated, act.pre_activation, d_act.pre_activation);

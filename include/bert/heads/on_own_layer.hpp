@@ -25,7 +25,8 @@ struct OnOwnLayerActivations : HeadActivations {
 };
 
 /// A layer on each sequence's first hidden state, then a head of BERT.
-/// @tparam Layer  the layer: parameters, forward and backward; `name` and `classifier`, the published names of it and of the head
+/// @tparam Layer  the layer, as RobertaClassifierLayer: `dense`, forward to y [B, H], backward; `name` and `classifier`, the
+///     published names of it and of the head
 /// @tparam Head  a head that reads pooled vectors and has one linear layer, `dense`
 template <class Real, class Ops, template <class, class> class Layer, template <class, class> class Head>
 struct OnOwnLayer : Head<Real, Ops> {
@@ -73,10 +74,11 @@ struct OnOwnLayer : Head<Real, Ops> {
 
     /// Runs the layer, then BERT's head on its result.
     /// \f[ y = \mathrm{Layer}(\mathrm{hidden}),\quad \mathrm{logits} = \mathrm{Head}(y) \f]
-    /// Symbols: \f$y\f$ `act.layer.y`, in the place of the pooled vectors; logits `act.logits`.
+    /// Symbols: Layer `layer.forward`, Head `Base::forward`, hidden `body.hidden`, \f$y\f$ `act.layer.y`, [B, H], in the place of
+    /// the pooled vectors; logits `act.logits`.
     /// @param body  hidden states
     /// @param target  passed on to BERT's head
-    /// @param pass  dropout
+    /// @param pass  dropout, workspace
     /// @param[out] act  every tensor of both
     /// @throws std::invalid_argument for a sequence without a first token, or if a shape doesn't fit
     void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
@@ -86,9 +88,11 @@ struct OnOwnLayer : Head<Real, Ops> {
         Base::forward({body.batch, body.hidden, act.layer.y, body.word_table}, target, pass, act);
     }
 
-    /// The steps of forward in reverse order; a prime is a backward.
-    /// \f[ \delta y = \mathrm{Head}'(\delta\mathrm{logits}),\quad \delta\mathrm{hidden} \mathrel{+}= \mathrm{Layer}'(\delta y) \f]
-    /// Symbols: \f$\delta y\f$ `d_act.layer.y`.
+    /// The steps of forward in reverse order; a prime is a backward, which also adds the gradients of its parameters.
+    /// \f[ \delta y = \mathrm{Head}'(\delta\mathrm{logits}),\quad
+    ///     \delta\mathrm{hidden} \mathrel{+}= \mathrm{Layer}'(\delta y) \f]
+    /// Symbols: \f$\delta y\f$ `d_act.layer.y`, zeros at first, since the head adds to it; \f$\delta\mathrm{hidden}\f$
+    /// `d_body.hidden`.
     /// @param body  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
@@ -99,6 +103,9 @@ struct OnOwnLayer : Head<Real, Ops> {
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, OnOwnLayer& d_head, Activations& d_act,
                   BodyResultGradients<Real> d_body) const
     {
+        require_shape("classifier: act.layer.y (forward computes it)", act.layer.y,
+                      {body.batch.sequences.count(), body.hidden.shape(1)});
+        require_shape("classifier: d_hidden", d_body.hidden, body.hidden.shape());
         d_act.layer.y.resize(act.layer.y.shape());
         d_act.layer.y.fill(Real(0));
         Base::backward({body.batch, body.hidden, act.layer.y, body.word_table}, pass, act, d_head, d_act,

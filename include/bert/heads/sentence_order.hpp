@@ -1,6 +1,6 @@
 /// @file
-/// The sentence-order head predicts whether two consecutive texts stand in their own order, in ALBERT's pre-training: next
-/// sentence made harder, since a text of another document is told by its topic alone.
+/// The sentence-order head predicts whether two consecutive texts stand in their own order, in ALBERT's pre-training. It is
+/// harder than next sentence, where a text of another document can be told by its topic alone.
 #pragma once
 
 #include <cstddef>
@@ -87,21 +87,25 @@ struct SentenceOrderHead {
 
     /// Computes the columns' logits.
     /// \f[ x = \mathrm{dropout}(\mathrm{pooled}),\quad \mathrm{logits} = x\,W^T + \mathrm{bias} \f]
-    /// Symbols: pooled `body.pooled`, \f$x\f$ `act.after_dropout`, \f$W\f$, bias `dense.weight`, `dense.bias`, logits `act.logits`.
+    /// Symbols: pooled `body.pooled`, \f$x\f$ `act.after_dropout`, \f$W\f$, bias `dense.weight`, `dense.bias`, logits
+    /// `act.logits`.
     /// @param body  pooled vectors
-    /// @param pass  dropout
+    /// @param pass  dropout, workspace
     /// @param[out] act  after_dropout and logits
     /// @throws std::invalid_argument if the body has no pooled vectors
     void forward(const BodyResult<Real>& body, const std::optional<Target>&, const Pass& pass, Activations& act) const
     {
-        require_shape("sentence_order: pooled", body.pooled, {body.batch.sequences.count(), dense.weight.shape(1)});
+        const std::size_t B = body.batch.sequences.count(), C = dense.weight.shape(0), H = dense.weight.shape(1);
+        require_shape("sentence_order: pooled", body.pooled, {B, H});
+        require_linear("sentence_order: dense", dense, C, H);
+        pass.at(DropoutSite::classifier).dropout.place().require_valid(B);
         Ops::dropout(body.pooled, pass.at(DropoutSite::classifier).dropout.place(), act.after_dropout);
         Ops::linear(act.after_dropout, dense.weight, dense.bias, act.logits, pass.workspace);
     }
 
     /// The cross-entropy of the targets.
     /// \f[ \ell = -\frac1n \sum_b \log \mathrm{softmax}(\mathrm{logits}_b)_{\mathrm{target}_b} \f]
-    /// Symbols: \f$n\f$ `count`.
+    /// Symbols: logits `act.logits`, \f$n\f$ `count`.
     /// @param target  a column for each sequence
     /// @param count  sequences of the whole batch
     /// @param options  smoothing
@@ -129,8 +133,9 @@ struct SentenceOrderHead {
     }
 
     /// The steps of forward in reverse order; the gradient of the pooled vectors is added to those of other heads.
-    /// \f[ \delta W \mathrel{+}= \delta\mathrm{logits}^T x,\quad \delta\mathrm{bias} \mathrel{+}= \sum_b \delta\mathrm{logits}_b,\quad
-    ///     \delta x = \delta\mathrm{logits}\,W,\quad \delta\mathrm{pooled} \mathrel{+}= m\,\delta x \f]
+    /// \f[ \delta W \mathrel{+}= \delta\mathrm{logits}^T x,\quad
+    ///     \delta\mathrm{bias} \mathrel{+}= \sum_b \delta\mathrm{logits}_b,\quad \delta x = \delta\mathrm{logits}\,W,\quad
+    ///     \delta\mathrm{pooled} \mathrel{+}= m\,\delta x \f]
     /// Symbols: \f$\delta W, \delta\mathrm{bias}\f$ `d_head.dense`, \f$\delta x\f$ `d_act.after_dropout`, \f$m\f$ the factors of
     /// dropout, \f$m\,\delta x\f$ `d_act.pooled`, \f$\delta\mathrm{pooled}\f$ `d_body.pooled`.
     /// @param body  as in forward
@@ -143,7 +148,10 @@ struct SentenceOrderHead {
     void backward(const BodyResult<Real>& body, const Pass& pass, const Activations& act, SentenceOrderHead& d_head,
                   Activations& d_act, BodyResultGradients<Real> d_body) const
     {
+        const std::size_t C = dense.weight.shape(0), H = dense.weight.shape(1);
         require_shape("sentence_order: d_pooled", d_body.pooled, body.pooled.shape());
+        require_shape("sentence_order: act.after_dropout (forward computes it)", act.after_dropout, body.pooled.shape());
+        require_linear("sentence_order: d_dense", d_head.dense, C, H);
         Ops::linear_backward(d_act.logits, act.after_dropout, dense.weight, d_head.dense.weight, d_head.dense.bias,
                              d_act.after_dropout, pass.workspace);
         Ops::dropout_backward(d_act.after_dropout, pass.at(DropoutSite::classifier).dropout.place(), d_act.pooled);

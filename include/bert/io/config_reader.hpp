@@ -23,7 +23,10 @@ namespace bert {
 
 namespace detail {
 
-/// Visits the members that are stored as they are, with their published names.
+/// Visits the members that are stored as they are, with their published names. Reading and writing (io/config_writer.hpp) share
+/// this list; the members that need a rule of their own have a function of ConfigReader.
+/// @param config  a Config, const to be written
+/// @param visit  called as visit(key, member), with keys as BERT has them
 template <class AnyConfig, class Visit>
 void visit_config(AnyConfig& config, Visit&& visit)
 {
@@ -71,16 +74,25 @@ inline std::string other_family(std::string_view model_type)
     return is_one_of(variants, model_type) ? " (bert/variants/" + std::string(model_type) + ".hpp loads this one)" : "";
 }
 
-/// Takes the known keys out of the object of a config.json, one by one, and checks the types of their values.
+/// Takes the known keys out of the object of a config.json, one by one, and checks the types of their values. Keys are given as
+/// BERT has them; the family says what its files call them. What nobody has taken is kept as it is.
 class ConfigReader {
 public:
+    /// @param place  the file, for messages; must outlive the reader
+    /// @param object  contents of the file
+    /// @param family  whose keys they are; must outlive the reader
+    /// @param warnings  if not nullptr, warn appends to it
+    /// @throws InputError if the contents aren't an object
     ConfigReader(std::string_view place, nlohmann::json object, const Family& family, std::vector<std::string>* warnings)
         : place_(place), object_(std::move(object)), family_(family), warnings_(warnings)
     {
         if (!object_.is_object()) fail_input(place_, "expected a JSON object, got " + one_line(object_.dump()));
     }
 
-    /// Takes a member. Without its key, it keeps its default.
+    /// Takes a member. Without its key, it keeps its default. (visit_config calls this.)
+    /// @param key  of the member
+    /// @param[in,out] member  gets the value
+    /// @throws InputError for a value of another type
     template <class Value>
     void operator()(const char* key, Value& member)
     {
@@ -93,7 +105,10 @@ public:
         convert(key, *value, member);
     }
 
-    /// `architectures`: a name, or a list of which the first counts. An empty list stands for no head.
+    /// `architectures`: a name, or a list of which the first counts.
+    /// @param otherwise  the result without the key, for null and for an empty list
+    /// @return  the name of the model's class
+    /// @throws InputError for a value of another type
     std::string architecture(std::string otherwise)
     {
         const std::optional<nlohmann::json> value = take("architectures");
@@ -104,6 +119,9 @@ public:
     }
 
     /// `num_labels` and `id2label`: the names of the classes (io/class_labels.hpp).
+    /// @param otherwise  the result without both keys
+    /// @return  C names
+    /// @throws InputError for a value of another type
     std::vector<std::string> labels(std::vector<std::string> otherwise)
     {
         const nlohmann::json names = take("id2label").value_or(nullptr), number = take("num_labels").value_or(nullptr);
@@ -115,7 +133,10 @@ public:
         return labels;
     }
 
-    /// `dtype`: of PyTorch's names, those of the four types that weights can have; without `torch.`
+    /// `dtype`: the type of the stored weights, under one of PyTorch's names for it.
+    /// @param otherwise  the result without the key, and for a type that weights can't have, of which warn tells
+    /// @return  one of `dtypes`, without `torch.`
+    /// @throws InputError for a value that isn't a string
     std::string dtype(std::string otherwise)
     {
         std::optional<nlohmann::json> value = take("torch_dtype");  // the old name; where both are there, the new one counts
@@ -133,6 +154,9 @@ public:
     }
 
     /// `problem_type`, one of three.
+    /// @param otherwise  the result without the key, and for any other word, of which warn tells
+    /// @return  one of `problem_types`, or nothing
+    /// @throws InputError for a value that isn't a string
     std::string problem_type(std::string otherwise)
     {
         std::string name = otherwise;
@@ -144,12 +168,17 @@ public:
 
     /// `true_hidden_size`, which MobileBERT's files say beside the keys from which it follows. It isn't kept.
     /// @param width  what follows from these keys
+    /// @throws InputError for another value
     void derived_width(std::size_t width)
     {
         const std::optional<nlohmann::json> value = take("true_hidden_size");
         if (value && *value != width) fail("true_hidden_size", std::to_string(width), *value);
     }
 
+    /// `hidden_act`. Several names stand for the same activation (core/activation.hpp).
+    /// @param otherwise  the result without the key
+    /// @return  the activation
+    /// @throws InputError for one that we don't have
     Activation activation(Activation otherwise)
     {
         const std::optional<nlohmann::json> name = take("hidden_act");
@@ -161,7 +190,9 @@ public:
         return *activation;
     }
 
-    /// Refuses what changes the model into one that we don't have.
+    /// Refuses what changes the model into one that we don't have. These keys are not taken: with the value that is allowed, they
+    /// are written back as they were read.
+    /// @throws InputError for another value
     void refuse_other_models() const
     {
         for (const char* key : {"is_decoder", "add_cross_attention", "is_encoder_decoder", "scale_attn_by_inverse_layer_idx"})
@@ -176,16 +207,20 @@ public:
     }
 
     /// Warns of a value that isn't followed.
+    /// @param key  of the value
+    /// @param what  the rest of the message
     void warn(const char* key, const std::string& what) const
     {
         if (warnings_ != nullptr) warnings_->push_back(std::string(place_) + ": " + key + ": " + what);
     }
 
-    /// What was not taken.
+    /// @return  what was not taken, as a JSON object
     std::string rest() const { return object_.dump(); }
 
 private:
+    /// Removes a value from the object.
     /// @param key  as BERT has it
+    /// @return  the value; std::nullopt if the family or the file doesn't have the key
     std::optional<nlohmann::json> take(const char* key)
     {
         if (family_.config_key(key).empty()) return std::nullopt;
@@ -196,6 +231,7 @@ private:
         return value;
     }
 
+    /// Checks the type of a value, and gives it to a member: one function for each type of member.
     void convert(const char* key, const nlohmann::json& value, std::size_t& member) const
     {
         if (!value.is_number_unsigned()) fail(key, "a whole number from 0", value);
@@ -226,16 +262,17 @@ private:
             convert(key, value, member.emplace());
     }
 
+    /// Throws InputError with the key as the file has it.
     [[noreturn]] void fail(const char* key, const std::string& expected, const nlohmann::json& got) const
     {
         const std::string_view published = family_.config_key(key);
         fail_key(place_, published.empty() ? key : published, expected, std::string_view(one_line(got.dump())));
     }
 
-    std::string_view place_;
-    nlohmann::json object_;
-    const Family& family_;
-    std::vector<std::string>* warnings_;
+    std::string_view place_;              ///< the file
+    nlohmann::json object_;               ///< what has not been taken yet
+    const Family& family_;                ///< says what its files call the keys
+    std::vector<std::string>* warnings_;  ///< where warnings go, or nullptr
 };
 
 }  // namespace detail

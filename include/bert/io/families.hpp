@@ -17,13 +17,13 @@
 
 namespace bert {
 
-/// The families whose models this library has.
+/// The families whose models this library has, BERT's first.
 inline constexpr std::array<const Family*, 6> families{&bert_family,   &roberta_family,    &distilbert_family,
                                                        &albert_family, &mobilebert_family, &gpt2_family};
 
 /// The family of a configuration.
 /// @param file  a config.json
-/// @return  that of its model_type; BERT's for one that isn't known, with which reading it fails
+/// @return  that of its model_type; for an unknown one BERT's, with which read_config then refuses the file
 /// @throws InputError if the file can't be read, or isn't a JSON object
 inline const Family& family_of(const std::filesystem::path& file)
 {

@@ -3,13 +3,17 @@
 ///
 /// | what | BERT | ALBERT | why (section of the paper) |
 /// | --- | --- | --- | --- |
-/// | embeddings | tables of width H | tables of width E, then a projection to H: V E + E H numbers in place of V H | a word's vector needs less room than its meaning in a text (3.1, factorized) |
-/// | layers | each has its own block | all run one block, or groups of layers one each: Config::block_of | a twelfth of the parameters, for 1.5 points on average (3.1, 4.4) |
-/// | second objective | next sentence | the order of two consecutive texts: `heads/sentence_order.hpp` | next sentence is solved by topic alone (3.1, 4.6) |
-/// | masked LM | single tokens | up to three words in a row | (4.1) |
-/// | activation, dropout | GELU, 0.1 | its tanh form, none in pre-training | (4.1, 4.8: the largest model did not overfit) |
-/// | vocabulary | WordPiece | SentencePiece, 30,000 | (4.1) |
+/// | embeddings | tables of width H | tables of width E, then a projection to H | a word alone means less than in a text (3.1) |
+/// | layers | a block each | all share one block, or one for each group of layers | fewer parameters (3.1, 4.5) |
+/// | second objective | next sentence | the order of two consecutive texts | next sentence is solved by topic alone (3.1, 4.6) |
+/// | masked LM | single tokens | up to three words in a row | as in SpanBERT (4.1) |
+/// | activation | GELU | its tanh form | the published code |
+/// | dropout in pre-training | 0.1 | none | the largest model did not overfit (4.8) |
+/// | dropout after the feed-forward network | 0.1 | never | the transformers library |
+/// | vocabulary | WordPiece, 30,522 | Unigram of SentencePiece, 30,000 | as in XLNet (4.1) |
 ///
+/// The word table and its projection have V E + E H numbers in place of V H (embeddings.hpp). ALBERT-base has one block where
+/// BERT-base has twelve, which costs 1.5 points on average (4.5); Config::block_of says which block is run (encoder.hpp).
 /// It computes as much as a BERT of its width and depth: a shared block runs once for each layer. In backward its gradient is the
 /// sum over its runs, which needs no code of its own, since every gradient is added to.
 /// ```cpp
@@ -34,7 +38,7 @@
 
 namespace bert {
 
-/// The heads of ALBERT.
+/// The heads of ALBERT: BERT's, with sentence order (heads/sentence_order.hpp) in the place of next sentence.
 using AlbertHeads = HeadList<MaskedLmHead, SentenceOrderHead, SequenceClassificationHead, MultipleChoiceHead,
                              TokenClassificationHead, QuestionAnsweringHead>;
 

@@ -1,20 +1,22 @@
 /// @file
-/// MobileBERT: BERT for phones, as deep as BERT-large, and an eighth as wide inside its blocks (Sun et al. 2020). What differs:
+/// MobileBERT: BERT for phones, as deep as BERT-large, and an eighth as wide inside its blocks (Sun et al. 2020). What differs,
+/// with the section of the paper that says why:
 ///
-/// | what | BERT | MobileBERT | why (section of the paper) |
+/// | what | BERT | MobileBERT | why |
 /// | --- | --- | --- | --- |
-/// | blocks | as wide as the hidden states, H | narrower, between bottlenecks: `mobilebert_block.hpp`, `mobilebert_bottleneck.hpp` | a small model that keeps the depth and the hidden width of a large one, its teacher (3.1) |
-/// | attention | reads the hidden states | query and key from a bottleneck of their own, value from the hidden states: `mobilebert_attention.hpp` | (3.1, figure 1c, table 1) |
-/// | feed-forward networks of a block | 1 | 4, each with a residual: `mobilebert_feed_forward.hpp` | keeps the balance of attention and network, which the bottlenecks shift (3.2) |
+/// | blocks | H wide | N wide, between bottlenecks: `mobilebert_block.hpp` | depth and H of a large teacher (3.1) |
+/// | attention | reads the hidden states | query and key read a bottleneck: `mobilebert_attention.hpp` | (3.1, table 1) |
+/// | networks of a block | 1 | 4, each with a residual: `mobilebert_feed_forward.hpp` | balance with attention (3.2) |
 /// | norm | layer norm | NoNorm, scale and shift alone: `no_norm.hpp` | latency: a layer norm waits for the whole row (3.3) |
 /// | activation | GELU | ReLU | latency (3.3) |
-/// | embeddings | a table of width H | a table of width E; a token's vector and both neighbours' go through a linear layer: `mobilebert_embeddings.hpp` | the table is a fifth of BERT's parameters (3.4) |
-/// | pooler | linear layer and tanh | the first token's hidden state as it is: `mobilebert_pooler.hpp` | the published configuration |
-/// | masked-LM decoder | the word table | the word table, and H - E columns beside it: `heads/mobilebert_masked_lm.hpp` | the published code |
-/// | training | masked LM, next sentence | feature maps and attention of each block taught by a BERT-large with bottlenecks, before both | (3.5, 3.6) |
-/// | dropout | after each sub-layer | none of hidden states in the published model; of attention's probabilities as in BERT | the published configuration |
+/// | word table | H wide | E wide, three words a token: `mobilebert_embeddings.hpp` | a fifth of BERT-base (3.4) |
+/// | pooler | linear layer and tanh | the first hidden state as it is: `mobilebert_pooler.hpp` | the published configuration |
+/// | decoder | the word table | the same, and H - E columns: `heads/mobilebert_masked_lm.hpp` | the published code |
+/// | training | masked LM, next sentence | before both, a BERT-large with bottlenecks teaches each block | (3.5, 3.6) |
+/// | dropout | of hidden states and probabilities | of probabilities alone | the published configuration |
 ///
-/// It has 25 million parameters, a quarter of BERT-base, and runs 5.5 times as fast on a phone (abstract).
+/// The published sizes are H = 512, N = 128, E = 128, 24 blocks and 4 heads. The body has 25 million parameters, a quarter of
+/// BERT-base, and runs 5.5 times as fast on a phone (abstract).
 /// ```cpp
 /// auto model = bert::load_mobilebert<float, bert::Fast>("folder");
 /// ```
@@ -46,6 +48,8 @@ template <class Real, class Ops = Reference>
 using MobileBertModel = Model<Real, Ops, MobileBertBody, MobileBertHeads>;
 
 /// Loads a MobileBERT.
+/// @tparam Real  the scalar
+/// @tparam Ops  the set of operations
 /// @param folder  holds config.json and model.safetensors
 /// @param[out] report  what was ignored; nullptr if that isn't wanted
 /// @return  the model

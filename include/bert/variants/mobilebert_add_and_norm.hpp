@@ -16,9 +16,9 @@
 
 namespace bert {
 
-/// The pass at the end of a sub-layer that has no dropout.
+/// The pass of a linear layer that isn't followed by dropout.
 /// @param pass  a pass
-/// @return  the same without dropout of hidden states
+/// @return  the same pass without dropout
 inline Pass without_dropout(const Pass& pass)
 {
     Pass without = pass;
@@ -26,8 +26,8 @@ inline Pass without_dropout(const Pass& pass)
     return without;
 }
 
-/// A linear layer, the residual, and a norm: BERT's parameters, with the norm of the configuration. (Sun et al. 2020, section 3.3
-/// and figure 1c.)
+/// A linear layer, the residual, and a norm: BERT's parameters, with the norm of the configuration. It has no fused form: `Fast`
+/// runs the statements below, too. (Sun et al. 2020, section 3.3 and figure 1c.)
 template <class Real, class Ops = Reference>
 struct MobileBertAddAndNorm : AddAndNorm<Real, Ops> {
     using AddAndNorm<Real, Ops>::dense;  ///< [out, in], [out]; published as dense
@@ -41,20 +41,23 @@ struct MobileBertAddAndNorm : AddAndNorm<Real, Ops> {
 
     /// Projects what the sub-layer computed, adds the residual, and normalizes.
     /// \f[ p = z W^T + b,\quad s = \mathrm{dropout}(p) + r,\quad y = \mathrm{Norm}(s) \f]
+    /// where Norm is NoNorm or layer norm (no_norm.hpp).
     /// Symbols: \f$W, b\f$ `dense`, \f$p\f$ `act.projected`, dropout(p) `act.after_dropout`, \f$r\f$ `residual`, \f$s\f$
     /// `act.sum`, \f$y\f$ `act.y()`.
     /// @param z  what the sub-layer computed, [T, in]
-    /// @param residual  [T, out]
-    /// @param epsilon  of layer norm
-    /// @param pass  normalization_type, and dropout, at the sub-layer's site (Pass::at)
-    /// @param[out] act  every tensor of the formula
+    /// @param residual  what is added, [T, out]
+    /// @param epsilon  of layer norm; NoNorm has none
+    /// @param pass  normalization_type, workspace, and dropout, at the sub-layer's site (Pass::at)
+    /// @param[out] act  every tensor of the formula, [T, out] each; with layer norm, rstd [T] and x_hat [T, out] too
     /// @throws std::invalid_argument if a shape doesn't fit
     void forward(const Tensor<Real, 2>& z, const Tensor<Real, 2>& residual, double epsilon, const Pass& pass,
                  AddAndNormActivations<Real>& act) const
     {
         const std::size_t T = z.shape(0), out = dense.weight.shape(0);
         require_linear("add_and_norm: dense", dense, out, z.shape(1));
+        require_layer_norm("add_and_norm: LayerNorm", norm, out);
         require_shape("add_and_norm: residual", residual, {T, out});
+        pass.dropout.place().require_valid(T);
         Ops::linear(z, dense.weight, dense.bias, act.projected, pass.workspace);
         Ops::dropout(act.projected, pass.dropout.place(), act.after_dropout);
         act.sum = act.after_dropout;
@@ -65,8 +68,9 @@ struct MobileBertAddAndNorm : AddAndNorm<Real, Ops> {
     /// The steps of forward in reverse order; Norm' is the backward of Norm. The residual's gradient is that of the sum.
     /// \f[ \delta s = \mathrm{Norm}'(\delta y),\quad \delta r = \delta s,\quad \delta p = m\,\delta s,\quad
     ///     \delta W \mathrel{+}= \delta p^T z,\quad \delta b \mathrel{+}= \sum_t \delta p_t,\quad \delta z = \delta p\,W \f]
-    /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta s\f$ and \f$\delta r\f$ `d_act.sum`, \f$\delta p\f$ `d_act.projected`, \f$m\f$ the
-    /// factors of dropout, \f$\delta W, \delta b\f$ `d_add_and_norm.dense`, \f$\delta z\f$ `d_z`.
+    /// Symbols: \f$\delta y\f$ `d_y`, \f$\delta s\f$ and \f$\delta r\f$ `d_act.sum`, \f$\delta p\f$ `d_act.projected`, \f$m\f$
+    /// the factors of dropout, 0 or 1 / (1 - dropout's probability), \f$\delta W, \delta b\f$ `d_add_and_norm.dense`,
+    /// \f$\delta z\f$ `d_z`.
     /// @param d_y  [T, out]; may be d_act.norm.y
     /// @param z  as in forward
     /// @param pass  as in forward
@@ -82,6 +86,8 @@ struct MobileBertAddAndNorm : AddAndNorm<Real, Ops> {
         require_shape("add_and_norm: act.sum (forward computes it)", act.sum, {T, out});
         require_shape("add_and_norm: d_y", d_y, {T, out});
         require_linear("add_and_norm: d_dense", d_add_and_norm.dense, out, z.shape(1));
+        require_layer_norm("add_and_norm: d_LayerNorm", d_add_and_norm.norm, out);
+        pass.dropout.place().require_valid(T);
         normalize_backward<Ops>(d_y, act.sum, norm, pass.config, act.norm, d_add_and_norm.norm, d_act.sum);
         Ops::dropout_backward(d_act.sum, pass.dropout.place(), d_act.projected);
         Ops::linear_backward(d_act.projected, z, dense.weight, d_add_and_norm.dense.weight, d_add_and_norm.dense.bias, d_z,

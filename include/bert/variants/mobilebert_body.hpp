@@ -1,8 +1,8 @@
 /// @file
-/// MobileBERT without a head: its embeddings, its encoder and its pooler. The members are those that body.hpp lists.
+/// MobileBERT without a head: its embeddings, its encoder and its pooler. The members are those that body.hpp lists. It is BERT's
+/// body, with MobileBERT's boxes in place of BERT's.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +16,7 @@
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/ops/reference.hpp"
+#include "bert/pooler.hpp"
 #include "bert/variants/mobilebert_embeddings.hpp"
 #include "bert/variants/mobilebert_encoder.hpp"
 #include "bert/variants/mobilebert_pooler.hpp"
@@ -109,8 +110,8 @@ struct MobileBertBody {
     /// \f[ e = \mathrm{Embeddings}(\mathrm{batch}),\quad y = \mathrm{Encoder}(e),\quad \mathrm{pooled} = \mathrm{Pooler}(y) \f]
     /// Symbols: \f$e\f$ `act.embeddings.y`, \f$y\f$ `hidden`, pooled `act.pooler.pooled`.
     /// @param batch  T tokens in B sequences
-    /// @param pass  configuration, dropout, keep_all
-    /// @param[out] act  every tensor
+    /// @param pass  configuration, the batch's sequences, dropout, keep_all, workspace
+    /// @param[out] act  every tensor of the formula
     /// @throws std::invalid_argument as check, and if pass.sequences aren't the batch's
     void forward(const Batch& batch, const Pass& pass, Activations& act) const
     {
@@ -143,7 +144,7 @@ struct MobileBertBody {
     /// @param batch  as in forward
     /// @param[in,out] d_body  heads also add to its word table, which is not zeroed here
     /// @param[out] d_act  hidden and pooler.pooled become zeros
-    /// @return  references to them
+    /// @return  references to these two and to the word table's gradient
     BodyResultGradients<Real> clear_result_gradients(const Batch& batch, MobileBertBody& d_body, Gradients& d_act) const
     {
         const std::size_t T = batch.sequences.tokens(), B = batch.sequences.count(), H = embeddings.hidden_width();

@@ -1,6 +1,7 @@
 /// @file
-/// MobileBERT's bottleneck: the way from the hidden states, which are H wide, into a block, which is narrower. (The way out is an
-/// Add & Norm, mobilebert_add_and_norm.hpp.)
+/// MobileBERT's bottleneck: the way from the hidden states, H wide, into a block, which is narrower: N wide
+/// (Config::block_width). A block has two: what one computes is attention's residual, what the other computes is read by query
+/// and key. (The way out is an Add & Norm, mobilebert_add_and_norm.hpp.)
 #pragma once
 
 #include <cstddef>
@@ -54,14 +55,17 @@ struct Bottleneck {
 
     /// Narrows the hidden states.
     /// \f[ p = x W^T + b,\quad y = \mathrm{Norm}(p) \f]
+    /// where Norm is NoNorm or layer norm (no_norm.hpp).
     /// Symbols: \f$W, b\f$ `dense`, \f$p\f$ `act.projected`, \f$y\f$ `act.y()`.
     /// @param x  hidden states, [T, H]
     /// @param pass  normalization_type, layer_norm_eps, workspace
-    /// @param[out] act  every tensor of the formula
+    /// @param[out] act  every tensor of the formula, [T, N] each; with layer norm, rstd [T] and x_hat [T, N] too
     /// @throws std::invalid_argument if a shape doesn't fit
     void forward(const Tensor<Real, 2>& x, const Pass& pass, BottleneckActivations<Real>& act) const
     {
-        require_linear("bottleneck: dense", dense, dense.weight.shape(0), x.shape(1));
+        const std::size_t N = dense.weight.shape(0);
+        require_linear("bottleneck: dense", dense, N, x.shape(1));
+        require_layer_norm("bottleneck: LayerNorm", norm, N);
         Ops::linear(x, dense.weight, dense.bias, act.projected, pass.workspace);
         normalize<Ops>(act.projected, norm, pass.config.layer_norm_eps, pass.config, act.norm);
     }
@@ -86,6 +90,7 @@ struct Bottleneck {
         require_shape("bottleneck: act.projected (forward computes it)", act.projected, {x.shape(0), N});
         require_shape("bottleneck: d_y", d_y, act.projected.shape());
         require_linear("bottleneck: d_dense", d_bottleneck.dense, N, x.shape(1));
+        require_layer_norm("bottleneck: d_LayerNorm", d_bottleneck.norm, N);
         normalize_backward<Ops>(d_y, act.projected, norm, pass.config, act.norm, d_bottleneck.norm, d_act.projected);
         Ops::linear_backward(d_act.projected, x, dense.weight, d_bottleneck.dense.weight, d_bottleneck.dense.bias, d_x,
                              pass.workspace);

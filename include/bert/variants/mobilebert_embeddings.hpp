@@ -1,6 +1,7 @@
 /// @file
-/// MobileBERT's embeddings: a narrow word table, and a linear layer that reads a token's word vector together with those of the
-/// next token and of the previous one: a trigram, or a convolution of width 3 over the sequence.
+/// MobileBERT's embeddings: a word table that is E wide, narrower than the hidden states, and a linear layer to H that reads a
+/// token's word vector together with those of the next token and of the previous one: a trigram, or a convolution of width 3 over
+/// the sequence.
 #pragma once
 
 #include <cstddef>
@@ -26,12 +27,12 @@ namespace bert {
 /// What MobileBertEmbeddings::forward computes.
 template <class Real>
 struct MobileBertEmbeddingsActivations {
-    Neighbourhood neighbourhood;  ///< whose rows of the word table word consists of
+    Neighbourhood neighbourhood;  ///< the ids whose rows of the word table are in word
     Tensor<Real, 2> word;         ///< word vectors of the next token, its own, the previous one, [T, 3E]; without trigrams [T, E]
     Tensor<Real, 2> transformed;  ///< word after the linear layer, [T, H]; empty without the layer
     Tensor<Real, 2> position;     ///< rows of the position table, [T, H]
     Tensor<Real, 2> segment;      ///< rows of the segment table, [T, H]
-    Tensor<Real, 2> sum;          ///< the sum of all three, [T, H]
+    Tensor<Real, 2> sum;          ///< transformed + position + segment, [T, H]
     LayerNormActivations<Real> norm;  ///< norm.y, [T, H]; with layer norm, rstd and x_hat too
     Tensor<Real, 2> y;                ///< norm.y after dropout, [T, H]: the encoder's input
 };
@@ -49,7 +50,7 @@ struct MobileBertEmbeddings {
 
     /// The parameters with their published names.
     /// @param visit  called with each name and its tensors
-    /// @param name  prefix
+    /// @param name  prefix, as in `embeddings`
     /// @param first  an instance
     /// @param selves  more instances
     /// @throws std::invalid_argument if only some have the linear layer
@@ -106,21 +107,27 @@ struct MobileBertEmbeddings {
     }
 
     /// Looks up the word vectors of each token and its neighbours, transforms them, adds position and segment, and normalizes.
-    /// \f[ x_t = [E_{\mathrm{ids}_{t+1}},\ E_{\mathrm{ids}_t},\ E_{\mathrm{ids}_{t-1}}],\quad
+    /// \f[ x_t = [\mathrm{word}_{\mathrm{ids}_{t+1}},\ \mathrm{word}_{\mathrm{ids}_t},\ \mathrm{word}_{\mathrm{ids}_{t-1}}],\quad
     ///     s_t = \big((x_t W^T + b) + P_{\mathrm{positions}_t}\big) + S_{\mathrm{segments}_t},\quad
     ///     y = \mathrm{dropout}(\mathrm{Norm}(s)) \f]
-    /// where a vector beyond an end of the sequence is zero. The additions are done in the transformers library's order.
-    /// Symbols: the tables \f$E, P, S\f$ `word`, `position`, `segment`, \f$x\f$ `act.word`, its ids `act.neighbourhood.ids`,
-    /// \f$W, b\f$ `transformation`, \f$x W^T + b\f$ `act.transformed`, \f$s\f$ `act.sum`, Norm(s) `act.norm.y`, \f$y\f$ `act.y`.
-    /// @param batch  ids, segments, positions, [T] each
-    /// @param pass  trigram_input, normalization_type, and dropout
+    /// where t + 1 and t - 1 are the neighbours that find_neighbours gives, and a vector beyond an end of the sequence is zero.
+    /// Norm is NoNorm or layer norm (no_norm.hpp). The additions are done in the transformers library's order, which determines
+    /// the last bit.
+    /// Symbols: the tables word, \f$P, S\f$ `word`, `position`, `segment`, \f$x\f$ `act.word`, its ids `act.neighbourhood.ids`,
+    /// \f$W, b\f$ `transformation`, \f$x W^T + b\f$ `act.transformed`, the rows of P and S `act.position`, `act.segment`, \f$s\f$
+    /// `act.sum`, Norm(s) `act.norm.y`, \f$y\f$ `act.y`.
+    /// @param batch  ids, segments, positions, [T] each; the padded ids, where there are some
+    /// @param pass  trigram_input, normalization_type, dropout, workspace
     /// @param[out] act  every tensor of the formula
     /// @throws std::invalid_argument for an id, segment or position outside its table, and if a shape doesn't fit
     void forward(const Batch& batch, const Pass& pass, MobileBertEmbeddingsActivations<Real>& act) const
     {
-        const std::size_t T = batch.sequences.tokens(), H = hidden_width();
+        const std::size_t T = batch.sequences.tokens(), H = hidden_width(), E = word.shape(1);
         check(batch, pass.config);
         require_shape("embeddings: segment table", segment, {segment.shape(0), H});
+        if (transformation) require_linear("embeddings: transformation", *transformation, H, words_per_token(pass.config) * E);
+        if (!transformation) require_shape("embeddings: word table", word, {word.shape(0), H});  // E is H
+        require_layer_norm("embeddings: LayerNorm", norm, H);
         const DropoutPlace place = pass.at(DropoutSite::embeddings).dropout.place();
         place.require_valid(T);
         look_up_words(batch, pass.config, act);
@@ -137,28 +144,34 @@ struct MobileBertEmbeddings {
     /// The steps of forward in reverse order. A token's word vector was used up to three times: for itself and for each of its
     /// neighbours. Its row receives the sum, that of the padding token none.
     /// \f[ \delta s = \mathrm{Norm}'(m\,\delta y),\quad \delta x = \delta s\,W,\quad \delta W \mathrel{+}= \delta s^T x,\quad
-    ///     \delta b \mathrel{+}= \sum_t \delta s_t,\quad \delta P_i \mathrel{+}= \sum_{t:\,\mathrm{positions}_t = i} \delta s_t \f]
-    /// and likewise for \f$\delta S\f$, and for \f$\delta E\f$ with the three parts of \f$\delta x\f$; Norm' is the backward of
-    /// Norm. Symbols: \f$\delta y\f$ `d_y`, \f$m\f$ the factors of dropout, \f$m\,\delta y\f$ `d_act.norm.y`, \f$\delta s\f$
-    /// `d_act.sum`, \f$\delta x\f$ `d_act.word`, \f$\delta W, \delta b\f$ `d_embeddings.transformation`, \f$\delta P, \delta S,
-    /// \delta E\f$ `position`, `segment`, `word` of `d_embeddings`.
+    ///     \delta b \mathrel{+}= \sum_t \delta s_t \f]
+    /// \f[ \delta P_i \mathrel{+}= \sum_{t:\,\mathrm{positions}_t = i} \delta s_t \f]
+    /// and likewise for \f$\delta S\f$, and for \f$\delta\mathrm{word}\f$ with the three parts of \f$\delta x\f$; Norm' is the
+    /// backward of Norm. Symbols: \f$\delta y\f$ `d_y`, \f$m\f$ the factors of dropout, 0 or 1 / (1 - dropout's probability),
+    /// \f$m\,\delta y\f$ `d_act.norm.y`, \f$\delta s\f$ `d_act.sum`, \f$\delta x\f$ `d_act.word`, \f$\delta W, \delta b\f$
+    /// `d_embeddings.transformation`, \f$\delta P, \delta S\f$ and \f$\delta\mathrm{word}\f$ `position`, `segment`, `word` of
+    /// `d_embeddings`.
     /// @param d_y  [T, H]; may be d_act.y
     /// @param batch  as in forward
     /// @param pass  as in forward, and pad_token_id
     /// @param act  what forward computed
     /// @param[in,out] d_embeddings  the gradients are added to it
     /// @param[out] d_act  the gradients of norm.y, sum and word
-    /// @throws std::invalid_argument as forward
+    /// @throws std::invalid_argument as forward, and if pad_token_id is outside the word table
     void backward(const Tensor<Real, 2>& d_y, const Batch& batch, const Pass& pass,
                   const MobileBertEmbeddingsActivations<Real>& act, MobileBertEmbeddings& d_embeddings,
                   MobileBertEmbeddingsActivations<Real>& d_act) const
     {
         const std::size_t T = batch.sequences.tokens(), H = hidden_width(), E = word.shape(1);
+        const std::size_t words = words_per_token(pass.config);
         check(batch, pass.config);
         require_same_parts(*this, d_embeddings);
-        const std::size_t words = pass.config.mobilebert.value().trigram_input ? 3 : 1;
+        require_shape("embeddings: act.neighbourhood.ids (forward computes it)", act.neighbourhood.ids, {words * T});
         require_shape("embeddings: act.word (forward computes it)", act.word, {T, words * E});
+        require_shape("embeddings: act.sum (forward computes it)", act.sum, {T, H});
         require_shape("embeddings: d_y", d_y, {T, H});
+        if (transformation) require_linear("embeddings: d_transformation", *d_embeddings.transformation, H, words * E);
+        require_layer_norm("embeddings: d_LayerNorm", d_embeddings.norm, H);
         require_shape("embeddings: d_word", d_embeddings.word, word.shape());
         require_shape("embeddings: d_segment", d_embeddings.segment, segment.shape());
         require_shape("embeddings: d_position", d_embeddings.position, position.shape());
@@ -166,7 +179,9 @@ struct MobileBertEmbeddings {
         if (padding && *padding >= word.shape(0))
             throw std::invalid_argument("embeddings: pad_token_id: expected less than " + std::to_string(word.shape(0)) +
                                         ", got " + std::to_string(*padding));
-        Ops::dropout_backward(d_y, pass.at(DropoutSite::embeddings).dropout.place(), d_act.norm.y);
+        const DropoutPlace place = pass.at(DropoutSite::embeddings).dropout.place();
+        place.require_valid(T);
+        Ops::dropout_backward(d_y, place, d_act.norm.y);
         normalize_backward<Ops>(d_act.norm.y, act.sum, norm, pass.config, act.norm, d_embeddings.norm, d_act.sum);
         Ops::embedding_lookup_backward(d_act.sum, batch.positions, std::nullopt, d_embeddings.position);
         Ops::embedding_lookup_backward(d_act.sum, batch.segments, std::nullopt, d_embeddings.segment);
@@ -175,23 +190,27 @@ struct MobileBertEmbeddings {
                                  d_embeddings.transformation->bias, d_act.word, pass.workspace);
         else
             d_act.word = d_act.sum;
-        d_act.word.reshape({words * T, E});  // a row for each id
+        d_act.word.reshape({words * T, E});  // a row for each id of the neighbourhood
         clear_rows(act.neighbourhood.absent, d_act.word);
         Ops::embedding_lookup_backward(d_act.word, act.neighbourhood.ids, padding, d_embeddings.word);
         d_act.word.reshape({T, words * E});
     }
 
 private:
-    /// One row of the table for each id; the three rows of a token lie side by side, which is the concatenation.
+    /// How many word vectors go into a token's embedding.
+    static std::size_t words_per_token(const Config& config) { return config.mobilebert.value().trigram_input ? 3 : 1; }
+
+    /// One row of the table for each id; the three rows of a token lie one behind the other in memory, which makes them one row
+    /// of three times the width.
     void look_up_words(const Batch& batch, const Config& config, MobileBertEmbeddingsActivations<Real>& act) const
     {
-        const bool trigrams = config.mobilebert.value().trigram_input;
-        find_neighbours(batch, trigrams, act.neighbourhood);
+        find_neighbours(batch, config.mobilebert.value().trigram_input, act.neighbourhood);
         Ops::embedding_lookup(act.neighbourhood.ids, word, act.word);
         clear_rows(act.neighbourhood.absent, act.word);
-        act.word.reshape({batch.sequences.tokens(), (trigrams ? 3 : 1) * word.shape(1)});
+        act.word.reshape({batch.sequences.tokens(), words_per_token(config) * word.shape(1)});
     }
 
+    /// Zeroes the word vectors beyond an end of a sequence, or their gradients.
     static void clear_rows(const std::vector<std::size_t>& rows, Tensor<Real, 2>& x)
     {
         for (const std::size_t row : rows)

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "bert/config.hpp"
@@ -11,6 +13,7 @@
 #include "bert/core/sequences.hpp"
 #include "bert/core/tensor.hpp"
 #include "bert/encoder.hpp"
+#include "bert/feed_forward.hpp"
 #include "bert/ops/reference.hpp"
 #include "bert/variants/mobilebert_block.hpp"
 
@@ -27,8 +30,8 @@ template <class Real>
 struct MobileBertEncoderGradients {
     MobileBertBlockActivations<Real> block;         ///< gradients of one block's tensors; reused for every block
     std::vector<Tensor<Real, 2>> y;                 ///< with keep_all: gradient of each block's result, [T, H] each
-    std::vector<std::vector<Tensor<Real, 2>>> ffn;  ///< with keep_all: in each block, of the feed-forward networks before the
-                                                    ///< last, gradient of each one's result, [T, N]
+    std::vector<std::vector<Tensor<Real, 2>>> ffn;  ///< with keep_all: for each block, gradients of the results of its
+                                                    ///< feed-forward networks but the last, [T, N] each (N: block_width)
 };
 
 /// A stack of blocks of the same shape: 24 in the published model. (Sun et al. 2020, table 1.)
@@ -52,7 +55,7 @@ struct MobileBertEncoder {
     }
 
     /// Makes the component of a configuration.
-    /// @param config  sizes
+    /// @param config  num_hidden_layers, and as for a block
     /// @return  the component, all zeros
     static MobileBertEncoder make(const Config& config)
     {
@@ -67,14 +70,18 @@ struct MobileBertEncoder {
     /// @param x  embeddings, [T, H]
     /// @param act  what forward computed, up to that block
     /// @return  [T, H]
+    /// @throws std::invalid_argument if act doesn't hold the block before
     static const Tensor<Real, 2>& input(std::size_t l, const Tensor<Real, 2>& x, const MobileBertEncoderActivations<Real>& act)
     {
-        return l == 0 ? x : act.layer.at(l - 1).y();
+        if (l > act.layer.size())
+            throw std::invalid_argument("encoder: act (forward computes it): expected at least " + std::to_string(l) +
+                                        " layers, got " + std::to_string(act.layer.size()));
+        return l == 0 ? x : act.layer[l - 1].y();
     }
 
     /// Runs the blocks one after the other.
     /// \f[ x_0 = x,\quad x_{l+1} = \mathrm{MobileBertBlock}_l(x_l) \f]
-    /// Symbols: \f$x_l\f$ `input(l, x, act)`.
+    /// and the result y is the last \f$x_l\f$. Symbols: \f$x_l\f$ `x_l`, \f$x_{l+1}\f$ `act.layer[l].y()`.
     /// @param x  embeddings, [T, H]
     /// @param pass  as for a block
     /// @param[out] act  activations of every block
@@ -84,14 +91,17 @@ struct MobileBertEncoder {
     {
         require_sequences("encoder: sequences", pass.sequences, x.shape(0));
         act.layer.resize(layer.size());
-        for (std::size_t l = 0; l < layer.size(); ++l)
-            layer[l].forward(input(l, x, act), pass.in_layer(l), act.layer[l]);
+        for (std::size_t l = 0; l < layer.size(); ++l) {
+            const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
+            layer[l].forward(x_l, pass.in_layer(l), act.layer[l]);
+        }
         return input(layer.size(), x, act);
     }
 
     /// The steps of forward in reverse order, from the last block to the first.
     /// \f[ \delta x_l = \mathrm{MobileBertBlock}_l'(\delta x_{l+1}) \f]
-    /// where a prime is a block's backward. Symbols: both are `d_x`, which each block overwrites.
+    /// where a prime is a block's backward. Symbols: both are `d_x`, which each block overwrites: it begins as \f$\delta y\f$,
+    /// `d_y`, and ends as \f$\delta x_0\f$.
     /// @param d_y  gradient of the last block's result, [T, H]
     /// @param x  as in forward
     /// @param pass  as in forward
@@ -111,9 +121,10 @@ struct MobileBertEncoder {
         d_act.y.resize(pass.keep_all ? layer.size() : 0);
         d_act.ffn.assign(d_act.y.size(), {});
         if (&d_x != &d_y) d_x = d_y;
-        for (std::size_t l = layer.size(); l-- > 0;) {  // layer.size() - 1 down to 0
+        for (std::size_t l = layer.size(); l-- > 0;) {      // layer.size() - 1 down to 0
+            const Tensor<Real, 2>& x_l = input(l, x, act);  // [T, H]
             if (pass.keep_all) d_act.y[l] = d_x;
-            layer[l].backward(d_x, input(l, x, act), pass.in_layer(l), act.layer[l], d_encoder.layer[l], d_act.block, d_x);
+            layer[l].backward(d_x, x_l, pass.in_layer(l), act.layer[l], d_encoder.layer[l], d_act.block, d_x);
             if (!pass.keep_all) continue;
             for (const FeedForwardActivations<Real>& d_network : d_act.block.ffn)
                 d_act.ffn[l].push_back(d_network.output.norm.y);

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bert/config.hpp"
+#include "bert/core/linear.hpp"
 #include "bert/core/name.hpp"
 #include "bert/core/pass.hpp"
 #include "bert/core/rows.hpp"
@@ -17,8 +18,8 @@
 
 namespace bert {
 
-/// BERT's pooler, whose linear layer is empty if classifier_activation is false, as it is in the published model. (The
-/// transformers library, MobileBertPooler.)
+/// BERT's pooler, or, if classifier_activation is false, one without parameters, as in the published model. (The transformers
+/// library, MobileBertPooler.)
 template <class Real, class Ops = Reference>
 struct MobileBertPooler : Pooler<Real, Ops> {
     using Pooler<Real, Ops>::dense;  ///< [H, H], [H]; published as dense; empty if classifier_activation is false
@@ -48,13 +49,13 @@ struct MobileBertPooler : Pooler<Real, Ops> {
     /// @return  whether it has a linear layer and a tanh
     bool has_weights() const { return dense.weight.size() > 0; }
 
-    /// Pools each sequence's first hidden state: Pooler::forward, or
+    /// Pools each sequence's first hidden state: with a linear layer Pooler::forward, without one
     /// \f[ \mathrm{pooled}_b = x_{\mathrm{begin}_b} \f]
     /// Symbols: begin `batch.sequences.begin`, pooled `act.pooled`.
     /// @param x  hidden states, [T, H]
     /// @param batch  sequences and positions; each sequence must have a real token at position 0
     /// @param pass  workspace
-    /// @param[out] act  pooled; with a linear layer, first and pre_activation too
+    /// @param[out] act  pooled, [B, H]; with a linear layer, first and pre_activation too
     /// @throws std::invalid_argument as Pooler::forward
     void forward(const Tensor<Real, 2>& x, const Batch& batch, const Pass& pass, PoolerActivations<Real>& act) const
     {
@@ -64,7 +65,7 @@ struct MobileBertPooler : Pooler<Real, Ops> {
         take_rows("pooler: x", x, std::span(batch.sequences.begin).first(batch.sequences.count()), act.pooled);
     }
 
-    /// Pooler::backward, or
+    /// The steps of forward in reverse order: with a linear layer Pooler::backward, without one
     /// \f[ \delta x_{\mathrm{begin}_b} \mathrel{+}= \delta\mathrm{pooled}_b \f]
     /// Symbols: \f$\delta\mathrm{pooled}\f$ `d_pooled`, \f$\delta x\f$ `d_x`.
     /// @param d_pooled  [B, H]
@@ -80,8 +81,11 @@ struct MobileBertPooler : Pooler<Real, Ops> {
     {
         require_same_parts(*this, d_pooler);
         if (has_weights()) return Pooler<Real, Ops>::backward(d_pooled, batch, pass, act, d_pooler, d_act, d_x);
+        const std::size_t H = d_x.shape(1);
         this->check(batch);
-        require_shape("pooler: d_x", d_x, {batch.sequences.tokens(), d_pooled.shape(1)});
+        require_shape("pooler: act.pooled (forward computes it)", act.pooled, {batch.sequences.count(), H});
+        require_shape("pooler: d_pooled", d_pooled, {batch.sequences.count(), H});
+        require_shape("pooler: d_x", d_x, {batch.sequences.tokens(), H});
         add_rows("pooler: d_x", d_pooled, std::span(batch.sequences.begin).first(batch.sequences.count()), d_x);
     }
 

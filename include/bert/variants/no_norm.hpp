@@ -1,6 +1,7 @@
 /// @file
-/// NoNorm, which takes the place of layer norm in MobileBERT: the scale and the shift are there, the mean and the deviation are
-/// left out. Each number then depends on one number, so that a phone can compute a row in any order, in one pass.
+/// NoNorm, which takes the place of layer norm in MobileBERT: scale and shift remain, mean and deviation are left out. So each
+/// number depends on one number of the row, where a layer norm needs all of them first; on a phone this saves time. Below, the
+/// choice between the two.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@ namespace bert {
 
 /// Scales and shifts each column.
 /// \f[ y_{tw} = \gamma_w\,x_{tw} + \beta_w \f]
-/// Symbols: \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`.
+/// Symbols: \f$\gamma, \beta\f$ `norm.gamma`, `norm.beta`; W is the width of the rows, H or that of a block.
 /// @param x  rows, [T, W]
 /// @param norm  gamma and beta, [W] each
 /// @param[out] y  [T, W]
@@ -40,9 +41,9 @@ void no_norm(const Tensor<Real, 2>& x, const LayerNorm<Real>& norm, Tensor<Real,
 /// Symbols: \f$\delta y, \delta x\f$ `d_y`, `d_x`, \f$\delta\gamma, \delta\beta\f$ `d_norm.gamma`, `d_norm.beta`. The columns are
 /// divided among threads, so that each sum has one order.
 /// @param d_y  [T, W]
-/// @param x  as in forward
-/// @param norm  as in forward
-/// @param[in,out] d_norm  the gradients are added to it
+/// @param x  as in no_norm
+/// @param norm  as in no_norm
+/// @param[in,out] d_norm  the gradients are added to it, [W] each
 /// @param[out] d_x  [T, W]; may alias d_y
 /// @throws std::invalid_argument if a shape doesn't fit
 template <class Real>
@@ -70,12 +71,12 @@ void no_norm_backward(const Tensor<Real, 2>& d_y, const Tensor<Real, 2>& x, cons
 /// feed-forward network (the transformers library; it matters with layer norms alone).
 inline constexpr double pytorch_layer_norm_eps = 1e-5;
 
-/// The norm of a configuration: NoNorm, or layer norm.
+/// The norm of a configuration: NoNorm, or layer norm (ops/reference/layer_norm.hpp). The formulas call it Norm.
 /// @tparam Ops  the set of operations that has the layer norm
 /// @param x  rows, [T, W]
 /// @param norm  gamma and beta, [W] each
-/// @param epsilon  of layer norm
-/// @param config  normalization_type
+/// @param epsilon  of layer norm; NoNorm has none
+/// @param config  normalization_type; a configuration of MobileBERT
 /// @param[out] act  y, [T, W]; with layer norm, rstd and x_hat too
 /// @throws std::invalid_argument if a shape doesn't fit
 template <class Ops, class Real>
@@ -88,14 +89,14 @@ void normalize(const Tensor<Real, 2>& x, const LayerNorm<Real>& norm, double eps
         no_norm(x, norm, act.y);
 }
 
-/// The backward of normalize.
-/// @tparam Ops  as in forward
+/// The backward of normalize. The formulas call it Norm'.
+/// @tparam Ops  as in normalize
 /// @param d_y  [T, W]
-/// @param x  as in forward
-/// @param norm  as in forward
-/// @param config  as in forward
-/// @param act  what forward computed
-/// @param[in,out] d_norm  the gradients are added to it
+/// @param x  as in normalize
+/// @param norm  as in normalize
+/// @param config  as in normalize
+/// @param act  what normalize computed; not read with NoNorm
+/// @param[in,out] d_norm  the gradients are added to it, [W] each
 /// @param[out] d_x  [T, W]
 /// @throws std::invalid_argument if a shape doesn't fit
 template <class Ops, class Real>

@@ -3,20 +3,20 @@
 ///
 /// | what | BERT | RoBERTa | why (section of the paper) |
 /// | --- | --- | --- | --- |
-/// | positions | a token's position | counted from the padding id on, `core/positions.hpp` | fairseq's tables; no reason given |
+/// | positions | from 0 | from the padding id + 1, that is 2: `core/positions.hpp` | fairseq's tables; no reason given |
 /// | segments | two | one: the table has a single row | next sentence was dropped (4.2) |
 /// | objective | masked LM and next sentence | masked LM alone, its masks drawn anew each time | no worse without it (4.1, 4.2) |
-/// | classifier of texts | the pooler, pre-trained, then a linear layer | a layer of its own, below | without next sentence, no pooler is pre-trained |
-/// | masked-LM head | GELU as config says | always GELU with the error function | the published code |
+/// | classifier of texts | the pooler, then a linear layer | a layer of its own instead, below | no pooler is pre-trained (4.2) |
+/// | masked-LM head | hidden_act | always GELU with the error function | the transformers library |
+/// | epsilon of layer norms | 1e-12 | 1e-5 | the published models |
 /// | vocabulary | WordPiece, 30,522 | byte-level BPE, 50,265 | no unknown tokens (4.4) |
 ///
-/// The rest is training: ten times the text, batches of 8,000 sequences, longer (section 5).
+/// The rest is training: ten times the text, batches of 8,000 sequences, more steps (4.3, 5).
 /// ```cpp
 /// auto model = bert::load_roberta<float, bert::Fast>("folder");
 /// ```
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <span>
 #include <string_view>
@@ -69,16 +69,21 @@ struct RobertaClassifierLayer {
         return {make_linear<Real>(config.hidden_size, config.hidden_size)};
     }
 
-    /// \f[ x_b = \mathrm{dropout}(\mathrm{hidden}_{\mathrm{begin}_b}),\quad u = x\,W^T + b,\quad y = \tanh(u) \f]
+    /// Makes a vector of each sequence's first hidden state.
+    /// \f[ x_b = \mathrm{dropout}(\mathrm{hidden}_{\mathrm{begin}_b}),\quad u = x\,W^T + \mathrm{bias},\quad y = \tanh(u) \f]
     /// Symbols: begin `batch.sequences.begin`, \f$\mathrm{hidden}_\mathrm{begin}\f$ `act.first`, \f$x\f$ `act.after_dropout`,
-    /// \f$W, b\f$ `dense`, \f$u\f$ `act.pre_activation`, \f$y\f$ `act.y`.
+    /// \f$W\f$, bias `dense.weight`, `dense.bias`, \f$u\f$ `act.pre_activation`, \f$y\f$ `act.y`.
     /// @param hidden  hidden states, [T, H]
-    /// @param batch  T tokens in B sequences, none empty
-    /// @param pass  dropout
+    /// @param batch  T tokens in B sequences, none empty (OnOwnLayer checks this)
+    /// @param pass  dropout, workspace
     /// @param[out] act  every tensor of the formula
     /// @throws std::invalid_argument if a shape doesn't fit
     void forward(const Tensor<Real, 2>& hidden, const Batch& batch, const Pass& pass, Activations& act) const
     {
+        const std::size_t H = hidden.shape(1);
+        require_shape("classifier: hidden", hidden, {batch.sequences.tokens(), H});
+        require_linear("classifier: layer", dense, H, H);
+        pass.at(DropoutSite::classifier_layer).dropout.place().require_valid(batch.sequences.count());
         take_rows("classifier: hidden", hidden, std::span(batch.sequences.begin).first(batch.sequences.count()), act.first);
         Ops::dropout(act.first, pass.at(DropoutSite::classifier_layer).dropout.place(), act.after_dropout);
         Ops::linear(act.after_dropout, dense.weight, dense.bias, act.pre_activation, pass.workspace);
@@ -86,20 +91,29 @@ struct RobertaClassifierLayer {
     }
 
     /// The steps of forward in reverse order.
-    /// \f[ \delta u = \delta y\,(1 - y^2),\quad \delta W \mathrel{+}= \delta u^T x,\quad \delta b \mathrel{+}= \sum_b \delta u_b,\quad
-    ///     \delta x = \delta u\,W,\quad \delta\mathrm{hidden}_{\mathrm{begin}_b} \mathrel{+}= m\,\delta x_b \f]
-    /// Symbols: \f$m\f$ the factors of dropout, \f$m\,\delta x\f$ `d_act.first`, the others as in forward with `d_`.
+    /// \f[ \delta u = \delta y\,(1 - y^2),\quad \delta W \mathrel{+}= \delta u^T x,\quad
+    ///     \delta\mathrm{bias} \mathrel{+}= \sum_b \delta u_b,\quad \delta x = \delta u\,W,\quad
+    ///     \delta\mathrm{hidden}_{\mathrm{begin}_b} \mathrel{+}= m_b\,\delta x_b \f]
+    /// Symbols: \f$\delta u\f$ `d_act.pre_activation`, \f$\delta W, \delta\mathrm{bias}\f$ `d_layer.dense`, \f$\delta x\f$
+    /// `d_act.after_dropout`, \f$m\f$ the factors of dropout, \f$m\,\delta x\f$ `d_act.first`,
+    /// \f$\delta\mathrm{hidden}\f$ `d_hidden`.
     /// @param d_y  [B, H]
     /// @param batch  as in forward
     /// @param pass  as in forward
     /// @param act  what forward computed
     /// @param[in,out] d_layer  the gradients are added to it
     /// @param[out] d_act  the gradients of first, after_dropout and pre_activation
-    /// @param[in,out] d_hidden  [T, H]; the first rows are added to
+    /// @param[in,out] d_hidden  [T, H]; each sequence's first row is added to
     /// @throws std::invalid_argument if a shape doesn't fit
     void backward(const Tensor<Real, 2>& d_y, const Batch& batch, const Pass& pass, const Activations& act,
                   RobertaClassifierLayer& d_layer, Activations& d_act, Tensor<Real, 2>& d_hidden) const
     {
+        const std::size_t B = batch.sequences.count(), H = dense.weight.shape(0);
+        require_shape("classifier: d_y", d_y, {B, H});
+        require_shape("classifier: act.y (forward computes it)", act.y, {B, H});
+        require_shape("classifier: act.after_dropout (forward computes it)", act.after_dropout, {B, H});
+        require_linear("classifier: d_layer", d_layer.dense, H, H);
+        require_shape("classifier: d_hidden", d_hidden, {batch.sequences.tokens(), H});
         Ops::tanh_backward(d_y, act.y, d_act.pre_activation);
         Ops::linear_backward(d_act.pre_activation, act.after_dropout, dense.weight, d_layer.dense.weight, d_layer.dense.bias,
                              d_act.after_dropout, pass.workspace);
@@ -112,7 +126,7 @@ struct RobertaClassifierLayer {
 template <class Real, class Ops = Reference>
 using RobertaSequenceClassificationHead = OnOwnLayer<Real, Ops, RobertaClassifierLayer, SequenceClassificationHead>;
 
-/// The heads of RoBERTa.
+/// The heads of RoBERTa. Multiple choice reads BERT's pooler, which pre-training doesn't train.
 using RobertaHeads =
     HeadList<MaskedLmHead, RobertaSequenceClassificationHead, MultipleChoiceHead, TokenClassificationHead, QuestionAnsweringHead>;
 

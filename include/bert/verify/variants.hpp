@@ -1,6 +1,6 @@
 /// @file
-/// Verifies an implementation with the reference cases of BERT's variants: the tensors that only they have, and which model a
-/// case is of.
+/// Verifies an implementation with the reference cases of BERT and its variants: finds the model of a case, and names the tensors
+/// that only a variant has. (verify/trace.hpp names BERT's.)
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@
 
 namespace bert {
 
-/// Appends a head's tensors: those of its own layer, then those of BERT's head.
+/// Appends the tensors of a head on a layer of its own: the layer's vectors, then the tensors of BERT's head.
 /// @param act  what the head computed
 /// @param[in,out] trace  the tensors are appended
 template <class Head, class Layer>
@@ -37,7 +37,7 @@ void trace_tensors(const OnOwnLayerActivations<Head, Layer>& act, ForwardTrace& 
     trace.whole("class.transform", act.layer.y);
     trace_tensors(static_cast<const Head&>(act), trace);
 }
-/// Appends a head's tensors.
+/// Appends the tensors of DistilBERT's question answering, which are BERT's.
 /// @param act  what the head computed
 /// @param[in,out] trace  the tensors are appended
 template <class Real>
@@ -45,7 +45,7 @@ void trace_tensors(const DistilBertQuestionAnsweringActivations<Real>& act, Forw
 {
     trace_tensors(static_cast<const QuestionAnsweringActivations<Real>&>(act), trace);
 }
-/// Appends a head's tensors.
+/// Appends the logits of sentence order.
 /// @param act  what the head computed
 /// @param[in,out] trace  the tensors are appended
 template <class Real>
@@ -54,7 +54,7 @@ void trace_tensors(const SentenceOrderActivations<Real>& act, ForwardTrace& trac
     trace.whole("logits.sop", act.logits);
 }
 
-/// Appends a body's tensors.
+/// Appends the tensors of GPT-2's body.
 /// @param act  its activations, computed with keep_all
 /// @param[in,out] trace  the tensors are appended
 template <class Real>
@@ -78,16 +78,16 @@ void trace_tensors(const Gpt2BodyActivations<Real>& act, ForwardTrace& trace)
     }
     trace.rows("final_norm", act.final_norm.y);
 }
-/// Visits the tensors of a body that ReLU is applied to, each with the name of its result.
+/// Visits the tensors of GPT-2's body that ReLU is applied to, where a configuration says ReLU: see verify/case.hpp.
 /// @param act  activations from forward
-/// @param visit  called as visit(name, tensor)
+/// @param visit  called as visit(name, tensor), with the name of ReLU's result and its pre-activation, [T, I]
 template <class Real, class Visit>
 void visit_relu_inputs(Gpt2BodyActivations<Real>& act, const Visit& visit)
 {
     for (std::size_t l = 0; l < act.layer.size(); ++l)
         visit("layer." + std::to_string(l) + ".intermediate", act.layer[l].feed_forward.pre_activation);
 }
-/// Appends a head's tensors.
+/// Appends the logits of the causal language model, if they were computed for all rows.
 /// @param act  what the head computed
 /// @param[in,out] trace  the tensors are appended
 template <class Real>
@@ -95,7 +95,7 @@ void trace_tensors(const CausalLmActivations<Real>& act, ForwardTrace& trace)
 {
     if (act.rows.size() == trace.batch.sequences.tokens()) trace.rows("logits.lm", act.logits);  // not for selected rows only
 }
-/// Appends a head's tensors.
+/// Appends the logits of GPT-2's classifier of texts.
 /// @param act  what the head computed
 /// @param[in,out] trace  the tensors are appended
 template <class Real>
@@ -104,7 +104,7 @@ void trace_tensors(const LastTokenClassificationActivations<Real>& act, ForwardT
     trace_tensors(static_cast<const SequenceClassificationActivations<Real>&>(act), trace);
 }
 
-/// Appends a block's tensors.
+/// Appends the tensors of a block of MobileBERT. Without a bottleneck, its tensors are empty and left out.
 /// @param name  prefix, as in `layer.0.`
 /// @param act  its activations, computed with keep_all
 /// @param[in,out] trace  the tensors are appended
@@ -127,7 +127,7 @@ void trace_tensors(const std::string& name, const MobileBertBlockActivations<Rea
     trace.rows(name + "intermediate", act.feed_forward.activated);
     trace.rows(name + "output", act.y());
 }
-/// Appends a body's tensors.
+/// Appends the tensors of MobileBERT's body.
 /// @param act  its activations, computed with keep_all
 /// @param[in,out] trace  the tensors are appended
 template <class Real>
@@ -138,9 +138,9 @@ void trace_tensors(const MobileBertBodyActivations<Real>& act, ForwardTrace& tra
         trace_tensors("layer." + std::to_string(l) + ".", act.encoder.layer[l], trace);
     if (act.pooler.pooled.size() > 0) trace.whole("pooled", act.pooler.pooled);
 }
-/// Visits the tensors of a body that ReLU is applied to, each with the name of its result.
+/// Visits the tensors of MobileBERT's body that ReLU is applied to: see verify/case.hpp.
 /// @param act  activations from forward
-/// @param visit  called as visit(name, tensor)
+/// @param visit  called as visit(name, tensor), with the name of ReLU's result and its pre-activation, [T, I]
 template <class Real, class Visit>
 void visit_relu_inputs(MobileBertBodyActivations<Real>& act, const Visit& visit)
 {
@@ -152,7 +152,7 @@ void visit_relu_inputs(MobileBertBodyActivations<Real>& act, const Visit& visit)
         visit(name + "intermediate", block.feed_forward.pre_activation);
     }
 }
-/// Appends a head's tensors.
+/// Appends the tensors of MobileBERT's masked LM, which are BERT's.
 /// @param act  what the head computed
 /// @param[in,out] trace  the tensors are appended
 template <class Real>

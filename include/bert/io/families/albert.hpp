@@ -1,5 +1,5 @@
 /// @file
-/// ALBERT as it is published.
+/// ALBERT as it is published: what its files call our parameters, and the keys of its config.json.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 
 #include "bert/config.hpp"
 #include "bert/core/activation.hpp"
+#include "bert/core/name.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
 
@@ -14,7 +15,7 @@ namespace bert {
 
 namespace detail {
 
-/// Its classes.
+/// Its classes: name, whether there is a pooler, heads.
 inline constexpr std::array<Architecture, 7> albert_architectures{{
     {"AlbertModel", true},
     {"AlbertForPreTraining", true, {"masked_lm", "sentence_order"}},
@@ -25,7 +26,8 @@ inline constexpr std::array<Architecture, 7> albert_architectures{{
     {"AlbertForMultipleChoice", true, {"multiple_choice"}},
 }};
 
-/// What a config.json may leave out, ALBERT-xxlarge, and what it has no key for: no dropout after the feed-forward network.
+/// What a config.json may leave out: the values of ALBERT-xxlarge. No key says that there is no dropout after the feed-forward
+/// network.
 inline Config albert_defaults()
 {
     Config config;
@@ -45,6 +47,7 @@ inline Config albert_defaults()
     return config;
 }
 
+/// Keys that BERT doesn't have, and one that has another name.
 inline constexpr std::array<NameSubstitution, 4> albert_config_keys{{
     {"embedding_size", "embedding_size"},
     {"num_hidden_groups", "num_hidden_groups"},
@@ -52,6 +55,7 @@ inline constexpr std::array<NameSubstitution, 4> albert_config_keys{{
     {"classifier_dropout", "classifier_dropout_prob"},
 }};
 
+/// Names of parameters: ours, and those in files. Their order matters: a later line finds what the earlier ones have left.
 inline constexpr std::array<NameSubstitution, 9> albert_names{{
     {"embeddings.projection", "encoder.embedding_hidden_mapping_in"},
     {"attention.self.", "attention."},
@@ -64,10 +68,12 @@ inline constexpr std::array<NameSubstitution, 9> albert_names{{
     {"cls.predictions.", "predictions."},
 }};
 
+/// What the names of the heads' tensors begin with.
 inline constexpr std::array<std::string_view, 4> albert_head_components{"predictions", "sop_classifier", "classifier",
                                                                         "qa_outputs"};
 
-/// The decoder is the word table, and its bias is stored twice.
+/// The decoder's matrix is the word table, and files may have either name. (Where both are there and differ, they aren't tied.)
+/// Its bias has two names; where both are there, decoder.bias counts.
 inline constexpr std::array<TiedNames, 3> albert_tied{{
     {"albert.embeddings.word_embeddings.weight", "albert.embeddings.word_embeddings.weight", "predictions.decoder.weight"},
     {"predictions.bias", "predictions.decoder.bias", "predictions.bias"},

@@ -5,13 +5,14 @@
 #include <array>
 #include <string_view>
 
+#include "bert/core/name.hpp"
 #include "bert/io/family.hpp"
 
 namespace bert {
 
 namespace detail {
 
-/// Its classes.
+/// Its classes: name, whether there is a pooler, heads.
 inline constexpr std::array<Architecture, 8> bert_architectures{{
     {"BertModel", true},
     {"BertForPreTraining", true, {"masked_lm", "next_sentence"}},
@@ -23,24 +24,25 @@ inline constexpr std::array<Architecture, 8> bert_architectures{{
     {"BertForMultipleChoice", true, {"multiple_choice"}},
 }};
 
-/// A model of the same parts with a causal mask, which the library trains as a decoder.
+/// A class with the same parameters whose attention is causal: the transformers library's decoder.
 inline constexpr std::array<std::string_view, 1> bert_other_models{"BertLMHeadModel"};
 
-/// TensorFlow's words, which the first converted files kept.
+/// TensorFlow's names, which the first converted files kept.
 inline constexpr std::array<NameSubstitution, 2> bert_old_names{{
     {"LayerNorm.weight", "LayerNorm.gamma"},
     {"LayerNorm.bias", "LayerNorm.beta"},
 }};
 
-/// The numbers 0 to 511, stored by some versions of the transformers library.
+/// The positions 0, 1, ... themselves, stored by some versions of the transformers library.
 inline constexpr std::array<std::string_view, 1> bert_ignored{"embeddings.position_ids"};
 
-/// What a body and the heads consist of.
+/// What the names of the body's tensors begin with, and those of the heads'.
 inline constexpr std::array<std::string_view, 3> bert_body_components{"embeddings", "encoder", "pooler"};
 inline constexpr std::array<std::string_view, 4> bert_head_components{"cls.predictions", "cls.seq_relationship", "classifier",
                                                                       "qa_outputs"};
 
-/// The decoder is the word table, and its bias is stored twice.
+/// The decoder's matrix is the word table, and files may have either name. (Where both are there and differ, they aren't tied.)
+/// Its bias has two names; where both are there, decoder.bias counts.
 inline constexpr std::array<TiedNames, 3> bert_tied{{
     {"bert.embeddings.word_embeddings.weight", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"},
     {"cls.predictions.bias", "cls.predictions.decoder.bias", "cls.predictions.bias"},

@@ -1,11 +1,12 @@
 /// @file
-/// DistilBERT as it is published.
+/// DistilBERT as it is published: what its files call our parameters, and the keys of its config.json.
 #pragma once
 
 #include <array>
 #include <string_view>
 
 #include "bert/config.hpp"
+#include "bert/core/name.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
 
@@ -13,7 +14,7 @@ namespace bert {
 
 namespace detail {
 
-/// Its classes. None has a pooler.
+/// Its classes: name, whether there is a pooler (none has one), heads, what a classifier of texts reads.
 inline constexpr std::array<Architecture, 6> distilbert_architectures{{
     {"DistilBertModel", false},
     {"DistilBertForMaskedLM", false, {"masked_lm"}},
@@ -23,7 +24,8 @@ inline constexpr std::array<Architecture, 6> distilbert_architectures{{
     {"DistilBertForQuestionAnswering", false, {"question_answering"}},
 }};
 
-/// What a config.json may leave out, and what DistilBERT has no key for: no token types, no dropout after attention's projection.
+/// What a config.json may leave out, and what no key says: no token types, no dropout after attention's projection, and before a
+/// classifier of tokens the dropout of the hidden states.
 inline Config distilbert_defaults()
 {
     Config config;
@@ -39,7 +41,7 @@ inline Config distilbert_defaults()
     return config;
 }
 
-/// Its own keys. The epsilon of its layer norms is always 1e-12.
+/// Its own keys; an empty one doesn't exist. There are no token types, and the epsilon of layer norms is always 1e-12.
 inline constexpr std::array<NameSubstitution, 12> distilbert_config_keys{{
     {"hidden_size", "dim"},
     {"num_hidden_layers", "n_layers"},
@@ -55,6 +57,7 @@ inline constexpr std::array<NameSubstitution, 12> distilbert_config_keys{{
     {"layer_norm_eps", ""},
 }};
 
+/// Names of parameters: ours, and those in files. Their order matters: a later line finds what the earlier ones have left.
 inline constexpr std::array<NameSubstitution, 12> distilbert_names{{
     {"encoder.layer", "transformer.layer"},
     {"attention.self.query", "attention.q_lin"},
@@ -70,11 +73,13 @@ inline constexpr std::array<NameSubstitution, 12> distilbert_names{{
     {"cls.predictions.", "vocab_projector."},
 }};
 
+/// What the names of the body's tensors begin with, and those of the heads'.
 inline constexpr std::array<std::string_view, 2> distilbert_body_components{"embeddings", "transformer"};
 inline constexpr std::array<std::string_view, 6> distilbert_head_components{
     "vocab_transform", "vocab_layer_norm", "vocab_projector", "pre_classifier", "classifier", "qa_outputs"};
 
-/// The decoder is the word table; its bias has one name, whether they are tied or not.
+/// The decoder's matrix is the word table, and files may have either name. (Where both are there and differ, they aren't tied.)
+/// Its bias has one name, whether they are tied or not.
 inline constexpr std::array<TiedNames, 1> distilbert_tied{{
     {"distilbert.embeddings.word_embeddings.weight", "distilbert.embeddings.word_embeddings.weight", "vocab_projector.weight"},
 }};

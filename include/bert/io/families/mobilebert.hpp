@@ -1,6 +1,6 @@
 /// @file
-/// MobileBERT as it is published. What it shares with BERT has BERT's names; so have the names of our components what it alone
-/// has.
+/// MobileBERT as it is published. What it shares with BERT has BERT's names, and our components for the rest have the published
+/// ones, so that no name of a tensor is substituted.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 
 #include "bert/config.hpp"
 #include "bert/core/activation.hpp"
+#include "bert/core/name.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
 
@@ -15,7 +16,7 @@ namespace bert {
 
 namespace detail {
 
-/// Its classes.
+/// Its classes: name, whether there is a pooler, heads.
 inline constexpr std::array<Architecture, 8> mobilebert_architectures{{
     {"MobileBertModel", true},
     {"MobileBertForPreTraining", true, {"masked_lm", "next_sentence"}},
@@ -27,7 +28,7 @@ inline constexpr std::array<Architecture, 8> mobilebert_architectures{{
     {"MobileBertForMultipleChoice", true, {"multiple_choice"}},
 }};
 
-/// What a config.json may leave out: the published model's sizes.
+/// What a config.json may leave out: the published model's values. Those of mobilebert are MobileBertConfig's.
 inline Config mobilebert_defaults()
 {
     Config config;
@@ -44,12 +45,14 @@ inline Config mobilebert_defaults()
     return config;
 }
 
+/// A key that BERT doesn't have.
 inline constexpr std::array<NameSubstitution, 1> mobilebert_config_keys{{{"embedding_size", "embedding_size"}}};
 
-/// The masked-LM head's own part of the decoder is stored as [in, out].
+/// The masked-LM head's own part of the decoder is stored as [in, out], here [H - E, V].
 inline constexpr std::array<std::string_view, 1> mobilebert_turned{"cls.predictions.dense.weight"};
 
-/// The other part is the word table, and the bias is stored twice.
+/// The decoder's other part is the word table, and files may have either name. (Where both are there and differ, they aren't
+/// tied.) Its bias has two names; where both are there, decoder.bias counts.
 inline constexpr std::array<TiedNames, 3> mobilebert_tied{{
     {"mobilebert.embeddings.word_embeddings.weight", "mobilebert.embeddings.word_embeddings.weight",
      "cls.predictions.decoder.weight"},

@@ -1,5 +1,5 @@
 /// @file
-/// RoBERTa as it is published.
+/// RoBERTa as it is published. All names are BERT's but those of the masked-LM head.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 
 #include "bert/config.hpp"
 #include "bert/core/activation.hpp"
+#include "bert/core/name.hpp"
 #include "bert/io/families/bert.hpp"
 #include "bert/io/family.hpp"
 
@@ -14,7 +15,7 @@ namespace bert {
 
 namespace detail {
 
-/// Its classes. The classifier of texts has a layer of its own in place of a pooler.
+/// Its classes: name, whether there is a pooler, heads. The classifier of texts has a layer of its own in place of a pooler.
 inline constexpr std::array<Architecture, 6> roberta_architectures{{
     {"RobertaModel", true},
     {"RobertaForMaskedLM", false, {"masked_lm"}},
@@ -23,9 +24,11 @@ inline constexpr std::array<Architecture, 6> roberta_architectures{{
     {"RobertaForTokenClassification", false, {"token_classification"}},
     {"RobertaForQuestionAnswering", false, {"question_answering"}},
 }};
+/// A class with the same parameters whose attention is causal.
 inline constexpr std::array<std::string_view, 1> roberta_other_models{"RobertaForCausalLM"};
 
-/// What a config.json may leave out: BERT's values, but for the vocabulary's.
+/// What a config.json may leave out: BERT's values, but for the vocabulary's. No key says how positions are counted, nor that the
+/// masked-LM head's activation is always GELU.
 inline Config roberta_defaults()
 {
     Config config;
@@ -38,16 +41,18 @@ inline Config roberta_defaults()
     return config;
 }
 
-/// The masked-LM head has a name of its own.
+/// The names of the masked-LM head. Their order matters: a later line finds what the earlier ones have left.
 inline constexpr std::array<NameSubstitution, 3> roberta_names{{
     {"cls.predictions.transform.dense", "lm_head.dense"},
     {"cls.predictions.transform.LayerNorm", "lm_head.layer_norm"},
     {"cls.predictions", "lm_head"},
 }};
 
+/// What the names of the heads' tensors begin with.
 inline constexpr std::array<std::string_view, 3> roberta_head_components{"lm_head", "classifier", "qa_outputs"};
 
-/// The decoder is the word table, and its bias is stored twice.
+/// The decoder's matrix is the word table, and files may have either name. (Where both are there and differ, they aren't tied.)
+/// Its bias has two names; where both are there, decoder.bias counts.
 inline constexpr std::array<TiedNames, 3> roberta_tied{{
     {"roberta.embeddings.word_embeddings.weight", "roberta.embeddings.word_embeddings.weight", "lm_head.decoder.weight"},
     {"lm_head.bias", "lm_head.decoder.bias", "lm_head.bias"},
