@@ -21,10 +21,12 @@
 #include <bert/io/config.hpp>
 #include <bert/io/families.hpp>
 #include <bert/io/model_folder.hpp>
-#include <bert/ops/fast/packed_encoder.hpp>
+#include <bert/io/packed_folder.hpp>
 #include <bert/training/initialize.hpp>
 #include <bert/training/trainer.hpp>
 #include <bert/variants.hpp>
+#include <bert/variants/packed_gpt2.hpp>
+#include <bert/variants/packed_mobilebert.hpp>
 #include <variants.hpp>
 
 #include "commands.hpp"
@@ -146,9 +148,20 @@ std::vector<double> measure(const BenchOptions& options, const Run& run)
     return seconds;
 }
 
-/// Measures the hidden states of a body of its own: all its activations are kept.
+/// Measures the hidden states of a packed model.
+template <class Packed>
+std::vector<double> measure_packed(typename Packed::Plain model, const bert::Batch& batch, const BenchOptions& options)
+{
+    const Packed packed = Packed::pack(std::move(model));
+    typename Packed::EmbeddingsScratch embeddings;
+    bert::Tensor<typename Packed::Plain::Real, 2> y;
+    bert::Workspace workspace;
+    return measure(options, [&] { packed.infer(batch, embeddings, y, workspace); });
+}
+
+/// Measures the hidden states of a body of its own; all its activations are kept.
 template <class AnyModel>
-std::vector<double> measure_model(const AnyModel& model, const bert::Batch& batch, const BenchOptions& options)
+std::vector<double> measure_plain(const AnyModel& model, const bert::Batch& batch, const BenchOptions& options)
 {
     decltype(AnyModel::Activations::body) act;
     bert::Workspace workspace;
@@ -156,30 +169,37 @@ std::vector<double> measure_model(const AnyModel& model, const bert::Batch& batc
     return measure(options, [&] { model.body.forward(batch, pass, act); });
 }
 
-/// Measures the hidden states of BERT's body, which keeps two blocks' activations, and packs weights of a fast set.
+/// Measures the hidden states of BERT's body, which keeps two blocks' activations.
 template <class Real, class Ops>
-std::vector<double> measure_model(bert::Model<Real, Ops> model, const bert::Batch& batch, const BenchOptions& options)
+std::vector<double> measure_plain(const bert::Model<Real, Ops>& model, const bert::Batch& batch, const BenchOptions& options)
 {
     bert::EmbeddingsActivations<Real> embeddings;
+    bert::InferenceActivations<Real> act;
     bert::Workspace workspace;
     const bert::Pass pass{model.config, batch.sequences, workspace};
+    const bert::Encoder<Real, Ops>& encoder = model.body.encoder;
+    return measure(options, [&] {
+        model.body.embeddings.forward(batch, pass, embeddings);
+        bert::infer(encoder, embeddings.y, pass, encoder.runs(model.config), act,
+                    [](std::size_t, const bert::Tensor<Real, 2>&) {});
+    });
+}
+
+/// Measures hidden states, with the weights of a fast set packed.
+template <class Real, class Ops, template <class, class> class Body, class Heads>
+std::vector<double> measure_model(bert::Model<Real, Ops, Body, Heads> model, const bert::Batch& batch,
+                                  const BenchOptions& options)
+{
     if constexpr (FastSet<Ops>) {
-        const auto packed = bert::pack_weights<typename Ops::InstructionSet>(model.body.encoder, model.config);
-        model.body.encoder = {};
-        bert::Tensor<Real, 2> y;
-        return measure(options, [&] {
-            model.body.embeddings.forward(batch, pass, embeddings);
-            packed.forward(embeddings.y, batch.sequences, y, workspace);
-        });
-    } else {
-        bert::InferenceActivations<Real> act;
-        const bert::Encoder<Real, Ops>& encoder = model.body.encoder;
-        return measure(options, [&] {
-            model.body.embeddings.forward(batch, pass, embeddings);
-            bert::infer(encoder, embeddings.y, pass, encoder.runs(model.config), act,
-                        [](std::size_t, const bert::Tensor<Real, 2>&) {});
-        });
+        using OwnBody = Body<Real, Ops>;
+        if constexpr (std::is_same_v<OwnBody, bert::BertBody<Real, Ops>>)
+            return measure_packed<bert::PackedModel<Real, Ops>>(std::move(model), batch, options);
+        else if constexpr (std::is_same_v<OwnBody, bert::Gpt2Body<Real, Ops>>)
+            return measure_packed<bert::PackedGpt2<Real, Ops>>(std::move(model), batch, options);
+        else if (bert::packs_mobilebert(model.config))
+            return measure_packed<bert::PackedMobileBert<Real, Ops>>(std::move(model), batch, options);
     }
+    return measure_plain(model, batch, options);
 }
 
 /// Measures training steps as in pre-training.
@@ -266,7 +286,7 @@ void run_inference(const BenchOptions& options, const bert::Family& family, bert
     using HeadsOfModel = std::conditional_t<has_berts_body, bert::BertHeads, Heads>;
     using AnyModel = bert::Model<Real, Ops, Body, HeadsOfModel>;
     config.heads.clear();
-    auto model = options.config.empty() ? bert::load_body<Real, Ops, Body, HeadsOfModel>(result.model, nullptr, family)
+    auto model = options.config.empty() ? bert::load_with_heads<Real, Ops, Body, HeadsOfModel>(result.model, {}, nullptr, family)
                                         : random_model<AnyModel>(config, options.seed);
     const bert::Batch batch = random_batch(config, options.batch, options, options.seed);
     result.operations = operation_count(config, batch, false);

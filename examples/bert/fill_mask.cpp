@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,10 +15,14 @@
 #include <bert/core/error.hpp>
 #include <bert/core/finite.hpp>
 #include <bert/core/one_line.hpp>
+#include <bert/io/config.hpp>
+#include <bert/io/families.hpp>
+#include <bert/io/sentence_folder.hpp>
 #include <bert/pretrained.hpp>
 #include <bert/sentence_vectors.hpp>
 
 #include "commands.hpp"
+#include "hidden_states.hpp"
 #include "input.hpp"
 #include "largest.hpp"
 #include "little_work.hpp"
@@ -27,11 +33,72 @@ namespace program {
 
 namespace {
 
-/// Scratch memory that is reused between texts.
-template <class Real>
-struct FillScratch {
-    bert::VectorScratch<Real> body;
-    bert::MaskedLmActivations<Real> head;
+/// A model with a masked-LM head, and its tokenizer.
+template <class Real, class Ops>
+class MaskedLm {
+public:
+    /// @param common  --model, --quiet
+    /// @throws bert::InputError for a file that is missing or broken, and for a model without the head
+    explicit MaskedLm(const CommonOptions& common)
+        : pipeline_(bert::load_pipeline<Real>(model_folder(common))),
+          folder_(pipeline_.transformer),
+          family_(bert::family_of(folder_ / "config.json")),
+          tokenizer_(load_tokenizer(common, pipeline_.tokenizer)),
+          config_(bert::read_config(folder_ / "config.json", family_))
+    {
+        if (pipeline_.lowercase) tokenizer_ = bert::lower_casing(tokenizer_);
+        bert::LoadReport report;
+        if (!config_.has_head("masked_lm"))
+            bert::fail_input(model_folder(common).string(),
+                             "expected a model with a masked-LM head, as BertForMaskedLM, got " + config_.architecture);
+        other_ = load_hidden_states<Real, Ops>(folder_, report, family_);
+        if (!other_) model_ = bert::load_with_heads<Real, Ops>(folder_, {"masked_lm"}, &report, family_);
+        warn_of_ignored(common, report);
+        if (!other_ && !model_.masked_lm)
+            bert::fail_input(folder_.string(), "expected the tensors of a masked-LM head, got none");
+    }
+
+    const bert::Tokenizer& tokenizer() const { return tokenizer_; }
+    const bert::Config& config() const { return config_; }
+
+    /// The probabilities of all words at the masked positions.
+    /// @param text  for the message
+    /// @param batch  its tokens
+    /// @param rows  the masked positions
+    /// @return  [rows, V]
+    /// @throws bert::InputError if a probability is non-finite
+    bert::Tensor<Real, 2> probabilities(const Text& text, const bert::Batch& batch, const std::vector<std::size_t>& rows)
+    {
+        const LittleWork threads(config_, batch.sequences.tokens());
+        bert::Tensor<Real, 2> probabilities;
+        Ops::softmax(logits(batch, rows), probabilities);
+        if (bert::all_finite(probabilities.data(), probabilities.size())) return probabilities;
+        bert::fail_non_finite(text.place, text.text, other_ ? other_->first_non_finite() : bert::first_non_finite(model_));
+    }
+
+private:
+    bert::Tensor<Real, 2> logits(const bert::Batch& batch, const std::vector<std::size_t>& rows)
+    {
+        if (other_) {
+            other_->forward(batch);
+            return other_->masked_lm_logits(batch, rows);
+        }
+        const bert::Tensor<Real, 2> hidden = bert::token_vectors(model_, batch, {}, scratch_);  // [T, H]
+        const bert::BodyResult<Real> result{batch, hidden, scratch_.pooler.pooled, model_.body.embeddings.word};
+        model_.masked_lm->forward(result, bert::MaskedLmTarget{rows, {}}, {model_.config, batch.sequences, scratch_.workspace},
+                                  head_);
+        return head_.logits;
+    }
+
+    bert::SentencePipeline<Real> pipeline_;
+    std::filesystem::path folder_;
+    const bert::Family& family_;
+    bert::FastTokenizer tokenizer_;
+    bert::Config config_;
+    bert::Model<Real, Ops> model_;               // BERT's body and the head
+    std::unique_ptr<HiddenStates<Real>> other_;  // MobileBERT
+    bert::VectorScratch<Real> scratch_;
+    bert::MaskedLmActivations<Real> head_;
 };
 
 /// The ids of --targets, each once. A word that isn't in the vocabulary as it stands is tokenized: an uncased vocabulary has
@@ -102,24 +169,14 @@ std::vector<std::size_t> words_to_show(std::span<const Real> probabilities, cons
 }
 
 template <class Real, class Ops>
-void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const std::vector<std::size_t>& targets,
-          const FillMaskOptions& options, FillScratch<Real>& scratch)
+void fill(MaskedLm<Real, Ops>& model, const Text& text, const std::vector<std::size_t>& targets, const FillMaskOptions& options)
 {
-    const bert::Model<Real, Ops>& model = pretrained.model;
-    const bert::Tokenizer& tokenizer = pretrained.tokenizer;
-    const std::size_t positions = model.config.longest_sequence();
+    const bert::Tokenizer& tokenizer = model.tokenizer();
+    const std::size_t positions = model.config().longest_sequence();
     const bert::Batch batch =
-        batch_of(&tokenizer, model.config, {text}, options.truncation, options.max_length > 0 ? options.max_length : positions);
+        batch_of(&tokenizer, model.config(), {text}, options.truncation, options.max_length > 0 ? options.max_length : positions);
     const std::vector<std::size_t> masked = masked_positions(tokenizer, text, batch, options);
-
-    const LittleWork threads(model.config, batch.sequences.tokens());
-    const bert::Tensor<Real, 2> hidden = bert::token_vectors(model, batch, {}, scratch.body);  // [T, H]
-    const bert::BodyResult<Real> result{batch, hidden, scratch.body.pooler.pooled, model.body.embeddings.word};
-    const bert::MaskedLmTarget target{masked, {}};
-    model.masked_lm->forward(result, target, {model.config, batch.sequences, scratch.body.workspace}, scratch.head);
-    bert::Tensor<Real, 2> probabilities;
-    Ops::softmax(scratch.head.logits, probabilities);
-    if (!bert::all_finite(probabilities.data(), probabilities.size())) bert::fail_non_finite(text.place, text.text, model);
+    const bert::Tensor<Real, 2> probabilities = model.probabilities(text, batch, masked);
 
     std::vector<JsonObject> masks;
     Table table("rlr");
@@ -143,23 +200,18 @@ void fill(const bert::Pretrained<Real, Ops>& pretrained, const Text& text, const
 int fill_mask(const FillMaskOptions& options)
 {
     return with_set(options.common, [&]<class Real, class Ops>() {
-        const auto pretrained = load_pretrained<Real, Ops>(options.common);
-        if (!pretrained.model.masked_lm)
-            bert::fail_input(
-                model_folder(options.common).string(),
-                "expected a model with a masked-LM head, as BertForMaskedLM, got " + pretrained.model.config.architecture);
-        const bert::Config& config = pretrained.model.config;
+        MaskedLm<Real, Ops> model(options.common);
+        const bert::Config& config = model.config();
         if (options.max_length > config.longest_sequence())
             bert::fail_input("--max-length", "expected at most the model's " + std::to_string(config.longest_sequence()) +
                                                  " positions, got " + std::to_string(options.max_length));
-        const std::vector<std::size_t> targets = target_ids(pretrained.tokenizer, config, options.targets);
-        FillScratch<Real> scratch;
+        const std::vector<std::size_t> targets = target_ids(model.tokenizer(), config, options.targets);
         TextReader reader(options.texts, options.common.quiet);
         bool first = true;
         while (const std::optional<Text> text = reader.next()) {
             if (!first && !options.common.json) print("\n");
             first = false;
-            fill(pretrained, *text, targets, options, scratch);
+            fill(model, *text, targets, options);
         }
         return 0;
     });

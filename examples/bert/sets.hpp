@@ -77,17 +77,4 @@ bert::FastTokenizer load_tokenizer(const CommonOptions& common, const std::files
 /// @param report  report of what was loaded
 void warn_of_ignored(const CommonOptions& common, const bert::LoadReport& report);
 
-/// Loads a model and its tokenizer.
-/// @param common  --model, --quiet
-/// @return  the model and its tokenizer
-/// @throws bert::InputError for a file that is missing or broken
-template <class Real, class Ops>
-bert::Pretrained<Real, Ops> load_pretrained(const CommonOptions& common)
-{
-    bert::LoadReport report;
-    auto pretrained = bert::load<Real, Ops>(model_folder(common), &report);
-    warn_of_ignored(common, report);
-    return pretrained;
-}
-
 }  // namespace program

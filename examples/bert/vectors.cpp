@@ -118,7 +118,8 @@ void Vectorizer<Real, Ops>::load(const CommonOptions& common)
 {
     bert::LoadReport report;
     const bool only_last = options_.layers == bert::Layers::one && !options_.layer;
-    other_ = load_hidden_states<Real, Ops>(pipeline_.transformer, report, *family_);
+    if (only_last) other_ = load_last_hidden_states<Real, Ops>(pipeline_.transformer, report, *family_);
+    if (!other_) other_ = load_hidden_states<Real, Ops>(pipeline_.transformer, report, *family_);
     if (other_) {
         model_.config = bert::read_config(pipeline_.transformer / "config.json", *family_);
         warn_of_ignored(common, report);
@@ -126,8 +127,9 @@ void Vectorizer<Real, Ops>::load(const CommonOptions& common)
     }
     if constexpr (FastSet<Ops>) {
         if (only_last) {
-            const bool with_heads = family_ == &bert::bert_family;  // other families' heads are no part of this model's type
-            auto packed = bert::load_packed<Real, Ops>(pipeline_.transformer, &report, *family_, with_heads);
+            bert::detail::WantedHeads heads;
+            if (family_ != &bert::bert_family) heads.emplace();  // none: they are no part of this model's type
+            auto packed = bert::load_packed<Real, Ops>(pipeline_.transformer, &report, *family_, heads);
             model_ = std::move(packed.model);
             packed_ = std::move(packed.encoder);
         }
@@ -140,7 +142,7 @@ template <class Real, class Ops>
 bert::Model<Real, Ops> Vectorizer<Real, Ops>::unpacked(bert::LoadReport* report) const
 {
     if (family_ == &bert::bert_family) return bert::load_model<Real, Ops>(pipeline_.transformer, report);
-    return bert::load_body<Real, Ops>(pipeline_.transformer, report, *family_);
+    return bert::load_with_heads<Real, Ops>(pipeline_.transformer, {}, report, *family_);
 }
 
 template <class Real, class Ops>

@@ -15,17 +15,19 @@
 #include <vector>
 
 #include <bert/core/threads.hpp>
+#include <bert/io/families.hpp>
 #include <bert/io/packed_folder.hpp>
 #include <bert/ops/fast.hpp>
 #include <bert/ops/product/cblas.hpp>
+#include <bert/variants/packed_gpt2.hpp>
+#include <bert/variants/packed_mobilebert.hpp>
 
 namespace {
 
-template <class Ops>
-void serve(const std::filesystem::path& folder)
+template <class Packed>
+void serve(const Packed& model)
 {
-    auto model = bert::load_packed<float, Ops>(folder);
-    bert::EmbeddingsActivations<float> embeddings;
+    typename Packed::EmbeddingsScratch embeddings;
     bert::Workspace workspace;
     std::vector<bert::Tensor<float, 2>> hidden;
     std::cout << "ready" << std::endl;
@@ -65,6 +67,18 @@ void serve(const std::filesystem::path& folder)
     }
 }
 
+template <class Ops>
+void serve_folder(const std::filesystem::path& folder)
+{
+    const bert::Family& family = bert::family_of(folder / "config.json");
+    if (family.model_type == "gpt2")
+        serve(bert::load_packed_gpt2<float, Ops>(folder));
+    else if (family.model_type == "mobilebert")
+        serve(bert::load_packed_mobilebert<float, Ops>(folder));
+    else
+        serve(bert::load_packed<float, Ops>(folder, nullptr, family));
+}
+
 }  // namespace
 
 int main(int count, char** arguments)
@@ -79,9 +93,9 @@ int main(int count, char** arguments)
         bert::set_engine(engine == "own" ? nullptr : &cblas);
         bert::set_threads(std::stoul(arguments[2]));
         if (precision == "bf16")
-            serve<bert::FastBf16>(arguments[1]);
+            serve_folder<bert::FastBf16>(arguments[1]);
         else
-            serve<bert::Fast>(arguments[1]);
+            serve_folder<bert::Fast>(arguments[1]);
     } catch (const std::exception& error) {
         std::cerr << error.what() << '\n';
         return 2;

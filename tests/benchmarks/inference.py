@@ -3,7 +3,7 @@
 Usage: tests/benchmarks/run inference [--precision float32|bf16] [--products own|cblas] [--engines NAME...]
                                        [--work NAME...] [--rounds N]
 
-BERT-base with weights made from a seed. The peers are given padded batches, of sentences sorted by length; this project the same
+BERT-base, and one model of each variant at 8 x 128 in its published size, with weights made from a seed. The peers are given padded batches, of sentences sorted by length; this project the same
 batches packed.
 """
 
@@ -23,25 +23,40 @@ PROJECT = HERE.parents[1]
 SCRATCH = PROJECT / "build" / "benchmarks"
 BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
 MINILM = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
+# name: the classes of configuration and model, and what the published model has other than the configuration's defaults
+VARIANTS = {
+    "roberta": ("RobertaConfig", "RobertaModel", {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1}),
+    "distilbert": ("DistilBertConfig", "DistilBertModel", {}),
+    "albert": (
+        "AlbertConfig",
+        "AlbertModel",
+        {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
+    ),
+    "mobilebert": ("MobileBertConfig", "MobileBertModel", {}),
+    "gpt2": ("GPT2Config", "GPT2Model", {}),
+}
 LIMITS = {"float32": 2e-4, "bf16": 0.5}  # of a difference from a peer; hidden states are of the order of 1
 RECTANGLES = {"1x16": (1, 16), "1x128": (1, 128), "1x512": (1, 512), "8x128": (8, 128), "32x128": (32, 128)}
 
 
-def model_folder(name, sizes):
+def model_folder(name, sizes, config_class="BertConfig", model_class="BertModel"):
     """A folder with random weights of these sizes; made once."""
+    import inspect
     import torch
     import transformers
 
     folder = SCRATCH / name
     if not (folder / "model.safetensors").exists():
         torch.manual_seed(1)
-        model = transformers.BertModel(transformers.BertConfig(**sizes), add_pooling_layer=False)
+        config, make = getattr(transformers, config_class)(**sizes), getattr(transformers, model_class)
+        has_pooler = "add_pooling_layer" in inspect.signature(make.__init__).parameters
+        model = make(config, **({"add_pooling_layer": False} if has_pooler else {}))
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))  # biases too
         model.save_pretrained(folder)
         config = json.loads((folder / "config.json").read_text())
-        assert config["architectures"] == ["BertModel"]
+        assert config["architectures"] == [model_class]
     return folder
 
 
@@ -77,7 +92,7 @@ def main():
     parser.add_argument("--precision", default="float32", choices=list(LIMITS))
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), help="the peers")
     parser.add_argument("--products", default="own", choices=["own", "cblas"], help="what multiplies matrices in this project")
-    works = [*RECTANGLES, "sentences", "sentences-minilm"]
+    works = [*RECTANGLES, "sentences", "sentences-minilm", *VARIANTS]
     parser.add_argument("--work", nargs="+", default=works, choices=works)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -88,11 +103,14 @@ def main():
         parser.error("BERT_DATA_DIR: expected the folder of the data sets for the work on sentences, got nothing")
     peers = arguments.engines or (with_bf16 if arguments.precision == "bf16" else list(ENGINES))
 
-    for model, sizes in (("base", BASE), ("minilm", MINILM)):
-        work = [name for name in arguments.work if name.endswith("minilm") == (model == "minilm")]
+    models = {"base": (BASE,), "minilm": (MINILM,)}
+    models |= {name: (sizes, config_class, model_class) for name, (config_class, model_class, sizes) in VARIANTS.items()}
+    model_of = {"sentences-minilm": "minilm"} | {name: name for name in VARIANTS}
+    for model, made_of in models.items():
+        work = [name for name in arguments.work if model_of.get(name, "base") == model]
         if not work:
             continue
-        folder = model_folder(model, sizes)
+        folder = model_folder(model, *made_of)
         engines = [
             Engine("bert", [arguments.program, folder, arguments.threads, arguments.precision, arguments.products])
         ]
@@ -100,8 +118,8 @@ def main():
             peer = [sys.executable, HERE / "peer.py", name, folder, arguments.threads, arguments.precision]
             engines.append(Engine(name, peer))
         for name in work:
-            if name in RECTANGLES:
-                batches = rectangle(*RECTANGLES[name])
+            if name in RECTANGLES or name in VARIANTS:
+                batches = rectangle(*RECTANGLES.get(name, RECTANGLES["8x128"]))
             else:  # for the larger model every third batch, which leaves the spread of lengths
                 batches = sentences(960) if model == "minilm" else sentences(960)[::3]
             once = engines[0].ask(request(1, batches))[0]

@@ -36,7 +36,22 @@ def torch_model(folder, precision="float32"):
     import transformers
 
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    return torch, transformers.BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=dtype).eval()
+    model_type = transformers.AutoConfig.from_pretrained(folder).model_type
+    options = {} if model_type in ("distilbert", "gpt2") else {"add_pooling_layer": False}
+    return torch, transformers.AutoModel.from_pretrained(folder, dtype=dtype, **options).eval()
+
+
+def inputs_of(model, batch):
+    """What a model is given: not every architecture has segments."""
+    inputs = padded(batch)
+    if not getattr(model.config, "type_vocab_size", 0) or model.config.model_type == "roberta":
+        del inputs["token_type_ids"]
+    return inputs
+
+
+def without_cache(model):
+    """GPT-2's keys and values aren't kept for a next call."""
+    return {"use_cache": False} if model.config.model_type == "gpt2" else {}
 
 
 def torch_engine(folder, threads, precision, compiled=False):
@@ -46,14 +61,14 @@ def torch_engine(folder, threads, precision, compiled=False):
         model = torch.compile(model, dynamic=True)
 
     def prepare(batch):
-        inputs = {name: torch.from_numpy(array) for name, array in padded(batch).items()}
+        inputs = {name: torch.from_numpy(array) for name, array in inputs_of(model, batch).items()}
         if inputs["attention_mask"].all():
             del inputs["attention_mask"]  # as its users do where nothing is padded
         return inputs
 
     def run(inputs):
         with torch.inference_mode():
-            return model(**inputs).last_hidden_state.float().numpy()
+            return model(**inputs, **without_cache(model)).last_hidden_state.float().numpy()
 
     return prepare, run
 
@@ -70,12 +85,12 @@ def exported(folder):
             super().__init__()
             self.model = model
 
-        def forward(self, input_ids, attention_mask, token_type_ids):
-            return self.model(
-                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-            ).last_hidden_state
+        def forward(self, input_ids, attention_mask, token_type_ids=None):
+            inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+            inputs = {name: value for name, value in inputs.items() if value is not None}
+            return self.model(**inputs, **without_cache(model)).last_hidden_state
 
-    example = {name: torch.from_numpy(array) for name, array in padded([[101, 2000, 102], [101, 102]]).items()}
+    example = {name: torch.from_numpy(array) for name, array in inputs_of(model, [[101, 2000, 102], [101, 102]]).items()}
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
     torch.onnx.export(
         LastHidden(),
@@ -105,8 +120,10 @@ def onnxruntime_engine(folder, threads, precision, optimised=False):
         config = json.loads((pathlib.Path(folder) / "config.json").read_text())
         better = path.with_name("model-optimised.onnx")
         if not better.exists():
-            heads, width = config["num_attention_heads"], config["hidden_size"]
-            optimizer.optimize_model(str(path), "bert", heads, width, opt_level=1).save_model_to_file(str(better))
+            kind = "gpt2" if config["model_type"] == "gpt2" else "bert"
+            heads = config.get("num_attention_heads") or config.get("n_heads") or config["n_head"]
+            width = config.get("hidden_size") or config.get("dim") or config["n_embd"]
+            optimizer.optimize_model(str(path), kind, heads, width, opt_level=1).save_model_to_file(str(better))
         path = better
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

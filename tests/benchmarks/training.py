@@ -2,8 +2,9 @@
 
 Usage: tests/benchmarks/run training [--precision float32|bf16] [--work NAME...] [--rounds N] [--threads N]
 
-A step is forward, loss, backward, clipping and AdamW, with a dropout of 0.1. Pre-training has masked words and next sentences on
-whole rows of random ids; fine-tuning takes the sentences of STS-B dev in batches of 32, which PyTorch pads to the longest of
+A step is forward, loss, backward, clipping and AdamW, with a dropout of 0.1. Pre-training, of BERT and of each variant in its
+published size, has masked words (GPT-2: every next word) and next sentences, where the architecture has them, on whole rows
+of random ids; fine-tuning takes the sentences of STS-B dev in batches of 32, which PyTorch pads to the longest of
 each. Loss and gradient norm without dropout are compared first; the most memory that each process had is shown at the end.
 """
 
@@ -15,7 +16,7 @@ import sys
 import numpy
 
 from engines import Engine, compare, until_steady
-from inference import BASE, HERE, MINILM, SCRATCH, sentences
+from inference import BASE, HERE, MINILM, SCRATCH, VARIANTS, sentences
 
 SMALL = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024, "vocab_size": 8000}
 WORKS = {  # name: architecture, sizes, sequences and their length
@@ -23,6 +24,11 @@ WORKS = {  # name: architecture, sizes, sequences and their length
     "pretraining-small": ("BertForPreTraining", SMALL, (64, 128)),
     "finetuning-minilm": ("BertForSequenceClassification", MINILM, None),
     "finetuning-base": ("BertForSequenceClassification", BASE, None),
+    "roberta": ("RobertaForMaskedLM", VARIANTS["roberta"][2], (8, 128)),
+    "distilbert": ("DistilBertForMaskedLM", {}, (8, 128)),
+    "albert": ("AlbertForPreTraining", VARIANTS["albert"][2], (8, 128)),
+    "mobilebert": ("MobileBertForPreTraining", {}, (8, 128)),
+    "gpt2": ("GPT2LMHeadModel", {}, (8, 128)),
 }
 
 
@@ -32,15 +38,15 @@ def model_folder(name, architecture, sizes):
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    folder = SCRATCH / name
+    folder = SCRATCH / ("training-" + name)
     if not (folder / "model.safetensors").exists():
         torch.manual_seed(1)
-        config = transformers.BertConfig(**sizes, architectures=[architecture])
-        getattr(transformers, architecture)(config).save_pretrained(folder)
+        make = getattr(transformers, architecture)
+        make(make.config_class(**sizes, architectures=[architecture])).save_pretrained(folder)
     return folder
 
 
-def write_batches(path, rectangle, vocabulary):
+def write_batches(path, rectangle, vocabulary, segments):
     """The batches, in the form that training.cpp describes."""
     rng = numpy.random.default_rng(1)
     if rectangle:
@@ -55,7 +61,7 @@ def write_batches(path, rectangle, vocabulary):
         numbers.append(len(batch))
         for row, ids in enumerate(batch):
             n = len(ids)
-            types = [int(place > n // 2) if rectangle else 0 for place in range(n)]
+            types = [int(place > n // 2) if rectangle and segments else 0 for place in range(n)]
             chosen = rng.random(n) < 0.15
             words = [int(rng.integers(0, vocabulary)) if rectangle and chosen[place] else -100 for place in range(n)]
             numbers += [n, *ids, *types, *words, row % 2]
@@ -84,7 +90,7 @@ def main():
         architecture, sizes, rectangle = WORKS[name]
         folder = model_folder(name, architecture, sizes)
         batches = SCRATCH / f"{name}.batches"
-        write_batches(batches, rectangle, sizes.get("vocab_size", 30000))
+        write_batches(batches, rectangle, min(30000, sizes.get("vocab_size", 30000)), name not in ("roberta", "distilbert", "gpt2"))
         engines = [
             Engine("bert", [arguments.program, folder, batches, arguments.threads, arguments.precision]),
             Engine("torch", [sys.executable, HERE / "training_peer.py", folder, batches, arguments.threads, arguments.precision]),

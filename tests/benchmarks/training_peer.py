@@ -12,7 +12,16 @@ import torch
 import transformers
 
 
-def read_batches(path, words):
+# What a model calls the classes of texts, if it has some.
+TEXT_LABELS = {
+    "BertForPreTraining": "next_sentence_label",
+    "MobileBertForPreTraining": "next_sentence_label",
+    "AlbertForPreTraining": "sentence_order_label",
+    "BertForSequenceClassification": "labels",
+}
+
+
+def read_batches(path, name, has_segments):
     """Batches as PyTorch's users have them: padded to the longest of each."""
     numbers = iter(map(int, pathlib.Path(path).read_text().split()))
     batches = []
@@ -31,7 +40,15 @@ def read_batches(path, words):
         if not mask.all():
             batch["attention_mask"] = mask
         texts = torch.tensor([row[3] for row in rows])
-        batch |= {"labels": padded(2, -100), "next_sentence_label": texts} if words else {"labels": texts}
+        label_of_texts = TEXT_LABELS.get(name)
+        if name == "GPT2LMHeadModel":
+            batch["labels"] = batch["input_ids"]  # the model moves them by one
+        elif label_of_texts != "labels":
+            batch["labels"] = padded(2, -100)
+        if label_of_texts is not None:
+            batch[label_of_texts] = texts
+        if not has_segments:
+            del batch["token_type_ids"]
         batches.append(batch)
     return batches
 
@@ -44,7 +61,7 @@ def main():
     transformers.utils.logging.disable_progress_bar()
     name = transformers.AutoConfig.from_pretrained(folder).architectures[0]
     model = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32)
-    batches = read_batches(path, name == "BertForPreTraining")
+    batches = read_batches(path, name, has_segments=getattr(model.config, "type_vocab_size", 1) > 1)
 
     def loss_of(batch):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
@@ -60,8 +77,9 @@ def main():
     del loss
 
     model.train()
-    plain = [p for n, p in model.named_parameters() if "bias" in n or "LayerNorm" in n]
-    decayed = [p for n, p in model.named_parameters() if not ("bias" in n or "LayerNorm" in n)]
+    is_plain = lambda n: any(part in n for part in ("bias", "LayerNorm", "layer_norm", ".ln_"))
+    plain = [p for n, p in model.named_parameters() if is_plain(n)]
+    decayed = [p for n, p in model.named_parameters() if not is_plain(n)]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=1e-5, eps=1e-6, fused=True)
     print("ready", file=answers)

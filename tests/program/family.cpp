@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <bert/core/tensor.hpp>
 #include <bert/io/safetensors.hpp>
 #include <bert/io/tensor_view.hpp>
+#include <variants.hpp>
 
 #include "program.hpp"
 
@@ -161,6 +163,52 @@ TEST_CASE("bench measures every architecture, hidden states and training steps")
         REQUIRE(training.status == 0);
         CHECK(training.json().at(0).at("gflops").get<double>() > 0);
     }
+}
+
+TEST_CASE("fill-mask has the probabilities of the architecture's own masked-LM head")
+{
+    for (const char* name : {"distilbert_masked_lm", "albert_masked_lm", "mobilebert_masked_lm"}) {
+        INFO(name);
+        const TemporaryFolder folder;
+        for (const char* file : {"config.json", "model.safetensors"})
+            std::filesystem::copy(case_of(name) + "/" + file, folder / file);
+        const bert::SafetensorsFile expected(case_of(name) + "/expected.safetensors");
+        const std::size_t V = expected.find("forward.logits.mlm")->shape[2];
+        std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+        for (std::size_t v = 5; v < V; ++v)
+            vocabulary += "w" + std::to_string(v) + "\n";
+        put(folder / "vocab.txt", vocabulary);
+        put(folder / "tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");  // published ALBERT has another
+        const Run result = run({"fill-mask", "--model", folder.path(), "--json", "--scalar", "double", "--ops", "reference",
+                                "--top", "4", "w7 [MASK] w9"});
+        INFO(result.error);
+        REQUIRE(result.status == 0);
+        const nlohmann::json words = result.json().at(0).at("masks").at(0).at("words");
+
+        bert::LoadReport report;
+        const bert::Batch batch = bert::pack({{2, 7, 4, 9, 3}});
+        std::vector<double> probabilities;  // of the masked position, from the logits of all
+        for (const bert::NamedTensor& tensor :
+             bert::forward_trace_of_family<double, bert::Reference>(folder.path(), report, batch, 1))
+            if (tensor.name == "forward.logits.mlm")
+                probabilities.assign(tensor.values.begin() + static_cast<std::ptrdiff_t>(2 * V),
+                                     tensor.values.begin() + static_cast<std::ptrdiff_t>(3 * V));
+        REQUIRE(probabilities.size() == V);
+        double sum = 0;
+        for (double& value : probabilities) {
+            value = std::exp(value);
+            sum += value;
+        }
+        std::vector<double> sorted = probabilities;
+        std::sort(sorted.rbegin(), sorted.rend());
+        REQUIRE(words.size() == 4);
+        for (std::size_t i = 0; i < 4; ++i) {
+            CHECK(words[i].at("probability").get<double>() == Approx(sorted[i] / sum).epsilon(1e-10));
+            CHECK(probabilities[words[i].at("id").get<std::size_t>()] == sorted[i]);
+        }
+    }
+    const Run result = run({"fill-mask", "--model", case_of("gpt2_base"), "[MASK]"});
+    CHECK(result.status == 2);
 }
 
 TEST_CASE("what a command can't do with an architecture is one line")

@@ -24,6 +24,9 @@ enum class Scratch : std::size_t {
     hidden_operand,   ///< hidden states in the format of a product
     query_key_value,  ///< of an encoder, side by side
     context,          ///< of an encoder
+    narrow,           ///< hidden states between MobileBERT's bottlenecks
+    narrow_operand,   ///< the same in the format of a product
+    query_key,        ///< of MobileBERT, side by side
     intermediate,     ///< of a feed-forward network
     left_operand,     ///< the rows that a product multiplies
     panel,            ///< some columns of its right operand

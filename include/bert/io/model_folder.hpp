@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -93,25 +94,28 @@ inline bool same_contents(const TensorView& a, const TensorView& b)
     return a.dtype == b.dtype && a.shape == b.shape && a.bytes == b.bytes && std::memcmp(a.data, b.data, a.bytes) == 0;
 }
 
+/// The heads of a model that are wanted, by their names; std::nullopt stands for all that its architecture has.
+using WantedHeads = std::optional<std::vector<std::string>>;
+
 /// An open model folder: which of its tensors is which parameter.
 class ModelReader {
 public:
     /// Reads the headers, and refuses a configuration that needs far more numbers than the files hold before memory is taken.
     /// @param folder  the folder
     /// @param family  what its files call things
-    /// @param with_heads  whether the model's heads are wanted; without them, their tensors are left alone
-    explicit ModelReader(const std::filesystem::path& folder, const Family& family = bert_family, bool with_heads = true)
+    /// @param heads  which of the model's heads are wanted; the tensors of others are left alone
+    explicit ModelReader(const std::filesystem::path& folder, const Family& family = bert_family, const WantedHeads& heads = {})
         : folder_(folder),
           family_(family),
-          with_heads_(with_heads),
+          wants_all_heads_(!heads),
           config_(read_config(folder / "config.json", family, &warnings_)),
           files_(folder),
           names_(files_, family, config_)
     {
-        if (with_heads)
+        if (!heads)
             use_body_without_heads(family);
         else
-            config_.heads.clear();
+            std::erase_if(config_.heads, [&](const std::string& name) { return !is_one_of(*heads, name); });
         const TensorView *const table = names_.find(family.table), *const decoder = names_.find(family.decoder);
         if (config_.tie_word_embeddings && table != nullptr && decoder != nullptr)
             config_.tie_word_embeddings = same_contents(*table, *decoder);  // of tied matrices, one is enough
@@ -155,7 +159,7 @@ public:
     LoadReport report() const
     {
         std::vector<std::string> ignored = names_.unused();
-        if (!with_heads_) std::erase_if(ignored, [&](const std::string& name) { return family_.is_of_head(name); });
+        if (!wants_all_heads_) std::erase_if(ignored, [&](const std::string& name) { return family_.is_of_head(name); });
         return {ignored, warnings_};
     }
 
@@ -174,22 +178,18 @@ private:
 
     std::filesystem::path folder_;
     const Family& family_;
-    bool with_heads_;
+    bool wants_all_heads_;
     std::vector<std::string> warnings_;
     Config config_;
     SafetensorsFolder files_;
     PublishedNames names_;
 };
 
-}  // namespace detail
-
-namespace detail {
-
-/// Loads a model with its heads, or without them.
+/// Loads a model with some of its heads.
 template <class AnyModel>
-AnyModel load_any(const std::filesystem::path& folder, LoadReport* report, const Family& family, bool with_heads)
+AnyModel load_any(const std::filesystem::path& folder, LoadReport* report, const Family& family, const WantedHeads& heads)
 {
-    ModelReader reader(folder, family, with_heads);
+    ModelReader reader(folder, family, heads);
     auto model = AnyModel::make(reader.config());
     AnyModel::parameters([&](const std::string& name, auto& tensor) { reader.read(name, tensor); }, "", model);
     if (report != nullptr) *report = reader.report();
@@ -209,20 +209,22 @@ template <class Real, class Ops, template <class, class> class Body = BertBody, 
 Model<Real, Ops, Body, Heads> load_model(const std::filesystem::path& folder, LoadReport* report = nullptr,
                                          const Family& family = bert_family)
 {
-    return detail::load_any<Model<Real, Ops, Body, Heads>>(folder, report, family, true);
+    return detail::load_any<Model<Real, Ops, Body, Heads>>(folder, report, family, std::nullopt);
 }
 
-/// Loads a model's body, whatever heads its files have: for hidden states and vectors alone.
+/// Loads a model with some of its heads, or its body alone. So RoBERTa, DistilBERT and ALBERT can be loaded as a BERT, whose body
+/// they have, with those of their heads that are BERT's.
 /// @param folder  as for load_model
+/// @param heads  the names of the heads, as in `masked_lm`; those that the model doesn't have are left out
 /// @param[out] report  what was ignored, but for the heads' tensors; nullptr if that isn't wanted
 /// @param family  what the files call the parameters
-/// @return  the model, without heads
+/// @return  the model
 /// @throws InputError as load_model
 template <class Real, class Ops, template <class, class> class Body = BertBody, class Heads = BertHeads>
-Model<Real, Ops, Body, Heads> load_body(const std::filesystem::path& folder, LoadReport* report = nullptr,
-                                        const Family& family = bert_family)
+Model<Real, Ops, Body, Heads> load_with_heads(const std::filesystem::path& folder, const std::vector<std::string>& heads,
+                                              LoadReport* report = nullptr, const Family& family = bert_family)
 {
-    return detail::load_any<Model<Real, Ops, Body, Heads>>(folder, report, family, false);
+    return detail::load_any<Model<Real, Ops, Body, Heads>>(folder, report, family, heads);
 }
 
 }  // namespace bert

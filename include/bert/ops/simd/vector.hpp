@@ -219,6 +219,24 @@ void add_biased(std::size_t n, const Real* sums, const Real* bias, const Real* r
                     y + i, n - i);
 }
 
+/// y = gamma x + beta, MobileBERT's NoNorm.
+/// @param n  how many numbers
+/// @param x  [n]
+/// @param gamma  [n]
+/// @param beta  [n]
+/// @param y  [n]; may alias x
+template <class V, class Real>
+void scale_and_shift(std::size_t n, const Real* x, const Real* gamma, const Real* beta, Real* y)
+{
+    std::size_t i = 0;
+    const auto scaled = [](const V& value, const V& scale, const V& shift) { return scale * value + shift; };
+    for (; i + V::size <= n; i += V::size)
+        V(scaled(V::load_unaligned(x + i), V::load_unaligned(gamma + i), V::load_unaligned(beta + i))).store_unaligned(y + i);
+    if (i < n)
+        store_first(V(scaled(load_first<V>(x + i, n - i), load_first<V>(gamma + i, n - i), load_first<V>(beta + i, n - i))),
+                    y + i, n - i);
+}
+
 /// Visits a row as vectors, the last one padded.
 /// @param n  how many numbers
 /// @param x  the numbers, [n]
