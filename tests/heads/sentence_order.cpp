@@ -60,3 +60,36 @@ TEST_CASE("sentence order: it reads no hidden states; what doesn't fit is named"
     CHECK_THROWS_WITH(check({0, 2}), "sentence_order: target[1]: expected 0 to 1, got 2");
     check_pooled_messages<SentenceOrderHead<double>>(small_config());
 }
+
+TEST_CASE("sentence order: forward and backward name what doesn't fit before anything is written")
+{
+    const bert::Config config = small_config();  // C 2, H 6
+    const auto head = random_component<SentenceOrderHead<double>>(config);
+    auto gradient = zero_component(head);
+    const bert::Batch batch = small_batch();  // B 2
+    RandomBody body(batch, config);
+    bert::Workspace workspace;
+    const bert::Pass pass{config, batch.sequences, workspace};
+    const bert::Pass certain{config, batch.sequences, workspace, {.classifier = 1}};
+    bert::SentenceOrderActivations<double> act, d_act;
+    CHECK_THROWS_WITH(head.forward(body.result(), std::nullopt, certain, act),
+                      "dropout: expected a probability in [0, 1), got 1.000000");
+    auto changed = head;
+    changed.dense.bias.resize({3});
+    CHECK_THROWS_WITH(changed.forward(body.result(), std::nullopt, certain, act),
+                      "sentence_order: dense.bias: expected [2], got [3]");
+    CHECK(act.after_dropout.size() == 0);
+
+    head.forward(body.result(), std::nullopt, pass, act);
+    d_act.logits = act.logits;
+    gradient.dense.weight.resize({3, 6});
+    CHECK_THROWS_WITH(head.backward(body.result(), pass, act, gradient, d_act, body.gradients()),
+                      "sentence_order: d_dense.weight: expected [2, 6], got [3, 6]");
+    CHECK_THROWS_WITH(head.backward(body.result(), pass, {}, gradient, d_act, body.gradients()),
+                      "sentence_order: act.after_dropout (forward computes it): expected [2, 6], got [0, 0]");
+    gradient = zero_component(head);
+    CHECK_THROWS_WITH(head.backward(body.result(), certain, act, gradient, d_act, body.gradients()),
+                      "dropout: expected a probability in [0, 1), got 1.000000");
+    CHECK((gradient.dense.bias == Tensor<double, 1>{0, 0}));
+    CHECK((d_act.after_dropout.size() == 0 && body.d_pooled(0, 0) == 10));
+}

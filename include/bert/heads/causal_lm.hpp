@@ -183,6 +183,7 @@ struct CausalLmHead {
         const bool tied = decoder.size() == 0;
         const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, H]
         Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, H]
+        require_shape("causal_lm: hidden", body.hidden, {body.hidden.shape(0), table.shape(1)});
         require_shape("causal_lm: d_table", d_table, table.shape());
         require_shape("causal_lm: act.selected (forward computes it)", act.selected, {act.rows.size(), table.shape(1)});
         require_shape("causal_lm: d_logits", d_act.logits, {act.rows.size(), table.shape(0)});

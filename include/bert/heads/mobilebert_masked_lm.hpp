@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "bert/body_result.hpp"
@@ -86,6 +88,7 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
     {
         const Tensor<Real, 2>& table = decoder.size() == 0 ? body.word_table : decoder;  // [V, E]
         const std::size_t V = table.shape(0), E = table.shape(1), H = body.hidden.shape(1);
+        require_narrow_table(E, H);
         require_linear("masked_lm: transform", transform, H, H);
         require_layer_norm("masked_lm: LayerNorm", norm, H);
         require_shape("masked_lm: bias", bias, {V});
@@ -131,6 +134,9 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
         const Tensor<Real, 2>& table = tied ? body.word_table : decoder;       // [V, E]
         Tensor<Real, 2>& d_table = tied ? d_body.word_table : d_head.decoder;  // [V, E]
         const std::size_t V = table.shape(0), E = table.shape(1), H = body.hidden.shape(1);
+        require_narrow_table(E, H);
+        require_shape("masked_lm: act.selected (forward computes it)", act.selected, {act.rows.size(), H});
+        require_shape("masked_lm: d_logits", d_act.logits, {act.rows.size(), V});
         require_shape("masked_lm: d_table", d_table, {V, E});
         require_shape("masked_lm: d_bias", d_head.bias, {V});
         require_shape("masked_lm: d_dense", d_head.dense, {V, H - E});
@@ -151,6 +157,13 @@ struct MobileBertMaskedLmHead : MaskedLmHead<Real, Ops> {
     }
 
 private:
+    static void require_narrow_table(std::size_t E, std::size_t H)
+    {
+        if (E > H)
+            throw std::invalid_argument("masked_lm: table: expected at most " + std::to_string(H) + " columns, got " +
+                                        std::to_string(E));
+    }
+
     /// The first E columns of rows, and the others.
     static void split_columns(const Tensor<Real, 2>& all, std::size_t E, Tensor<Real, 2>& first, Tensor<Real, 2>& rest)
     {

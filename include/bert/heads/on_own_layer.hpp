@@ -84,6 +84,7 @@ struct OnOwnLayer : Head<Real, Ops> {
     void forward(const BodyResult<Real>& body, const std::optional<Target>& target, const Pass& pass, Activations& act) const
     {
         Pooler<Real, Ops>::check(body.batch);
+        require_linear("classifier: dense", Base::dense, Base::dense.weight.shape(0), body.hidden.shape(1));
         layer.forward(body.hidden, body.batch, pass, act.layer);
         Base::forward({body.batch, body.hidden, act.layer.y, body.word_table}, target, pass, act);
     }
@@ -106,6 +107,7 @@ struct OnOwnLayer : Head<Real, Ops> {
         require_shape("classifier: act.layer.y (forward computes it)", act.layer.y,
                       {body.batch.sequences.count(), body.hidden.shape(1)});
         require_shape("classifier: d_hidden", d_body.hidden, body.hidden.shape());
+        require_linear("classifier: d_layer", d_head.layer.dense, body.hidden.shape(1), body.hidden.shape(1));
         d_act.layer.y.resize(act.layer.y.shape());
         d_act.layer.y.fill(Real(0));
         Base::backward({body.batch, body.hidden, act.layer.y, body.word_table}, pass, act, d_head, d_act,

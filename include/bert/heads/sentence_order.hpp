@@ -152,9 +152,11 @@ struct SentenceOrderHead {
         require_shape("sentence_order: d_pooled", d_body.pooled, body.pooled.shape());
         require_shape("sentence_order: act.after_dropout (forward computes it)", act.after_dropout, body.pooled.shape());
         require_linear("sentence_order: d_dense", d_head.dense, C, H);
+        const DropoutPlace place = pass.at(DropoutSite::classifier).dropout.place();
+        place.require_valid(body.pooled.shape(0));
         Ops::linear_backward(d_act.logits, act.after_dropout, dense.weight, d_head.dense.weight, d_head.dense.bias,
                              d_act.after_dropout, pass.workspace);
-        Ops::dropout_backward(d_act.after_dropout, pass.at(DropoutSite::classifier).dropout.place(), d_act.pooled);
+        Ops::dropout_backward(d_act.after_dropout, place, d_act.pooled);
         add(d_act.pooled, d_body.pooled);
     }
 };

@@ -148,6 +148,8 @@ struct MobileBertBlock {
         if (act.ffn.size() != ffn.size())
             throw std::invalid_argument("mobilebert_block: act (forward computes it): expected " + std::to_string(ffn.size()) +
                                         " feed-forward networks before the last, got " + std::to_string(act.ffn.size()));
+        if (input) require_linear("mobilebert_block: d_input", d_block.input->dense, pass.config.block_width(), x.shape(1));
+        if (shared) require_linear("mobilebert_block: d_shared", d_block.shared->dense, pass.config.block_width(), x.shape(1));
         d_act.ffn.resize(ffn.size());
         Tensor<Real, 2>& d_last = d_act.feed_forward.output.norm.y;  // gradient of the last network's result, [T, N]
         if (output) {
@@ -211,7 +213,9 @@ private:
     /// attention_inputs goes by the configuration: the bottlenecks that it reads must be there.
     void require_parts_of(const Config& config) const
     {
-        const MobileBertConfig& own = config.mobilebert.value();
+        if (!config.mobilebert)
+            throw std::invalid_argument("mobilebert_block: config: expected one of MobileBERT, got " + config.model_type);
+        const MobileBertConfig& own = *config.mobilebert;
         const bool shares = own.use_bottleneck && own.key_query_shared_bottleneck && !own.use_bottleneck_attention;
         if (input.has_value() != own.use_bottleneck || shared.has_value() != shares || output.has_value() != own.use_bottleneck)
             throw std::invalid_argument("mobilebert_block: expected the bottlenecks of the configuration, got others");

@@ -114,10 +114,12 @@ struct RobertaClassifierLayer {
         require_shape("classifier: act.after_dropout (forward computes it)", act.after_dropout, {B, H});
         require_linear("classifier: d_layer", d_layer.dense, H, H);
         require_shape("classifier: d_hidden", d_hidden, {batch.sequences.tokens(), H});
+        const DropoutPlace place = pass.at(DropoutSite::classifier_layer).dropout.place();
+        place.require_valid(B);
         Ops::tanh_backward(d_y, act.y, d_act.pre_activation);
         Ops::linear_backward(d_act.pre_activation, act.after_dropout, dense.weight, d_layer.dense.weight, d_layer.dense.bias,
                              d_act.after_dropout, pass.workspace);
-        Ops::dropout_backward(d_act.after_dropout, pass.at(DropoutSite::classifier_layer).dropout.place(), d_act.first);
+        Ops::dropout_backward(d_act.after_dropout, place, d_act.first);
         add_rows("classifier: d_hidden", d_act.first, std::span(batch.sequences.begin).first(batch.sequences.count()), d_hidden);
     }
 };
